@@ -1,0 +1,112 @@
+//! What is deployed: one row a function in [`ALL`], 10 to 25 lines of decode, one domain call, encode.
+//!
+//! `tests/deployment.rs` renders each row to `functions/<Name>/function.json` and fails on drift.
+
+mod health;
+pub mod problem;
+pub mod route;
+
+use std::collections::BTreeMap;
+
+use bytes::Bytes;
+use futures::future::BoxFuture;
+
+pub use problem::{Problem, Verdict};
+use route::Params;
+
+use crate::{
+    access::{Action, Caller},
+    ports::Ports,
+};
+
+/// What every function works with; made once a process in `wiring`.
+pub struct App {
+    pub ports: Ports,
+}
+
+/// One deployed function. Its name is the folder, the path of its envelope calls, and its name in every log line.
+pub struct Function {
+    pub name: &'static str,
+    pub trigger: Trigger,
+}
+
+/// What makes a function run.
+pub enum Trigger {
+    /// `route` is whole and without a leading slash: the host's prefix is empty.
+    Http { method: Method, route: &'static str, access: Access },
+    /// Messages of a storage queue; the binding is named `message`. A queue `<name>-poison` belongs to a row of its own.
+    Queue { queue: &'static str, run: for<'a> fn(&'a App, QueueMessage) -> BoxFuture<'a, Verdict> },
+    /// A six-field NCRONTAB schedule in UTC; the binding is named `timer`.
+    Timer { schedule: &'static str, run: for<'a> fn(&'a App, Tick) -> BoxFuture<'a, Verdict> },
+}
+
+/// Who may call an HTTP function.
+pub enum Access {
+    Everyone(for<'a> fn(&'a App, HttpRequest) -> BoxFuture<'a, Result<HttpAnswer, Problem>>),
+    /// Callers whose role may do this, see `access::roles`.
+    Callers(Action, for<'a> fn(&'a App, Caller, HttpRequest) -> BoxFuture<'a, Result<HttpAnswer, Problem>>),
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Method {
+    Get,
+    Post,
+    Patch,
+    Put,
+    Delete,
+}
+
+impl Method {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Method::Get => "GET",
+            Method::Post => "POST",
+            Method::Patch => "PATCH",
+            Method::Put => "PUT",
+            Method::Delete => "DELETE",
+        }
+    }
+}
+
+/// A forwarded HTTP request, already bounded in size.
+pub struct HttpRequest {
+    pub params: Params,
+    /// Decoded query values; the host joins a repeated key with commas.
+    pub query: BTreeMap<String, String>,
+    /// Lower-case names.
+    pub headers: BTreeMap<String, String>,
+    pub body: Bytes,
+}
+
+/// An answer to an HTTP request.
+#[derive(Debug)]
+pub struct HttpAnswer {
+    pub status: u16,
+    pub headers: Vec<(&'static str, String)>,
+    pub body: Bytes,
+}
+
+/// A queue message as its sender wrote it, unwrapped from the host's envelope.
+pub struct QueueMessage {
+    pub text: String,
+}
+
+/// A timer's call.
+pub struct Tick {
+    pub past_due: bool,
+}
+
+/// The one table. The order is the order of the documentation.
+pub static ALL: &[Function] = &[Function {
+    name: "Health",
+    trigger: Trigger::Http {
+        method: Method::Get,
+        route: "api/health",
+        access: Access::Everyone(|app, request| Box::pin(health::health(app, request))),
+    },
+}];
+
+/// The function of this name.
+pub fn named(name: &str) -> Option<&'static Function> {
+    ALL.iter().find(|function| function.name == name)
+}

@@ -1,0 +1,63 @@
+//! THE place where errors become answers: a [`Problem`] (RFC 9457) for callers, a [`Verdict`] for the host.
+//! Every match on a room's error is exhaustive. Answers of 500 and above never show detail.
+
+use bytes::Bytes;
+use serde::Serialize;
+
+use super::HttpAnswer;
+
+/// What a queue or timer function says to the host.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Verdict {
+    /// The work is done; the note, free of personal data, travels to the host's log.
+    Done(String),
+    /// It cannot be done, ever; it is kept as an `unprocessed` record and the note says which.
+    Reject(String),
+    /// Not now: the host is answered 500 and calls again.
+    Retry(String),
+}
+
+/// A problem document.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Problem {
+    pub status: u16,
+    /// The last part of the problem's type.
+    pub slug: &'static str,
+    pub title: &'static str,
+    /// What happened here and what to do. Shown below 500 only.
+    pub detail: String,
+}
+
+#[derive(Serialize)]
+struct ProblemBody<'a> {
+    r#type: String,
+    title: &'a str,
+    status: u16,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    detail: Option<&'a str>,
+    /// The invocation, to be quoted when asking for help.
+    instance: &'a str,
+}
+
+impl Problem {
+    pub fn new(status: u16, slug: &'static str, title: &'static str, detail: impl Into<String>) -> Self {
+        Problem { status, slug, title, detail: detail.into() }
+    }
+
+    /// The RFC 9457 document. `invocation` becomes its `instance`.
+    pub fn into_answer(self, invocation: &str) -> HttpAnswer {
+        let body = ProblemBody {
+            r#type: format!("urn:helpdesk:problem:{}", self.slug),
+            title: self.title,
+            status: self.status,
+            detail: (self.status < 500 && !self.detail.is_empty()).then_some(self.detail.as_str()),
+            instance: &format!("urn:helpdesk:invocation:{invocation}"),
+        };
+        let bytes = serde_json::to_vec(&body).unwrap_or_default();
+        let mut headers = vec![("content-type", "application/problem+json".to_owned()), ("cache-control", "no-store".to_owned())];
+        if self.status == 401 {
+            headers.push(("www-authenticate", "Bearer".to_owned()));
+        }
+        HttpAnswer { status: self.status, headers, body: Bytes::from(bytes) }
+    }
+}

@@ -1,0 +1,19 @@
+//! The back end of a multi-tenant help desk, run by Azure Functions as a custom handler or by `helpdesk dev` on one laptop.
+//!
+//! The house in reading order, from the street to the ground; imports run strictly downward (`tests/architecture.rs`):
+
+pub mod access;
+pub mod adapters;
+pub mod audit;
+pub mod cli;
+pub mod config;
+pub mod devhost;
+pub mod functions;
+pub mod handler;
+pub mod ids;
+pub mod keys;
+pub mod mail;
+pub mod outbox;
+pub mod ports;
+pub mod tickets;
+pub mod wiring;

@@ -1,0 +1,36 @@
+//! Blobs: bytes by name, written once.
+
+use std::ops::Range;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+
+use super::Fault;
+
+/// What a put found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Put {
+    Created,
+    /// A blob of that name was there already and stays as it is.
+    Existed,
+}
+
+/// A store of blobs. Containers are known by name and need no creation. Names are ASCII path segments of `[a-zA-Z0-9._-]` joined by `/`, at most
+/// 500 bytes; they are seen by the platform, so they never hold personal data.
+#[async_trait]
+pub trait Blobs: Send + Sync {
+    /// Writes once: all bytes are durable when it returns, or none are seen.
+    async fn put(&self, container: &str, name: &str, bytes: Bytes) -> Result<Put, Fault>;
+
+    /// The whole blob, or the part of `range` that exists.
+    async fn get(&self, container: &str, name: &str, range: Option<Range<u64>>) -> Result<Option<Bytes>, Fault>;
+
+    /// Bytes of a blob.
+    async fn size(&self, container: &str, name: &str) -> Result<Option<u64>, Fault>;
+
+    /// Names that start with `prefix` and sort after `after`, ascending.
+    async fn list(&self, container: &str, prefix: &str, after: Option<&str>, limit: usize) -> Result<Vec<String>, Fault>;
+
+    /// Deletes; that it is absent already is fine. The embedded store makes a delete durable no later than the next write that it acknowledges.
+    async fn delete(&self, container: &str, name: &str) -> Result<(), Fault>;
+}

@@ -1,0 +1,8 @@
+//! One integration binary; each module is a subject.
+
+mod architecture;
+mod deployment;
+mod devhost;
+mod handler;
+mod ports_contract;
+mod samples;
