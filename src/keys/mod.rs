@@ -1,1 +1,29 @@
-//! To be written.
+//! Keys of the tenants, and the only cipher of the house.
+//!
+//! Every tenant has a data key (rotates), an index key and a signing key (do not rotate with it), each wrapped by the vault and kept in his keyring.
+
+mod ring;
+mod seal;
+
+pub use ring::{Keyring, TenantKeys};
+pub use seal::Place;
+
+use crate::ports::Fault;
+
+/// The wrapping key's name in the vault.
+pub const WRAPPING_KEY: &str = "helpdesk-data";
+
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    #[error(transparent)]
+    Fault(#[from] Fault),
+    /// What was stored does not open: it was changed, moved to another place, or sealed by a key that is gone.
+    #[error("sealed data of kind {kind} does not open")]
+    DoesNotOpen { kind: String },
+    /// What opened is not what this version writes.
+    #[error("a document of kind {kind} has a shape that this version does not know")]
+    UnknownShape { kind: String },
+    /// This process has used up the seals it leased for the current data key; loading the keys again leases more.
+    #[error("the leased seals are used up")]
+    SealsUsedUp,
+}

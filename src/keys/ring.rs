@@ -1,0 +1,316 @@
+//! The keyring of a tenant: made on first use, cached unwrapped for a bounded time, rotated when its data key is worn or old.
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+use base64::{Engine, engine::general_purpose::STANDARD};
+use hmac::{Hmac, KeyInit, Mac};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use sha2::Sha256;
+use time::OffsetDateTime;
+use zeroize::Zeroizing;
+
+use super::{
+    Error, Place, WRAPPING_KEY,
+    seal::{self, derive},
+};
+use crate::{
+    ids::{Kind, TenantId, partition},
+    ports::{Clock, Document, Documents, Entropy, Fault, NewDocument, Ports, Vault, Wrapped, Write},
+};
+
+/// Seals under one data key, over all processes: far below the 2^32 that random nonces allow (NIST SP 800-38D section 8.3).
+const SEALS_MAX: u64 = 1 << 31;
+/// Seals that a process leases at a time; what it does not use is lost, which only brings the rotation nearer.
+const SEALS_LEASED: u64 = 1 << 16;
+/// With fewer left, the next look at the keys leases more.
+const SEALS_LOW: u64 = 1 << 12;
+/// A data key older than this is followed by a new one.
+const DATA_KEY_AGE_MAX: time::Duration = time::Duration::days(365);
+/// Tenants whose keys are cached at once; beyond it the cache starts anew.
+const TENANTS_CACHED_MAX: usize = 10_000;
+/// Tries to store a keyring against others who store it too.
+const TRIES_MAX: u32 = 5;
+
+/// The keyrings of all tenants.
+pub struct Keyring {
+    documents: Arc<dyn Documents>,
+    vault: Arc<dyn Vault>,
+    clock: Arc<dyn Clock>,
+    entropy: Arc<dyn Entropy>,
+    cache_for: Duration,
+    cache: Mutex<HashMap<TenantId, Arc<tokio::sync::Mutex<Option<Cached>>>>>,
+}
+
+struct Cached {
+    keys: Arc<TenantKeys>,
+    until: OffsetDateTime,
+}
+
+/// A tenant's keys, unwrapped; wiped when the last holder lets go.
+pub struct TenantKeys {
+    data: BTreeMap<u32, PurposeKeys>,
+    current: u32,
+    index: Zeroizing<[u8; 32]>,
+    signing: BTreeMap<u32, Zeroizing<[u8; 32]>>,
+    seals_left: AtomicU64,
+    entropy: Arc<dyn Entropy>,
+}
+
+struct PurposeKeys {
+    document: Zeroizing<[u8; 32]>,
+    blob: Zeroizing<[u8; 32]>,
+    token: Zeroizing<[u8; 32]>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct RingBody {
+    keys: Vec<RingKey>,
+    /// Seals leased under the newest data key.
+    seals_leased: u64,
+}
+
+#[derive(Serialize, Deserialize, Clone)]
+struct RingKey {
+    purpose: Purpose,
+    number: u32,
+    vault_version: String,
+    wrapped: String,
+    created_at: i64,
+}
+
+#[derive(Serialize, Deserialize, Clone, Copy, PartialEq, Eq)]
+#[serde(rename_all = "snake_case")]
+enum Purpose {
+    Data,
+    Index,
+    Signing,
+}
+
+impl Keyring {
+    pub fn new(ports: &Ports, cache_for: Duration) -> Self {
+        Keyring {
+            documents: ports.documents.clone(),
+            vault: ports.vault.clone(),
+            clock: ports.clock.clone(),
+            entropy: ports.entropy.clone(),
+            cache_for,
+            cache: Mutex::default(),
+        }
+    }
+
+    /// The tenant's keys, with seals to spare; made if he has none yet.
+    pub async fn keys(&self, tenant: &TenantId) -> Result<Arc<TenantKeys>, Error> {
+        let slot = self.slot(tenant);
+        // Held while loading, so that a tenant's keys are asked for once however many wait for them.
+        let mut cached = slot.lock().await;
+        let now = self.clock.now();
+        if let Some(Cached { keys, until }) = cached.as_ref()
+            && now < *until
+            && keys.seals_left.load(Ordering::Relaxed) >= SEALS_LOW
+        {
+            return Ok(keys.clone());
+        }
+        let keys = Arc::new(self.load(tenant, now).await?);
+        *cached = Some(Cached { keys: keys.clone(), until: now + self.cache_for });
+        Ok(keys)
+    }
+
+    fn slot(&self, tenant: &TenantId) -> Arc<tokio::sync::Mutex<Option<Cached>>> {
+        let mut cache = self.cache.lock().unwrap_or_else(PoisonError::into_inner);
+        if cache.len() >= TENANTS_CACHED_MAX && !cache.contains_key(tenant) {
+            cache.clear();
+        }
+        cache.entry(tenant.clone()).or_default().clone()
+    }
+
+    async fn load(&self, tenant: &TenantId, now: OffsetDateTime) -> Result<TenantKeys, Error> {
+        let partition = partition(tenant, Kind::Keyring);
+        for _ in 0..TRIES_MAX {
+            let stored = self.documents.get(&partition, tenant.as_str()).await?;
+            let (mut ring, etag) = match stored {
+                Some(document) => {
+                    let ring: RingBody =
+                        serde_json::from_slice(&document.body).map_err(|_| Error::UnknownShape { kind: Kind::Keyring.name().to_owned() })?;
+                    (ring, Some(document.etag))
+                }
+                None => (RingBody { keys: self.first_keys(now).await?, seals_leased: 0 }, None),
+            };
+            if ring.worn(now) {
+                let number = ring.newest_data_key().map_or(1, |key| key.number + 1);
+                ring.keys.push(self.new_key(Purpose::Data, number, now).await?);
+                ring.seals_leased = 0;
+            }
+            ring.seals_leased += SEALS_LEASED;
+            let document = NewDocument {
+                id: tenant.to_string(),
+                kind: Kind::Keyring.name().to_owned(),
+                keys: Default::default(),
+                expires_at: None,
+                body: serde_json::to_vec(&ring).map_err(|_| Error::UnknownShape { kind: Kind::Keyring.name().to_owned() })?,
+            };
+            let write = match etag {
+                None => Write::Create(document),
+                Some(etag) => Write::Replace { document, etag },
+            };
+            match self.documents.commit(&partition, vec![write]).await {
+                Ok(_) => return self.unwrap(&ring).await,
+                Err(Fault::Conflict) => {}
+                Err(fault) => return Err(fault.into()),
+            }
+        }
+        Err(Fault::Conflict.into())
+    }
+
+    async fn first_keys(&self, now: OffsetDateTime) -> Result<Vec<RingKey>, Error> {
+        Ok(vec![
+            self.new_key(Purpose::Data, 1, now).await?,
+            self.new_key(Purpose::Index, 1, now).await?,
+            self.new_key(Purpose::Signing, 1, now).await?,
+        ])
+    }
+
+    async fn new_key(&self, purpose: Purpose, number: u32, now: OffsetDateTime) -> Result<RingKey, Error> {
+        let mut key = Zeroizing::new([0; 32]);
+        self.entropy.fill(key.as_mut_slice());
+        let wrapped = self.vault.wrap(WRAPPING_KEY, key.as_slice()).await?;
+        Ok(RingKey { purpose, number, vault_version: wrapped.version, wrapped: STANDARD.encode(wrapped.bytes), created_at: now.unix_timestamp() })
+    }
+
+    async fn unwrap(&self, ring: &RingBody) -> Result<TenantKeys, Error> {
+        let (mut data, mut signing, mut index) = (BTreeMap::new(), BTreeMap::new(), None);
+        for key in &ring.keys {
+            let bytes = STANDARD.decode(&key.wrapped).map_err(|_| Error::UnknownShape { kind: Kind::Keyring.name().to_owned() })?;
+            let opened = self.vault.unwrap(WRAPPING_KEY, &Wrapped { version: key.vault_version.clone(), bytes }).await?;
+            let opened: Zeroizing<[u8; 32]> =
+                Zeroizing::new(opened.as_slice().try_into().map_err(|_| Fault::Corrupt("a key of the keyring does not have 32 bytes".to_owned()))?);
+            match key.purpose {
+                Purpose::Data => drop(data.insert(key.number, PurposeKeys::new(&opened))),
+                Purpose::Signing => drop(signing.insert(key.number, opened)),
+                Purpose::Index => index = Some(opened),
+            }
+        }
+        match (data.keys().next_back().copied(), index) {
+            (Some(current), Some(index)) if !signing.is_empty() => {
+                Ok(TenantKeys { data, current, index, signing, seals_left: AtomicU64::new(SEALS_LEASED), entropy: self.entropy.clone() })
+            }
+            _ => Err(Fault::Corrupt("a keyring lacks a key".to_owned()).into()),
+        }
+    }
+}
+
+impl RingBody {
+    fn newest_data_key(&self) -> Option<&RingKey> {
+        self.keys.iter().filter(|key| key.purpose == Purpose::Data).max_by_key(|key| key.number)
+    }
+
+    fn worn(&self, now: OffsetDateTime) -> bool {
+        self.newest_data_key().is_none_or(|key| {
+            self.seals_leased + SEALS_LEASED > SEALS_MAX || now.unix_timestamp() - key.created_at > DATA_KEY_AGE_MAX.whole_seconds()
+        })
+    }
+}
+
+impl PurposeKeys {
+    fn new(data_key: &[u8; 32]) -> Self {
+        PurposeKeys {
+            document: derive(data_key, "helpdesk/1/document"),
+            blob: derive(data_key, "helpdesk/1/blob"),
+            token: derive(data_key, "helpdesk/1/token"),
+        }
+    }
+
+    fn of(&self, place: &Place<'_>) -> &[u8; 32] {
+        match place.kind {
+            "blob" => &self.blob,
+            "token" => &self.token,
+            _ => &self.document,
+        }
+    }
+}
+
+impl TenantKeys {
+    /// Seals bytes for one place.
+    pub fn seal(&self, place: &Place<'_>, plaintext: &[u8]) -> Result<Vec<u8>, Error> {
+        let left = self.seals_left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(1));
+        if left.is_err() {
+            return Err(Error::SealsUsedUp);
+        }
+        let mut nonce = [0; 12];
+        self.entropy.fill(&mut nonce);
+        let key = self.data.get(&self.current).ok_or(Error::SealsUsedUp)?;
+        seal::seal(key.of(place), self.current, nonce, place, plaintext).ok_or_else(|| Error::DoesNotOpen { kind: place.kind.to_owned() })
+    }
+
+    /// Opens what was sealed for this place.
+    pub fn open(&self, place: &Place<'_>, sealed: &[u8]) -> Result<Zeroizing<Vec<u8>>, Error> {
+        seal::key_number(sealed)
+            .and_then(|number| self.data.get(&number))
+            .and_then(|key| seal::open(key.of(place), place, sealed))
+            .ok_or_else(|| Error::DoesNotOpen { kind: place.kind.to_owned() })
+    }
+
+    /// A document whose body only this tenant's keys open.
+    pub fn seal_document<T: Serialize>(
+        &self,
+        partition: &str,
+        id: String,
+        kind: Kind,
+        keys: [Option<String>; 4],
+        expires_at: Option<OffsetDateTime>,
+        body: &T,
+    ) -> Result<NewDocument, Error> {
+        let plaintext = Zeroizing::new(serde_json::to_vec(body).map_err(|_| Error::UnknownShape { kind: kind.name().to_owned() })?);
+        let body = self.seal(&Place { partition, id: &id, kind: kind.name() }, &plaintext)?;
+        Ok(NewDocument { id, kind: kind.name().to_owned(), keys, expires_at, body })
+    }
+
+    /// The body of a document that [`Self::seal_document`] made.
+    pub fn open_document<T: DeserializeOwned>(&self, document: &Document) -> Result<T, Error> {
+        let plaintext = self.open(&Place { partition: &document.partition, id: &document.id, kind: &document.kind }, &document.body)?;
+        serde_json::from_slice(&plaintext).map_err(|_| Error::UnknownShape { kind: document.kind.clone() })
+    }
+
+    /// The index key's name for a thing: the same thing has the same name in this tenant only. 40 hex digits.
+    pub fn index(&self, what: &str, parts: &[&[u8]]) -> String {
+        hex(&mac(&self.index, what, parts)[..20])
+    }
+
+    /// A signature of ours and the number of the key that made it. 32 hex digits.
+    pub fn sign(&self, what: &str, parts: &[&[u8]]) -> (u32, String) {
+        // Unwrap safety: a keyring without a signing key is refused when it is loaded, and the map never shrinks.
+        let (number, key) = self.signing.last_key_value().unwrap();
+        (*number, hex(&mac(key, what, parts)[..16]))
+    }
+
+    /// Whether [`Self::sign`] made this, with any key that ever was. Compares in constant time.
+    pub fn verify(&self, what: &str, parts: &[&[u8]], number: u32, signature: &str) -> bool {
+        use subtle::ConstantTimeEq;
+        self.signing.get(&number).is_some_and(|key| hex(&mac(key, what, parts)[..16]).as_bytes().ct_eq(signature.as_bytes()).into())
+    }
+}
+
+fn mac(key: &[u8; 32], what: &str, parts: &[&[u8]]) -> [u8; 32] {
+    // Unwrap safety: HMAC takes keys of any length.
+    let mut mac = Hmac::<Sha256>::new_from_slice(key).unwrap();
+    for part in std::iter::once(&what.as_bytes()).chain(parts) {
+        mac.update(&(part.len() as u64).to_be_bytes());
+        mac.update(part);
+    }
+    mac.finalize().into_bytes().into()
+}
+
+fn hex(bytes: &[u8]) -> String {
+    use std::fmt::Write;
+    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
+        // Writing to a string does not fail.
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}
