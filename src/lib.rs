@@ -15,5 +15,6 @@ pub mod keys;
 pub mod mail;
 pub mod outbox;
 pub mod ports;
+pub mod tenants;
 pub mod tickets;
 pub mod wiring;

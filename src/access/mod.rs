@@ -1,10 +1,11 @@
 //! Who is calling, and what may they do. Deny by default.
 
 pub mod roles;
+pub mod token;
 
 pub use roles::{Action, Role};
 
-use crate::ids::TenantId;
+use crate::{ids::TenantId, ports::Fault, tenants};
 
 /// A caller whose token was verified.
 #[derive(Debug, Clone)]
@@ -15,4 +16,21 @@ pub struct Caller {
     pub subject: String,
     /// The requester's own address, from the directory's user principal name.
     pub address: Option<String>,
+}
+
+/// Why somebody is not let in. The text says what to do and never repeats the token.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    #[error("an access token is needed: send `Authorization: Bearer TOKEN`")]
+    NoToken,
+    #[error("the access token is not valid: {0}")]
+    BadToken(&'static str),
+    #[error("the token's tenant is not a customer of this help desk")]
+    UnknownTenant,
+    #[error("this role may not do that")]
+    NotAllowed,
+    #[error(transparent)]
+    Fault(#[from] Fault),
+    #[error(transparent)]
+    Tenants(#[from] tenants::Error),
 }

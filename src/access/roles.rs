@@ -12,6 +12,16 @@ pub enum Role {
     Agent,
 }
 
+impl Role {
+    /// As it stands in a token's `roles`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Role::Requester => "requester",
+            Role::Agent => "agent",
+        }
+    }
+}
+
 /// What a function does, as far as permission goes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Action {

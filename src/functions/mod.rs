@@ -6,7 +6,7 @@ mod health;
 pub mod problem;
 pub mod route;
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 use bytes::Bytes;
 use futures::future::BoxFuture;
@@ -16,12 +16,14 @@ use route::Params;
 
 use crate::{
     access::{Action, Caller},
+    keys::Keyring,
     ports::Ports,
 };
 
 /// What every function works with; made once a process in `wiring`.
 pub struct App {
     pub ports: Ports,
+    pub keyring: Arc<Keyring>,
 }
 
 /// One deployed function. Its name is the folder, the path of its envelope calls, and its name in every log line.

@@ -5,6 +5,7 @@ use bytes::Bytes;
 use serde::Serialize;
 
 use super::HttpAnswer;
+use crate::{access, keys, ports::Fault, tenants};
 
 /// What a queue or timer function says to the host.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -59,5 +60,55 @@ impl Problem {
             headers.push(("www-authenticate", "Bearer".to_owned()));
         }
         HttpAnswer { status: self.status, headers, body: Bytes::from(bytes) }
+    }
+}
+
+/// A port's failure as a caller sees it.
+pub fn fault(fault: &Fault) -> Problem {
+    match fault {
+        Fault::Conflict => {
+            Problem::new(409, "conflict", "Somebody else changed this", "It was changed at the same moment: read it again and repeat.")
+        }
+        Fault::Throttled { .. } => Problem::new(503, "busy", "The service is busy", fault.to_string()),
+        Fault::Unavailable(_) => Problem::new(503, "unavailable", "A part of the service is unavailable", fault.to_string()),
+        Fault::Corrupt(_) => Problem::new(500, "internal", "Something went wrong here", fault.to_string()),
+    }
+}
+
+impl From<keys::Error> for Problem {
+    fn from(error: keys::Error) -> Self {
+        match error {
+            keys::Error::Fault(inner) => fault(&inner),
+            keys::Error::SealsUsedUp => Problem::new(503, "busy", "The service is busy", error.to_string()),
+            keys::Error::DoesNotOpen { .. } | keys::Error::UnknownShape { .. } => {
+                Problem::new(500, "internal", "Something went wrong here", error.to_string())
+            }
+        }
+    }
+}
+
+impl From<tenants::Error> for Problem {
+    fn from(error: tenants::Error) -> Self {
+        match error {
+            tenants::Error::Keys(inner) => inner.into(),
+            tenants::Error::Fault(inner) => fault(&inner),
+            tenants::Error::NotAMailbox | tenants::Error::TooManyMailboxes => {
+                Problem::new(400, "bad-tenant", "The tenant cannot be like that", error.to_string())
+            }
+            tenants::Error::Exists => Problem::new(409, "tenant-exists", "The tenant exists", error.to_string()),
+        }
+    }
+}
+
+impl From<access::Error> for Problem {
+    fn from(error: access::Error) -> Self {
+        match error {
+            access::Error::NoToken | access::Error::BadToken(_) | access::Error::UnknownTenant => {
+                Problem::new(401, "not-authenticated", "You are not logged in", error.to_string())
+            }
+            access::Error::NotAllowed => Problem::new(403, "not-allowed", "You may not do that", error.to_string()),
+            access::Error::Fault(inner) => fault(&inner),
+            access::Error::Tenants(inner) => inner.into(),
+        }
     }
 }

@@ -1,1 +1,121 @@
-//! To be written.
+//! The custom-handler protocol and nothing else: warp as a thin shell around [`dispatch()`].
+//!
+//! One catch-all filter: bounded bytes in, dispatch, bytes out. It answers `GET /` before anything else is ready, because the host waits for that.
+
+pub mod dispatch;
+pub mod envelope;
+pub mod logs;
+
+use std::{future::Future, sync::Arc, time::Duration};
+
+use bytes::{Buf, Bytes, BytesMut};
+use futures::{Stream, StreamExt};
+use tokio::{net::TcpListener, sync::watch};
+use warp::{
+    Filter,
+    http::{HeaderMap, Method, Response, StatusCode},
+    hyper::body::Bytes as WireBytes,
+};
+
+use crate::functions::{App, HttpAnswer, Problem};
+pub use dispatch::{WireRequest, dispatch};
+
+/// Bytes of a request's body: an upload, or an envelope around a 64 KiB message (each byte of which may take twelve).
+pub const BODY_BYTES_MAX: usize = 10 * 1024 * 1024;
+/// How long a request waits for the house to be ready; the host waits 30 s for a start.
+const READY_WAIT: Duration = Duration::from_secs(25);
+/// How long running requests may go on after SIGTERM; the host itself kills without a word.
+const DRAIN_WAIT: Duration = Duration::from_secs(8);
+
+/// The house, as soon as it is ready.
+pub type Ready = watch::Receiver<Option<Arc<App>>>;
+
+/// Serves until `stop`, then lets running requests end.
+pub async fn serve(listener: TcpListener, ready: Ready, stop: impl Future<Output = ()> + Send + 'static) {
+    let filter = warp::method()
+        .and(warp::path::full())
+        .and(warp::query::raw().or(warp::any().map(String::new)).unify())
+        .and(warp::header::headers_cloned())
+        .and(warp::body::stream())
+        .then(move |method: Method, path: warp::path::FullPath, query: String, headers: HeaderMap, body| {
+            let ready = ready.clone();
+            async move { answer(ready, method, path.as_str().to_owned(), query, headers, body).await }
+        });
+    let (stopping, stopped) = tokio::sync::oneshot::channel::<()>();
+    let signal = async move {
+        stop.await;
+        tracing::info!("stopping: running requests may end");
+        // The receiver is gone only when the server has ended already.
+        let _ = stopping.send(());
+    };
+    let server = warp::serve(filter).incoming(listener).graceful(signal).run();
+    let drained = async {
+        if stopped.await.is_ok() {
+            tokio::time::sleep(DRAIN_WAIT).await;
+        } else {
+            std::future::pending::<()>().await;
+        }
+    };
+    tokio::select! {
+        () = server => {}
+        () = drained => tracing::warn!("requests were still running {} s after the signal", DRAIN_WAIT.as_secs()),
+    }
+}
+
+async fn answer<S, B>(mut ready: Ready, method: Method, path: String, query: String, headers: HeaderMap, body: S) -> Response<WireBytes>
+where
+    S: Stream<Item = Result<B, warp::Error>> + Send,
+    B: Buf,
+{
+    // The host's readiness and health ping: at once, and no log line.
+    if method == Method::GET && path == "/" {
+        return Response::new(WireBytes::from_static(b"ok"));
+    }
+    let headers = dispatch::plain(&headers);
+    let invocation = dispatch::invocation_id(&headers);
+    let body = match collect(body).await {
+        Ok(body) => body,
+        Err(problem) => return wire(problem.into_answer(&invocation)),
+    };
+    let app = match tokio::time::timeout(READY_WAIT, ready.wait_for(Option::is_some)).await {
+        Ok(Ok(app)) => app.clone(),
+        _ => None,
+    };
+    match app {
+        Some(app) => wire(dispatch(app, WireRequest { method: method.as_str().to_owned(), path, query, headers, body }).await),
+        None => wire(Problem::new(503, "not-ready", "The service is starting", "").into_answer(&invocation)),
+    }
+}
+
+/// A body of at most [`BODY_BYTES_MAX`], whether its length was announced or not.
+async fn collect<S, B>(body: S) -> Result<Bytes, Problem>
+where
+    S: Stream<Item = Result<B, warp::Error>> + Send,
+    B: Buf,
+{
+    futures::pin_mut!(body);
+    let mut bytes = BytesMut::new();
+    while let Some(part) = body.next().await {
+        let mut part =
+            part.map_err(|_| Problem::new(400, "broken-body", "The body broke off", "The request's body ended before its announced length."))?;
+        if bytes.len() + part.remaining() > BODY_BYTES_MAX {
+            return Err(Problem::new(413, "body-too-large", "The body is too large", format!("A body has at most {BODY_BYTES_MAX} bytes.")));
+        }
+        let length = part.remaining();
+        bytes.extend_from_slice(&part.copy_to_bytes(length));
+    }
+    Ok(bytes.freeze())
+}
+
+fn wire(answer: HttpAnswer) -> Response<WireBytes> {
+    let mut response = Response::builder().status(answer.status);
+    for (name, value) in &answer.headers {
+        response = response.header(*name, value);
+    }
+    response.body(answer.body).unwrap_or_else(|_| {
+        tracing::error!("an answer had a header that HTTP does not allow");
+        let mut response = Response::new(WireBytes::new());
+        *response.status_mut() = StatusCode::INTERNAL_SERVER_ERROR;
+        response
+    })
+}

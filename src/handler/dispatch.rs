@@ -1,0 +1,214 @@
+//! One request: find the row, know the caller, run it inside a span and a deadline, catch panics, answer, log once.
+
+use std::{
+    collections::BTreeMap,
+    panic,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use bytes::Bytes;
+use futures::FutureExt;
+use percent_encoding::percent_decode_str;
+use tracing::Instrument;
+use warp::http::HeaderMap;
+
+use super::envelope;
+use crate::{
+    access::{self, roles, token},
+    functions::{self, Access, App, Function, HttpAnswer, HttpRequest, Problem, Trigger, Verdict, route},
+    tenants,
+};
+
+/// The host's functionTimeout is 10 minutes, after which it kills the process with all that runs in it: our deadlines are below.
+pub const ENVELOPE_DEADLINE: Duration = Duration::from_secs(5 * 60);
+/// Azure's front end cuts an HTTP request at 230 s.
+pub const HTTP_DEADLINE: Duration = Duration::from_secs(100);
+/// Query parameters that are read.
+const QUERY_PARAMETERS_MAX: usize = 50;
+/// Characters of an invocation id that are believed.
+const INVOCATION_ID_MAX: usize = 64;
+
+/// A request as it stood on the wire, bounded in size.
+pub struct WireRequest {
+    pub method: String,
+    pub path: String,
+    pub query: String,
+    /// Lower-case names.
+    pub headers: BTreeMap<String, String>,
+    pub body: Bytes,
+}
+
+/// Answers one request; it never fails and never panics.
+pub async fn dispatch(app: Arc<App>, request: WireRequest) -> HttpAnswer {
+    let invocation = invocation_id(&request.headers);
+    let started = Instant::now();
+    // What is not a function of the table is `POST /<Name>` of none, or a route that the host would not have forwarded.
+    let envelope_of = (request.method == "POST")
+        .then(|| functions::named(request.path.trim_start_matches('/')))
+        .flatten()
+        .filter(|function| !matches!(function.trigger, Trigger::Http { .. }));
+    let found = envelope_of.map(|function| (function, route::Params::new())).or_else(|| route::find(functions::ALL, &request.method, &request.path));
+    let Some((function, params)) = found else {
+        return Problem::new(404, "no-such-route", "There is nothing here", "No function answers this method and path.").into_answer(&invocation);
+    };
+    let trace = trace_id(&request.headers).unwrap_or_default();
+    let span = tracing::info_span!("invocation", function = function.name, invocation_id = %invocation, trace_id = %trace);
+    async {
+        let deadline = if matches!(function.trigger, Trigger::Http { .. }) { HTTP_DEADLINE } else { ENVELOPE_DEADLINE };
+        // The panic is caught here; what it leaves behind is dropped, and stories keep no state in the process.
+        let run = panic::AssertUnwindSafe(run(&app, function, params, request)).catch_unwind();
+        let outcome = match tokio::time::timeout(deadline, run).await {
+            Ok(Ok(outcome)) => outcome,
+            Ok(Err(_)) => Outcome::broken(function, "a bug: the function panicked"),
+            Err(_) => Outcome::broken(function, "the deadline passed"),
+        };
+        outcome.log(started.elapsed());
+        outcome.into_answer(&invocation)
+    }
+    .instrument(span)
+    .await
+}
+
+enum Outcome {
+    Http(Result<HttpAnswer, Problem>),
+    Envelope(Verdict),
+}
+
+impl Outcome {
+    fn broken(function: &Function, why: &str) -> Self {
+        match function.trigger {
+            Trigger::Http { .. } => Outcome::Http(Err(Problem::new(500, "internal", "Something went wrong here", why))),
+            Trigger::Queue { .. } | Trigger::Timer { .. } => Outcome::Envelope(Verdict::Retry(why.to_owned())),
+        }
+    }
+
+    /// The one log line of an invocation; details of failures below 500 are the caller's own business and stay with him.
+    fn log(&self, took: Duration) {
+        let milliseconds = took.as_millis() as u64;
+        match self {
+            Outcome::Http(Ok(answer)) => tracing::info!(status = answer.status, milliseconds, "answered"),
+            Outcome::Http(Err(problem)) if problem.status < 500 => {
+                tracing::info!(status = problem.status, problem = problem.slug, milliseconds, "refused");
+            }
+            Outcome::Http(Err(problem)) => {
+                tracing::error!(status = problem.status, problem = problem.slug, detail = %problem.detail, milliseconds, "failed");
+            }
+            Outcome::Envelope(Verdict::Done(note)) => tracing::info!(verdict = "done", %note, milliseconds, "done"),
+            Outcome::Envelope(Verdict::Reject(note)) => tracing::warn!(verdict = "rejected", %note, milliseconds, "kept as unprocessed"),
+            Outcome::Envelope(Verdict::Retry(reason)) => tracing::warn!(verdict = "retry", %reason, milliseconds, "to be tried again"),
+        }
+    }
+
+    fn into_answer(self, invocation: &str) -> HttpAnswer {
+        match self {
+            Outcome::Http(Ok(answer)) => answer,
+            Outcome::Http(Err(problem)) => problem.into_answer(invocation),
+            Outcome::Envelope(verdict) => envelope::answer(&verdict),
+        }
+    }
+}
+
+async fn run(app: &App, function: &Function, params: route::Params, request: WireRequest) -> Outcome {
+    match &function.trigger {
+        Trigger::Queue { run, .. } => match envelope::queue_message(&request.body, "message") {
+            Ok(message) => Outcome::Envelope(run(app, message).await),
+            Err(error) => Outcome::Envelope(Verdict::Retry(error.to_string())),
+        },
+        Trigger::Timer { run, .. } => match envelope::tick(&request.body, "timer") {
+            Ok(tick) => Outcome::Envelope(run(app, tick).await),
+            Err(error) => Outcome::Envelope(Verdict::Retry(error.to_string())),
+        },
+        Trigger::Http { access, .. } => {
+            let authorization = request.headers.get("authorization").cloned();
+            let request = HttpRequest { params, query: query(&request.query), headers: request.headers, body: request.body };
+            Outcome::Http(match access {
+                Access::Everyone(run) => run(app, request).await,
+                Access::Callers(action, run) => match caller(app, *action, authorization.as_deref()).await {
+                    Ok(caller) => run(app, caller, request).await,
+                    Err(error) => Err(Problem::from(error)),
+                },
+            })
+        }
+    }
+}
+
+async fn caller(app: &App, action: access::Action, authorization: Option<&str>) -> Result<access::Caller, access::Error> {
+    let caller = token::verify(app.ports.identity.as_ref(), authorization, app.ports.clock.now()).await?;
+    if !roles::may(caller.role, action) {
+        return Err(access::Error::NotAllowed);
+    }
+    match tenants::get(app.ports.documents.as_ref(), &app.keyring, &caller.tenant).await? {
+        Some(_) => Ok(caller),
+        None => Err(access::Error::UnknownTenant),
+    }
+}
+
+/// Headers with one text each; a value that is not ASCII is left out.
+pub(super) fn plain(headers: &HeaderMap) -> BTreeMap<String, String> {
+    headers.iter().filter_map(|(name, value)| Some((name.as_str().to_owned(), value.to_str().ok()?.to_owned()))).collect()
+}
+
+/// The host's name for this call, for every log line and every problem.
+pub(super) fn invocation_id(headers: &BTreeMap<String, String>) -> String {
+    let sane = |id: &&String| !id.is_empty() && id.len() <= INVOCATION_ID_MAX && id.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-');
+    headers.get("x-azure-functions-invocationid").filter(sane).cloned().unwrap_or_else(|| "none".to_owned())
+}
+
+/// The trace id of a valid `traceparent` (W3C Trace Context level 1).
+fn trace_id(headers: &BTreeMap<String, String>) -> Option<String> {
+    let parts: Vec<&str> = headers.get("traceparent")?.split('-').collect();
+    let hex = |text: &str, length: usize| text.len() == length && text.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b));
+    let [version, trace, parent, flags, ..] = parts.as_slice() else { return None };
+    let valid = hex(version, 2)
+        && *version != "ff"
+        && (*version != "00" || parts.len() == 4)
+        && hex(trace, 32)
+        && trace.bytes().any(|b| b != b'0')
+        && hex(parent, 16)
+        && parent.bytes().any(|b| b != b'0')
+        && hex(flags, 2);
+    valid.then(|| (*trace).to_owned())
+}
+
+fn query(raw: &str) -> BTreeMap<String, String> {
+    let decode = |text: &str| percent_decode_str(&text.replace('+', " ")).decode_utf8_lossy().into_owned();
+    raw.split('&')
+        .filter(|pair| !pair.is_empty())
+        .take(QUERY_PARAMETERS_MAX)
+        .map(|pair| {
+            let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+            (decode(name), decode(value))
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_valid_traceparent_is_believed() {
+        let trace = |value: &str| trace_id(&BTreeMap::from([("traceparent".to_owned(), value.to_owned())]));
+        assert_eq!(trace("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01").unwrap(), "4bf92f3577b34da6a3ce929d0e0e4736");
+        for wrong in [
+            "",
+            "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7",
+            "00-00000000000000000000000000000000-00f067aa0ba902b7-01",
+            "00-4bf92f3577b34da6a3ce929d0e0e4736-0000000000000000-01",
+            "ff-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
+            "00-4BF92F3577B34DA6A3CE929D0E0E4736-00f067aa0ba902b7-01",
+            "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01-more",
+        ] {
+            assert_eq!(trace(wrong), None, "{wrong}");
+        }
+    }
+
+    #[test]
+    fn a_query_is_decoded_once() {
+        let query = query("state=open,pending&q=a%2Fb%20c%20d%26e&flag");
+        assert_eq!(query["state"], "open,pending");
+        assert_eq!(query["q"], "a/b c d&e");
+        assert_eq!(query["flag"], "");
+    }
+}
