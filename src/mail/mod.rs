@@ -1,5 +1,15 @@
 //! Bytes of a mail to what it means, and back. All pure: no port, no clock, no randomness.
 
+mod attachment;
+mod charset;
+pub mod clean;
+pub mod compose;
+pub mod kind;
+pub mod parse;
+mod plain;
+pub mod redact;
+mod wire;
+
 use time::OffsetDateTime;
 
 /// What a mail means to a help desk.

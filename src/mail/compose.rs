@@ -1,0 +1,146 @@
+//! What we send, as a mail: one text part, encoded as RFC 5322 and RFC 2047 want it. The same draft gives the same bytes.
+
+use mail_builder::{
+    MessageBuilder,
+    headers::{address::Address as BuilderAddress, date::Date, message_id::MessageId, text::Text},
+};
+use time::OffsetDateTime;
+
+use super::Address;
+
+/// Message-IDs in a References header: the first, which began the thread, and the last ones. Longer headers are refused by some mail systems.
+pub const REFERENCES_MAX: usize = 20;
+
+/// Letters of a subject; the rest is dropped.
+pub const SUBJECT_CHARS_MAX: usize = 998;
+
+/// A mail to be sent. Nothing in it can become a header of its own: control characters are replaced by blanks.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Draft {
+    pub from: Address,
+    pub to: Vec<Address>,
+    pub subject: String,
+    pub text: String,
+    /// Without angle brackets, like the ids below.
+    pub message_id: String,
+    pub in_reply_to: Option<String>,
+    /// Oldest first.
+    pub references: Vec<String>,
+    pub date: OffsetDateTime,
+    /// Further headers, such as `Auto-Submitted`.
+    pub headers: Vec<(&'static str, String)>,
+}
+
+pub fn compose(draft: &Draft) -> Vec<u8> {
+    let mut message = MessageBuilder::new()
+        .from(mailbox(&draft.from))
+        .to(BuilderAddress::new_list(draft.to.iter().map(mailbox).collect()))
+        .subject(one_line(&draft.subject).chars().take(SUBJECT_CHARS_MAX).collect::<String>())
+        .date(Date::new(draft.date.unix_timestamp()))
+        .message_id(id(&draft.message_id));
+    if let Some(in_reply_to) = &draft.in_reply_to {
+        message = message.in_reply_to(id(in_reply_to));
+    }
+    let references = references(&draft.references);
+    if !references.is_empty() {
+        message = message.references(MessageId::new_list(references.into_iter()));
+    }
+    for (name, value) in &draft.headers {
+        message = message.header(*name, Text::new(one_line(value)));
+    }
+    let mut bytes = Vec::new();
+    message.text_body(crlf(&draft.text)).serialize(&mut bytes);
+    bytes
+}
+
+fn mailbox(address: &Address) -> BuilderAddress<'static> {
+    let bare: String =
+        address.address.chars().filter(|letter| !letter.is_control() && !letter.is_whitespace() && !"<>,;\"()".contains(*letter)).collect();
+    BuilderAddress::new_address(address.name.as_deref().map(one_line).filter(|name| !name.is_empty()), bare)
+}
+
+fn references(all: &[String]) -> Vec<String> {
+    let dropped = if all.len() > REFERENCES_MAX { 1..all.len() - (REFERENCES_MAX - 1) } else { 0..0 };
+    all.iter().enumerate().filter(|(index, _)| !dropped.contains(index)).map(|(_, reference)| id(reference)).collect()
+}
+
+/// A Message-ID holds neither blanks nor brackets; what a stranger's mail named as one may.
+fn id(bare: &str) -> String {
+    bare.chars().filter(|letter| letter.is_ascii_graphic() && !matches!(letter, '<' | '>')).collect()
+}
+
+fn one_line(text: &str) -> String {
+    text.split(|letter: char| letter.is_control() || letter.is_whitespace()).filter(|word| !word.is_empty()).collect::<Vec<_>>().join(" ")
+}
+
+fn crlf(text: &str) -> String {
+    text.replace("\r\n", "\n").replace('\r', "\n").replace('\n', "\r\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use time::macros::datetime;
+
+    use super::*;
+    use crate::mail::{MailKind, parse::parse};
+
+    fn draft() -> Draft {
+        Draft {
+            from: Address { address: "help@contoso.example".to_owned(), name: Some("Contoso Helpdesk".to_owned()) },
+            to: vec![Address { address: "zoe@northwind.example".to_owned(), name: Some("Zoë, \"Z\" Müller".to_owned()) }],
+            subject: "Re: Drucker – 印刷できません".to_owned(),
+            text: "Grüße\n\n> zitiert\n. a dot\nFrom here\n".to_owned(),
+            message_id: "01jd7.abc@contoso.example".to_owned(),
+            in_reply_to: Some("first@northwind.example".to_owned()),
+            references: vec!["first@northwind.example".to_owned(), "second@northwind.example".to_owned()],
+            date: datetime!(2026-01-02 03:04:05 UTC),
+            headers: vec![("Auto-Submitted", "auto-replied".to_owned())],
+        }
+    }
+
+    #[test]
+    fn what_is_composed_is_read_back() {
+        let draft = draft();
+        let bytes = compose(&draft);
+        let mail = parse(&bytes).unwrap();
+        assert_eq!(mail.from, Some(draft.from.clone()));
+        assert_eq!(mail.to, draft.to);
+        assert_eq!(mail.subject, draft.subject);
+        assert_eq!(mail.text.trim_end(), draft.text.trim_end());
+        assert_eq!(mail.message_id.as_deref(), Some(draft.message_id.as_str()));
+        assert_eq!(mail.in_reply_to, [draft.in_reply_to.clone().unwrap()]);
+        assert_eq!(mail.references, draft.references);
+        assert_eq!(mail.date, Some(draft.date));
+        assert_eq!(mail.kind, MailKind::AutoReply);
+        assert_eq!(bytes, compose(&draft), "the same draft gives the same bytes");
+        assert!(bytes.is_ascii() && !String::from_utf8(bytes).unwrap().replace("\r\n", "").contains(['\r', '\n']));
+    }
+
+    #[test]
+    fn a_long_thread_names_its_beginning_and_its_end() {
+        let references = (0..50).map(|number| format!("{number}@a.example")).collect();
+        let mail = parse(&compose(&Draft { references, ..draft() })).unwrap();
+        assert_eq!(mail.references.len(), REFERENCES_MAX);
+        assert_eq!(
+            (mail.references[0].as_str(), mail.references[1].as_str(), mail.references[19].as_str()),
+            ("0@a.example", "31@a.example", "49@a.example")
+        );
+    }
+
+    proptest! {
+        #[test]
+        fn nothing_in_a_draft_becomes_a_header(evil in "[a-z<>,@\\PC]{0,8}(\r\n|\n|\r|\u{85}|\u{2028}|\0)X-Evil: 1[\\PC\r\n]{0,12}") {
+            let address = Address { address: format!("a@b.example{evil}"), name: Some(evil.clone()) };
+            let draft = Draft {
+                from: address.clone(), to: vec![address], subject: evil.clone(), text: "words".to_owned(), message_id: evil.clone(),
+                in_reply_to: Some(evil.clone()), references: vec![evil.clone()], headers: vec![("X-Own", evil)], ..draft()
+            };
+            let bytes = compose(&draft);
+            let parsed = mail_parser::MessageParser::default().parse_headers(&bytes).unwrap();
+            let names: Vec<&str> = parsed.headers().iter().map(|header| header.name()).collect();
+            let expected = ["From", "To", "Subject", "Date", "Message-ID", "In-Reply-To", "References", "X-Own", "MIME-Version", "Content-Type", "Content-Transfer-Encoding"];
+            prop_assert!(names.iter().all(|name| expected.contains(name)), "{:?}", names);
+        }
+    }
+}

@@ -1,0 +1,293 @@
+//! A mail's bytes to what it means. Whatever comes in, the answer is a `Mail` or a reason; no input panics, recurses without bound or is read twice over.
+
+use std::borrow::Cow;
+
+use mail_parser::{Encoding, GetHeader, HeaderName, HeaderValue, Message, MessageParser, MessagePart, MimeHeaders, PartType};
+use time::OffsetDateTime;
+
+use super::{Address, Attachment, Mail, Unreadable, attachment, charset, clean, kind, plain, redact, wire};
+
+/// Bytes of a mail. Above it the mail is kept and not read. Exchange Online sends up to 35 MB unless told otherwise.
+pub const MAIL_BYTES_MAX: usize = 35 * 1024 * 1024;
+/// Parts of a mail, with the multiparts that hold them. Above it the mail is kept and not read.
+pub const PARTS_MAX: usize = 500;
+/// Addresses that are read from To and from Cc each. The rest is dropped.
+pub const ADDRESSES_MAX: usize = 200;
+/// Message-IDs that are kept of References and of In-Reply-To each: the first, which began the thread, and the last ones.
+pub const REFERENCES_MAX: usize = 100;
+/// Letters of a subject. The rest is dropped. It is the length of the longest line of a mail.
+pub const SUBJECT_CHARS_MAX: usize = 998;
+/// Bytes of the name beside an address. The rest is dropped.
+pub const ADDRESS_NAME_BYTES_MAX: usize = 200;
+/// Bytes of an address (RFC 5321, section 4.5.3.1). What is longer is no address.
+pub const ADDRESS_BYTES_MAX: usize = 320;
+/// Bytes of a Message-ID. What is longer is no Message-ID.
+pub const MESSAGE_ID_BYTES_MAX: usize = 998;
+/// Bytes of the text. The rest is dropped; the mail itself has it.
+pub const TEXT_BYTES_MAX: usize = 1024 * 1024;
+
+pub fn parse(raw: &[u8]) -> Result<Mail, Unreadable> {
+    if raw.trim_ascii().is_empty() {
+        return Err(Unreadable::Empty);
+    }
+    if raw.len() > MAIL_BYTES_MAX {
+        return Err(Unreadable::TooLarge { bytes: raw.len(), limit: MAIL_BYTES_MAX });
+    }
+    let original = wire::repair_line_ends(raw);
+    let masked = wire::mask(&original)?;
+    let message = MessageParser::default().parse(masked.as_ref()).ok_or(Unreadable::NoHeaders)?;
+    if message.parts.len() > PARTS_MAX {
+        return Err(Unreadable::TooManyParts { limit: PARTS_MAX });
+    }
+    Reader { original: &original, label: header_label(&message), message: &message }.mail()
+}
+
+/// The charset that the mail names first: what its 8-bit headers are probably written in.
+fn header_label(message: &Message<'_>) -> Option<String> {
+    message.parts.iter().find_map(|part| label_of(part).map(str::to_owned))
+}
+
+fn label_of<'a>(part: &'a MessagePart<'_>) -> Option<&'a str> {
+    part.content_type().and_then(|content_type| content_type.attribute("charset"))
+}
+
+struct Reader<'a> {
+    /// The mail's bytes, of which the parser saw a masked copy of the same length.
+    original: &'a [u8],
+    label: Option<String>,
+    message: &'a Message<'a>,
+}
+
+impl Reader<'_> {
+    fn mail(&self) -> Result<Mail, Unreadable> {
+        let head = self.head(&self.message.parts[0]);
+        let is_mail = [HeaderName::From, HeaderName::Sender, HeaderName::ReturnPath, HeaderName::Subject, HeaderName::Date];
+        if !is_mail.iter().any(|name| head.headers.header_value(name).is_some()) {
+            return Err(Unreadable::NoHeaders);
+        }
+        let (subject, in_subject) = redact::redact_text(&cut_chars(&one_line(text_of(&head, &HeaderName::Subject)), SUBJECT_CHARS_MAX));
+        let raw_html = self.html();
+        let html = raw_html.as_deref().map(|html| clean::clean(html));
+        let (text, in_text) = redact::redact_text(cut_bytes(&self.text(html.as_deref()), TEXT_BYTES_MAX));
+        let (html, in_html) = html.map(|html| redact::redact_text(&html)).map_or((None, 0), |(html, count)| (Some(html), count));
+        let (attachments, in_names) = self.attachments(raw_html.as_deref());
+        let from = sender(&head);
+        Ok(Mail {
+            kind: kind::kind(&self.lines(), &subject, from.as_ref(), &attachments),
+            from,
+            reply_to: addresses(&head, &HeaderName::ReplyTo).into_iter().next(),
+            to: addresses(&head, &HeaderName::To),
+            cc: addresses(&head, &HeaderName::Cc),
+            subject,
+            message_id: message_ids(&head, &HeaderName::MessageId).into_iter().next(),
+            in_reply_to: message_ids(&head, &HeaderName::InReplyTo),
+            references: message_ids(&head, &HeaderName::References),
+            date: date(&head),
+            text,
+            html,
+            attachments,
+            redactions: in_subject + in_text + in_html + in_names,
+        })
+    }
+
+    /// The part with its headers alone, read again in UTF-8 if they were written in raw 8-bit letters.
+    fn head(&self, part: &MessagePart<'_>) -> MessagePart<'static> {
+        let block = self.message.raw_message.get(part.offset_header as usize..part.offset_body as usize).unwrap_or_default();
+        let again = charset::repair_header(block, self.label.as_deref());
+        let again =
+            again.as_deref().and_then(|block| MessageParser::default().parse_headers(block).and_then(|message| message.parts.into_iter().next()));
+        let headers = again.as_ref().map_or(&part.headers, |part| &part.headers);
+        MessagePart { headers: headers.iter().cloned().map(|header| header.into_owned()).collect(), ..MessagePart::default() }
+    }
+
+    /// Every header as a line of text, as it was written, for the rules that only look at words.
+    fn lines(&self) -> Vec<(String, String)> {
+        let headers = self.message.parts[0].headers.iter();
+        headers
+            .map(|header| {
+                let value = self.original.get(header.offset_start as usize..header.offset_end as usize).unwrap_or_default();
+                (header.name.as_str().to_ascii_lowercase(), one_line(&String::from_utf8_lossy(value)))
+            })
+            .collect()
+    }
+
+    /// The plain text parts, or the HTML as text where a mail has nothing else to read.
+    fn text(&self, cleaned: Option<&str>) -> String {
+        let plain: Vec<String> =
+            self.bodies(&self.message.text_body).filter(|part| matches!(part.body, PartType::Text(_))).map(|part| self.decoded(part)).collect();
+        let text = plain.iter().map(|text| text.trim_end()).filter(|text| !text.is_empty()).collect::<Vec<_>>().join("\n\n");
+        let text = if text.is_empty() { cleaned.map(plain::text_of).unwrap_or_default() } else { text };
+        text.replace("\r\n", "\n").replace('\r', "\n").replace('\0', "")
+    }
+
+    /// The HTML parts, and plain text between them; nothing if there is only plain text.
+    fn html(&self) -> Option<String> {
+        let parts: Vec<&MessagePart<'_>> = self.bodies(&self.message.html_body).collect();
+        if !parts.iter().any(|part| matches!(part.body, PartType::Html(_))) {
+            return None;
+        }
+        let mut html = String::new();
+        for part in parts {
+            match part.body {
+                PartType::Html(_) => html.push_str(&self.decoded(part)),
+                PartType::Text(_) => html.push_str(&format!("<pre>{}</pre>", clean::escape(&self.decoded(part)))),
+                _ => {}
+            }
+        }
+        Some(html)
+    }
+
+    fn attachments(&self, html: Option<&str>) -> (Vec<Attachment>, usize) {
+        let shown = html.unwrap_or_default().to_ascii_lowercase();
+        let mut redactions = 0;
+        let parts = self.bodies(&self.message.attachments).filter(|part| !matches!(part.body, PartType::Multipart(_)));
+        let attachments = parts.enumerate().map(|(index, part)| {
+            let attachment = self.attachment(part, index + 1, &shown);
+            let (name, count) = redact::redact_text(&attachment.name);
+            redactions += count;
+            Attachment { name, ..attachment }
+        });
+        (attachments.collect(), redactions)
+    }
+
+    fn attachment(&self, part: &MessagePart<'_>, number: usize, shown: &str) -> Attachment {
+        let head = self.head(part);
+        let media_type = media_type(&head);
+        let bytes = self.bytes(part);
+        let declared = head.attachment_name().map(one_line).filter(|name| !name.is_empty());
+        let declared = match declared {
+            None if matches!(media_type.as_str(), "message/rfc822" | "message/global") => Some(message_name(&bytes)),
+            declared => declared,
+        };
+        let content_id = head.content_id().map(|id| wire::unmask(id).trim_matches(['<', '>', ' ']).to_owned()).filter(|id| !id.is_empty());
+        let inline = content_id.as_deref().is_some_and(|id| is_shown(shown, id));
+        Attachment { name: attachment::name(declared.as_deref(), &media_type, number), media_type, bytes, inline, content_id }
+    }
+
+    fn bodies<'b>(&'b self, ids: &'b [u32]) -> impl Iterator<Item = &'b MessagePart<'b>> {
+        ids.iter().filter_map(|id| self.message.parts.get(*id as usize))
+    }
+
+    /// The part's bytes as the sender had them: without transfer encoding, in his charset.
+    fn bytes(&self, part: &MessagePart<'_>) -> Vec<u8> {
+        let encoded = self.original.get(part.offset_body as usize..part.offset_end as usize).unwrap_or_default();
+        let decoded = match part.encoding {
+            Encoding::None => Some(encoded.to_vec()),
+            Encoding::QuotedPrintable => mail_parser::decoders::quoted_printable::quoted_printable_decode(encoded),
+            Encoding::Base64 => match &part.body {
+                PartType::Binary(bytes) | PartType::InlineBinary(bytes) => Some(bytes.to_vec()),
+                _ => mail_parser::decoders::base64::base64_decode(encoded),
+            },
+        };
+        decoded.unwrap_or_else(|| part.contents().to_vec())
+    }
+
+    fn decoded(&self, part: &MessagePart<'_>) -> String {
+        charset::decode(&self.bytes(part), label_of(part))
+    }
+}
+
+/// From; where it names nobody, Sender, then Return-Path.
+fn sender(head: &MessagePart<'_>) -> Option<Address> {
+    let named = addresses(head, &HeaderName::From).into_iter().chain(addresses(head, &HeaderName::Sender)).next();
+    named.or_else(|| text_of_ids(head, &HeaderName::ReturnPath).first().and_then(|path| address(path, None)))
+}
+
+fn addresses(head: &MessagePart<'_>, name: &HeaderName<'_>) -> Vec<Address> {
+    let headers = head.headers.iter().filter(|header| header.name == *name);
+    let listed = headers.filter_map(|header| header.value.as_address()).flat_map(|list| list.iter());
+    listed
+        .filter_map(|entry| match (entry.address(), entry.name()) {
+            (Some(written), name) => address(written, name),
+            // `From: user@a.example` without brackets, or a name that is the address.
+            (None, Some(name)) => address(name, None),
+            (None, None) => None,
+        })
+        .take(ADDRESSES_MAX)
+        .collect()
+}
+
+fn address(written: &str, name: Option<&str>) -> Option<Address> {
+    let address = wire::unmask(written).trim().trim_matches(['<', '>', '\'', '"']).to_lowercase();
+    let (local, domain) = address.rsplit_once('@')?;
+    let fits = address.len() <= ADDRESS_BYTES_MAX && !local.is_empty() && !domain.is_empty();
+    if !fits || address.chars().any(|letter| letter.is_whitespace() || letter.is_control() || attachment::is_direction_mark(letter)) {
+        return None;
+    }
+    let name = name.map(one_line).map(|name| cut_bytes(&name, ADDRESS_NAME_BYTES_MAX).trim().to_owned());
+    let name = name.filter(|name| !name.is_empty() && !name.eq_ignore_ascii_case(&address));
+    Some(Address { address, name })
+}
+
+fn message_ids(head: &MessagePart<'_>, name: &HeaderName<'_>) -> Vec<String> {
+    let mut ids: Vec<String> = Vec::new();
+    for written in text_of_ids(head, name) {
+        // Where brackets are missing, several stand in one text.
+        let words = written.split([' ', '\t', '\r', '\n', ',', '<', '>']).filter(|word| !word.is_empty());
+        let bracketed = !written.contains(char::is_whitespace);
+        ids.extend(words.filter(|word| word.len() <= MESSAGE_ID_BYTES_MAX && (bracketed || word.contains('@'))).map(str::to_owned));
+    }
+    if ids.len() > REFERENCES_MAX {
+        ids.drain(1..ids.len() - (REFERENCES_MAX - 1));
+    }
+    ids
+}
+
+fn text_of_ids(head: &MessagePart<'_>, name: &HeaderName<'_>) -> Vec<String> {
+    let values = head.headers.iter().filter(|header| header.name == *name).map(|header| &header.value);
+    values
+        .flat_map(|value| match value {
+            HeaderValue::Text(id) => vec![wire::unmask(id).into_owned()],
+            HeaderValue::TextList(ids) => ids.iter().map(|id| wire::unmask(id).into_owned()).collect(),
+            _ => Vec::new(),
+        })
+        .collect()
+}
+
+fn text_of<'a>(head: &'a MessagePart<'_>, name: &HeaderName<'_>) -> &'a str {
+    head.headers.header_value(name).and_then(|value| value.as_text()).unwrap_or_default()
+}
+
+fn date(head: &MessagePart<'_>) -> Option<OffsetDateTime> {
+    let written = head.headers.header_value(&HeaderName::Date)?.as_datetime()?;
+    written.is_valid().then(|| OffsetDateTime::from_unix_timestamp(written.to_timestamp()).ok()).flatten()
+}
+
+fn media_type(head: &MessagePart<'_>) -> String {
+    let Some(declared) = head.content_type() else { return "text/plain".to_owned() };
+    let written = format!("{}/{}", declared.ctype(), declared.subtype().unwrap_or("octet-stream")).to_ascii_lowercase();
+    let clean: Cow<'_, str> = wire::unmask(&written);
+    // A media type is ASCII without blanks (RFC 6838); it goes into headers later.
+    let is_token = clean.bytes().all(|byte| byte.is_ascii_graphic() && !b"\"(),:;<=>?@[\\]".contains(&byte)) && clean.matches('/').count() == 1;
+    if is_token { clean.into_owned() } else { "application/octet-stream".to_owned() }
+}
+
+/// The name of a mail that came inside a mail: its subject.
+fn message_name(bytes: &[u8]) -> String {
+    let subject = MessageParser::default().parse_headers(bytes).map(|message| one_line(message.subject().unwrap_or_default())).unwrap_or_default();
+    let subject = subject.replace(['/', '\\'], "_");
+    format!("{}.eml", if subject.is_empty() { "message" } else { &subject })
+}
+
+/// The HTML, in lower case, loads this part; mail programs write the id plain or percent-encoded.
+fn is_shown(html: &str, content_id: &str) -> bool {
+    let id = content_id.to_ascii_lowercase();
+    html.contains(&format!("cid:{id}")) || html.contains(&format!("cid:{}", id.replace('@', "%40")))
+}
+
+/// Without line ends and control characters, blanks run together.
+fn one_line(text: &str) -> String {
+    let whole = wire::unmask(text);
+    whole.split(|letter: char| letter.is_control() || letter.is_whitespace()).filter(|word| !word.is_empty()).collect::<Vec<_>>().join(" ")
+}
+
+fn cut_chars(text: &str, chars_max: usize) -> Cow<'_, str> {
+    match text.char_indices().nth(chars_max) {
+        Some((end, _)) => Cow::Owned(text[..end].to_owned()),
+        None => Cow::Borrowed(text),
+    }
+}
+
+fn cut_bytes(text: &str, bytes_max: usize) -> &str {
+    &text[..text.floor_char_boundary(bytes_max)]
+}

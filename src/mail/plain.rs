@@ -1,0 +1,230 @@
+//! The words of HTML: for mails that have nothing else, and for HTML that is too large or too tangled to show.
+
+use html2text::{config, render::TrivialDecorator};
+
+/// Columns of the text; so wide that a paragraph is rarely broken.
+const WIDTH_COLUMNS: usize = 2_000;
+
+/// Blank lines that may follow each other.
+const BLANK_LINES_MAX: usize = 1;
+
+/// Elements that have no end tag, or whose end tag people leave out and parsers supply.
+const WITHOUT_END: [&str; 26] = [
+    "area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "param", "source", "track", "wbr", "p", "li", "td", "th", "tr",
+    "tbody", "thead", "dd", "dt", "option", "html", "body",
+];
+
+/// Elements that a parser opens anew in each block until they are closed.
+const FORMATTING: [&str; 14] = ["a", "b", "big", "code", "em", "font", "i", "nobr", "s", "small", "strike", "strong", "tt", "u"];
+
+/// Elements whose content is no markup.
+const RAW_TEXT: [&str; 9] = ["script", "style", "textarea", "title", "xmp", "iframe", "noembed", "noframes", "noscript"];
+
+/// The text of HTML that `clean` has passed.
+pub fn text_of(cleaned: &str) -> String {
+    let config = config::with_decorator(TrivialDecorator::new()).raw_mode(true).no_link_wrapping().allow_width_overflow();
+    let text = config.string_from_read(cleaned.as_bytes(), WIDTH_COLUMNS).unwrap_or_else(|_| strip_tags(cleaned));
+    tidy(&text)
+}
+
+/// Every tag gone, the commonest entities resolved; linear in the input, whatever it is.
+pub fn strip_tags(html: &str) -> String {
+    let mut text = String::with_capacity(html.len() / 2);
+    for token in Tokens::new(html) {
+        match token {
+            Token::Text(words) => text.push_str(words),
+            Token::Open("br" | "p" | "div" | "tr" | "li" | "hr") | Token::Close("p" | "div" | "tr" | "table") => text.push('\n'),
+            Token::Open(_) | Token::Close(_) | Token::Raw(_) => {}
+        }
+    }
+    let mut plain = text;
+    for (entity, letter) in [("&nbsp;", " "), ("&lt;", "<"), ("&gt;", ">"), ("&quot;", "\""), ("&#39;", "'"), ("&amp;", "&")] {
+        plain = plain.replace(entity, letter);
+    }
+    tidy(&plain)
+}
+
+/// Neither too deep nor able to grow without bound when a parser repairs it.
+pub fn is_modest(html: &str, depth_max: usize, reopened_max: usize) -> bool {
+    let mut open = [0_usize; FORMATTING.len()];
+    let (mut depth, mut formatting, mut reopened) = (0_usize, 0_usize, 0_usize);
+    for token in Tokens::new(html) {
+        let (name, opens) = match token {
+            Token::Open(name) => (name, true),
+            Token::Close(name) => (name, false),
+            Token::Text(_) => continue,
+            Token::Raw(content) => {
+                // Whether this is markup depends on what surrounds it; so elements may open here and none may close.
+                open[0] += content.split('<').skip(1).filter(|tag| FORMATTING.contains(&name_at(tag).to_ascii_lowercase().as_str())).count();
+                formatting = open.iter().sum();
+                continue;
+            }
+        };
+        let is = |known: &&str| known.eq_ignore_ascii_case(name);
+        reopened += formatting;
+        if let Some(index) = FORMATTING.iter().position(|known| is(&known)) {
+            open[index] = if opens { open[index] + 1 } else { open[index].saturating_sub(1) };
+            formatting = open.iter().sum();
+        } else if !WITHOUT_END.iter().any(|known| is(&known)) {
+            depth = if opens { depth + 1 } else { depth.saturating_sub(1) };
+        }
+        if depth + formatting > depth_max || reopened > reopened_max {
+            return false;
+        }
+    }
+    true
+}
+
+fn tidy(text: &str) -> String {
+    let mut tidied = String::with_capacity(text.len());
+    let mut blank = 0;
+    for line in text.lines().map(str::trim_end) {
+        blank = if line.is_empty() { blank + 1 } else { 0 };
+        if blank <= BLANK_LINES_MAX {
+            tidied.push_str(line);
+            tidied.push('\n');
+        }
+    }
+    tidied.trim_matches('\n').to_owned()
+}
+
+enum Token<'a> {
+    Text(&'a str),
+    Open(&'a str),
+    Close(&'a str),
+    /// The content of an element in which tags mean nothing.
+    Raw(&'a str),
+}
+
+/// Texts and tag names in order; comments are passed over.
+struct Tokens<'a> {
+    rest: &'a str,
+    /// The raw text element that was just opened.
+    raw_text: Option<&'a str>,
+}
+
+impl<'a> Tokens<'a> {
+    fn new(html: &'a str) -> Self {
+        Tokens { rest: html, raw_text: None }
+    }
+
+    fn skip_to_after(&mut self, end: &str) {
+        self.rest = self.rest.find(end).map_or("", |at| &self.rest[at + end.len()..]);
+    }
+
+    /// The tag at the start of the rest, which begins with `<`.
+    fn tag(&mut self) -> Token<'a> {
+        let inside = &self.rest[1..];
+        let closes = inside.starts_with('/');
+        let named = inside.strip_prefix('/').unwrap_or(inside);
+        let name = name_at(named);
+        self.rest = &self.rest[tag_bytes(self.rest)..];
+        if closes {
+            return Token::Close(name);
+        }
+        if RAW_TEXT.iter().any(|raw| raw.eq_ignore_ascii_case(name)) {
+            self.raw_text = Some(name);
+        }
+        Token::Open(name)
+    }
+
+    /// Everything up to the end tag of the element.
+    fn raw_text(&mut self, name: &str) -> &'a str {
+        let content = self.rest;
+        while let Some(at) = self.rest.find("</") {
+            let end = content.len() - self.rest.len() + at;
+            self.rest = &self.rest[at + 2..];
+            if name_at(self.rest).eq_ignore_ascii_case(name) {
+                self.skip_to_after(">");
+                return &content[..end];
+            }
+        }
+        self.rest = "";
+        content
+    }
+}
+
+fn name_at(tag: &str) -> &str {
+    &tag[..tag.find(|letter: char| !letter.is_ascii_alphanumeric() && letter != ':').unwrap_or(tag.len())]
+}
+
+impl<'a> Iterator for Tokens<'a> {
+    type Item = Token<'a>;
+
+    fn next(&mut self) -> Option<Token<'a>> {
+        if let Some(name) = self.raw_text.take() {
+            return Some(Token::Raw(self.raw_text(name)));
+        }
+        loop {
+            if self.rest.is_empty() {
+                return None;
+            }
+            if self.rest.starts_with("<!--") {
+                self.skip_to_after("-->");
+                continue;
+            }
+            let mut letters = self.rest.chars();
+            if letters.next() == Some('<') {
+                match letters.next() {
+                    Some('!' | '?') => {
+                        self.skip_to_after(">");
+                        continue;
+                    }
+                    Some(letter) if letter == '/' || letter.is_ascii_alphabetic() => return Some(self.tag()),
+                    _ => {}
+                }
+            }
+            let first = self.rest.chars().next().map_or(0, char::len_utf8);
+            let end = self.rest[first..].find('<').map_or(self.rest.len(), |at| first + at);
+            let (text, rest) = self.rest.split_at(end);
+            self.rest = rest;
+            return Some(Token::Text(text));
+        }
+    }
+}
+
+/// Up to and with the `>` that is not inside the quotes of an attribute's value.
+fn tag_bytes(tag: &str) -> usize {
+    let mut quote = None;
+    let mut before = 0;
+    for (at, byte) in tag.bytes().enumerate() {
+        match (quote, byte) {
+            (None, b'>') => return at + 1,
+            (None, b'"' | b'\'') if before == b'=' => quote = Some(byte),
+            (Some(open), _) if open == byte => quote = None,
+            _ => {}
+        }
+        if !byte.is_ascii_whitespace() {
+            before = byte;
+        }
+    }
+    tag.len()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_text_of_html_keeps_words_and_lines() {
+        let html = "<p>Dear  team,</p><p>it <b>fails</b>:<br>error&nbsp;5 &lt;x&gt;</p><ul><li>one</li><li>two</li></ul><table><tr><td>a</td><td>b</td></tr></table>";
+        let text = text_of(html);
+        for words in ["Dear team,\n\nit fails:\nerror", "5 <x>", "one\n", "two\n"] {
+            assert!(text.contains(words), "{words:?} is not in {text:?}");
+        }
+    }
+
+    #[test]
+    fn stripping_leaves_words_alone() {
+        let html = "<!-- <b> --><style>p{}</style><p title=\"a>b\">1 < 2 &amp; 3<br>next<script>x</b>";
+        assert_eq!(strip_tags(html), "1 < 2 & 3\nnext");
+    }
+
+    #[test]
+    fn comments_quotes_and_raw_text_do_not_hide_open_elements() {
+        for fooling in ["<b><!-- </b> -->", "<b><i x=\"</b>\"></i>", "<b><style></b></style>"] {
+            assert!(!is_modest(&fooling.repeat(20), 10, 1_000), "{fooling}");
+        }
+        assert!(is_modest(&"<p><b>x</b><br><td>y<img>".repeat(500), 10, 10_000));
+    }
+}
