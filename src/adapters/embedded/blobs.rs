@@ -231,7 +231,8 @@ fn fetch(connection: &Connection, container: &str, name: &str, range: Option<&Ra
     let content = statement.query_row(params![container, name, first, length], |row| {
         Ok(match row.get::<_, Option<String>>(0)? {
             Some(file) => Content::File(file, row.get::<_, i64>(1)?.unsigned_abs()),
-            None => Content::Row(row.get(2)?),
+            // SQLite's substr makes NULL of no bytes.
+            None => Content::Row(row.get::<_, Option<Vec<u8>>>(2)?.unwrap_or_default()),
         })
     });
     content.optional().map_err(fault)

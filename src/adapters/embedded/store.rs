@@ -168,6 +168,9 @@ impl Writer {
                 self.sweep();
             }
         }
+        if !self.orphans.is_empty() {
+            self.commit_group(&mut group);
+        }
     }
 
     /// Commits all jobs of a group and answers them.
@@ -208,7 +211,8 @@ impl Writer {
             }
             execute("RELEASE job")?;
         }
-        if writing.next != first {
+        // Without a change there is nothing to flush.
+        if writing.next != first || !self.orphans.is_empty() {
             self.connection.prepare_cached("UPDATE sequence SET next = ?1")?.execute([writing.next])?;
         }
         let mut orphans = std::mem::take(&mut writing.orphans);
