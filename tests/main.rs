@@ -6,3 +6,4 @@ mod devhost;
 mod handler;
 mod ports_contract;
 mod samples;
+mod support;

@@ -1,1 +1,6 @@
-//! To be written.
+//! The world behind the ports: Azure's services, and the embedded parts that stand in for them on one laptop.
+
+pub mod azure;
+pub mod embedded;
+mod limits;
+pub mod smtp;

@@ -15,8 +15,9 @@ pub enum Put {
     Existed,
 }
 
-/// A store of blobs. Containers are known by name and need no creation. Names are ASCII path segments of `[a-zA-Z0-9._-]` joined by `/`, at most
-/// 500 bytes; they are seen by the platform, so they never hold personal data.
+/// A store of blobs. Containers are known by name, 3 to 63 of `[a-z0-9-]`, and need no creation. Names are ASCII path segments of `[a-zA-Z0-9._-]`,
+/// none of them `.` or `..`, joined by `/`, at most 500 bytes; anything else is [`Fault::Corrupt`]. They are seen by the platform, so they never hold
+/// personal data.
 #[async_trait]
 pub trait Blobs: Send + Sync {
     /// Writes once: all bytes are durable when it returns, or none are seen.

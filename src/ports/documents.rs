@@ -18,14 +18,15 @@ pub const BODY_BYTES_MAX: usize = 1_000_000;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Etag(pub String);
 
-/// A document to be written. Ids and keys are ASCII without `/ ? # \` and control characters, at most 250 bytes.
+/// A document to be written. Partitions, ids, kinds and keys are ASCII without `/ ? # \` and control characters, 1 to 250 bytes; anything else is
+/// [`Fault::Corrupt`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NewDocument {
     pub id: String,
     pub kind: String,
     /// Clear index keys `k1` to `k4`.
     pub keys: [Option<String>; 4],
-    /// From this instant on the document reads as absent; a sweep removes it later.
+    /// From this instant on the document reads as absent; a sweep removes it later. Kept in whole seconds, a fraction is dropped.
     pub expires_at: Option<OffsetDateTime>,
     /// Opaque here; sealed by its owner.
     pub body: Vec<u8>,
@@ -113,10 +114,11 @@ pub trait Documents: Send + Sync {
     async fn scan(&self, scan: &Scan<'_>) -> Result<Vec<Document>, Fault>;
 
     /// All writes or none, durable when it returns, in the order given. The new versions come back in the same order (the old one for a delete).
-    /// At most [`COMMIT_WRITES_MAX`] writes of distinct ids and [`COMMIT_BYTES_MAX`] bytes; more is [`Fault::Corrupt`].
+    /// From 1 to [`COMMIT_WRITES_MAX`] writes of distinct ids and [`COMMIT_BYTES_MAX`] bytes; more is [`Fault::Corrupt`].
     async fn commit(&self, partition: &str, writes: Vec<Write>) -> Result<Vec<Etag>, Fault>;
 
-    /// Changes of a partition in no particular order, each at least once; from the beginning with `None`. About `limit` at a time.
+    /// Changes of a partition in no particular order, each at least once; from the beginning with `None`. About `limit` at a time, and none may
+    /// come though it has not caught up. What has expired is left out; that it is gone is not told.
     async fn changed_since(&self, partition: &str, watermark: Option<&Watermark>, limit: usize) -> Result<Changes, Fault>;
 
     /// Documents of all partitions whose `k1` is a [`due_key`] of an instant up to `before`, the most overdue first.

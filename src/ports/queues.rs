@@ -44,13 +44,13 @@ pub struct Lease {
     pub visible_at: OffsetDateTime,
 }
 
-/// Queues, known by name, that need no creation. `lease`, `extend` and `delete` are used by the embedded host alone: in Azure the host does it.
+/// Queues, known by name (3 to 63 of `[a-z0-9-]`), that need no creation. `lease`, `extend` and `delete` are used by the embedded host alone: in Azure the host does it.
 #[async_trait]
 pub trait Queues: Send + Sync {
     /// Durable when it returns; never expires; seen by readers after `delay`.
     async fn send(&self, queue: &str, text: &str, delay: Duration) -> Result<(), Fault>;
 
-    /// Up to `max` visible messages, hidden from others for `visibility`; counts a dequeue for each.
+    /// Up to `max` visible messages (32 at most), hidden from others for `visibility`; counts a dequeue for each.
     async fn lease(&self, queue: &str, max: usize, visibility: Duration) -> Result<Vec<Lease>, Fault>;
 
     /// Hides a leased message for `visibility` from now on (zero gives it back) and answers the new pop receipt; `None` if the lease was lost.

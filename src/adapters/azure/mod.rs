@@ -1,0 +1,3 @@
+//! Azure's services behind the ports.
+
+pub mod cosmos;

@@ -1,0 +1,266 @@
+//! Blobs in the embedded store: small ones as rows, large ones as files that a row names.
+//!
+//! The row is what makes a blob exist. A file gets a name of its own, is flushed before its row is written and removed after its row is gone,
+//! so that a crash at any line leaves a file too many at worst; the sweep takes those away.
+
+use std::{
+    collections::HashMap,
+    fs::{self, File},
+    io::{ErrorKind, Read, Seek, SeekFrom},
+    ops::Range,
+    path::{Path, PathBuf},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use rusqlite::{Connection, OptionalExtension, params};
+use time::{Duration, OffsetDateTime};
+
+use super::{
+    SystemEntropy, files,
+    store::{Durable, Store, Writing, fault},
+};
+use crate::{
+    adapters::limits,
+    ports::{Blobs, Entropy, Fault, Put},
+};
+
+/// Bytes of a blob that is kept as a row.
+const ROW_BYTES_MAX: usize = 256 * 1024;
+/// How long a file without a row may be one that is being put.
+const UNNAMED_FILE_KEPT: Duration = Duration::DAY;
+/// Looks at a blob whose file goes away while it is read.
+const LOOKS_MAX: usize = 3;
+
+#[async_trait]
+impl Blobs for Store {
+    async fn put(&self, container: &str, name: &str, bytes: Bytes) -> Result<Put, Fault> {
+        limits::check_blob_name(container, name)?;
+        let (container, name) = (container.to_owned(), name.to_owned());
+        let size = bytes.len();
+        if size <= ROW_BYTES_MAX {
+            return self.write(Durable::Now, move |writing| insert(writing, &container, &name, size, None, Some(&bytes))).await;
+        }
+        if self.size(&container, &name).await?.is_some() {
+            return Ok(Put::Existed);
+        }
+        let file = format!("{container}/{}", unique_name());
+        let path = self.folder.join("blobs").join(&file);
+        let written = path.clone();
+        tokio::task::spawn_blocking(move || write_file(&written, &bytes))
+            .await
+            .map_err(|_| Fault::Unavailable("writing a blob was interrupted".to_owned()))?
+            .map_err(files::fault("a blob's file could not be written"))?;
+        let put = self.write(Durable::Now, move |writing| insert(writing, &container, &name, size, Some(&file), None)).await;
+        if put == Ok(Put::Existed) {
+            remove_files(&mut vec![path]);
+        }
+        put
+    }
+
+    async fn get(&self, container: &str, name: &str, range: Option<Range<u64>>) -> Result<Option<Bytes>, Fault> {
+        limits::check_blob_name(container, name)?;
+        if self.vanishing.has(container, name) {
+            return Ok(None);
+        }
+        let (container, name, blobs) = (container.to_owned(), name.to_owned(), self.folder.join("blobs"));
+        self.read(move |connection| {
+            for _ in 0..LOOKS_MAX {
+                match fetch(connection, &container, &name, range.as_ref())? {
+                    None => return Ok(None),
+                    Some(Content::Row(bytes)) => return Ok(Some(Bytes::from(bytes))),
+                    Some(Content::File(file, size)) => match read_file(&blobs.join(file), size, range.as_ref()) {
+                        Ok(bytes) => return Ok(Some(Bytes::from(bytes))),
+                        // Deleted since; a row that is still there when we look again has lost its file.
+                        Err(error) if error.kind() == ErrorKind::NotFound => {}
+                        Err(error) => return Err(files::fault("a blob's file could not be read")(error)),
+                    },
+                }
+            }
+            Err(Fault::Corrupt("the file of a blob is missing".to_owned()))
+        })
+        .await
+    }
+
+    async fn size(&self, container: &str, name: &str) -> Result<Option<u64>, Fault> {
+        limits::check_blob_name(container, name)?;
+        if self.vanishing.has(container, name) {
+            return Ok(None);
+        }
+        let (container, name) = (container.to_owned(), name.to_owned());
+        self.read(move |connection| {
+            let mut statement = connection.prepare_cached("SELECT size FROM blobs WHERE container = ?1 AND name = ?2").map_err(fault)?;
+            let size: Option<i64> = statement.query_row([container, name], |row| row.get(0)).optional().map_err(fault)?;
+            Ok(size.map(i64::unsigned_abs))
+        })
+        .await
+    }
+
+    async fn list(&self, container: &str, prefix: &str, after: Option<&str>, limit: usize) -> Result<Vec<String>, Fault> {
+        limits::check_container(container)?;
+        let vanishing = self.vanishing.names(container);
+        // Names are ASCII, so DEL sorts after all that begin with the prefix.
+        let (container, prefix, end, after) =
+            (container.to_owned(), prefix.to_owned(), format!("{prefix}\u{7f}"), after.unwrap_or_default().to_owned());
+        self.read(move |connection| {
+            let sql = "SELECT name FROM blobs WHERE container = ?1 AND name >= ?2 AND name < ?3 AND name > ?4 ORDER BY name LIMIT ?5";
+            let mut statement = connection.prepare_cached(sql).map_err(fault)?;
+            let rows = i64::try_from(limit.saturating_add(vanishing.len())).unwrap_or(i64::MAX);
+            let found = statement.query_map(params![container, prefix, end, after, rows], |row| row.get(0)).map_err(fault)?;
+            let mut names: Vec<String> = found.collect::<Result<_, _>>().map_err(fault)?;
+            names.retain(|name| !vanishing.contains(name));
+            names.truncate(limit);
+            Ok(names)
+        })
+        .await
+    }
+
+    async fn delete(&self, container: &str, name: &str) -> Result<(), Fault> {
+        limits::check_blob_name(container, name)?;
+        let (container, name) = (container.to_owned(), name.to_owned());
+        let going = Going::new(self.vanishing.clone(), &container, &name);
+        let folder = self.folder.join("blobs");
+        let work = move |writing: &mut Writing<'_>| remove(writing, &container, &name, &folder);
+        let settle = move |result: Result<(), Fault>| {
+            drop(going);
+            if let Err(error) = result {
+                tracing::warn!(%error, "a blob that was to be deleted is still there; deleting it again does no harm");
+            }
+        };
+        self.submit(Durable::Soon, work, settle).await
+    }
+}
+
+/// Blobs whose deletion was answered and is not committed yet: reads take them for absent.
+#[derive(Default)]
+pub(super) struct Vanishing(Mutex<HashMap<(String, String), usize>>);
+
+impl Vanishing {
+    fn has(&self, container: &str, name: &str) -> bool {
+        let held = self.held();
+        !held.is_empty() && held.contains_key(&(container.to_owned(), name.to_owned()))
+    }
+
+    fn names(&self, container: &str) -> Vec<String> {
+        self.held().keys().filter(|(own, _)| own == container).map(|(_, name)| name.clone()).collect()
+    }
+
+    fn held(&self) -> MutexGuard<'_, HashMap<(String, String), usize>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// One deletion under way. Dropped when it is settled, also if it never ran.
+struct Going {
+    vanishing: Arc<Vanishing>,
+    blob: (String, String),
+}
+
+impl Going {
+    fn new(vanishing: Arc<Vanishing>, container: &str, name: &str) -> Going {
+        let blob = (container.to_owned(), name.to_owned());
+        *vanishing.held().entry(blob.clone()).or_default() += 1;
+        Going { vanishing, blob }
+    }
+}
+
+impl Drop for Going {
+    fn drop(&mut self) {
+        let mut held = self.vanishing.held();
+        if let Some(count) = held.get_mut(&self.blob) {
+            *count -= 1;
+            if *count == 0 {
+                held.remove(&self.blob);
+            }
+        }
+    }
+}
+
+/// Removes files whose rows are gone. What cannot be removed now is the sweep's.
+pub(super) fn remove_files(paths: &mut Vec<PathBuf>) {
+    for path in paths.drain(..) {
+        let _ = fs::remove_file(path);
+    }
+}
+
+/// Removes files that no row names and that are too old to be on their way.
+pub(super) fn sweep_files(connection: &Connection, folder: &Path, now: OffsetDateTime) {
+    // A folder that cannot be listed now can be in an hour; nothing depends on it.
+    for container in fs::read_dir(folder.join("blobs")).into_iter().flatten().flatten() {
+        for entry in fs::read_dir(container.path()).into_iter().flatten().flatten() {
+            let old = entry.metadata().and_then(|data| data.modified()).is_ok_and(|at| OffsetDateTime::from(at) + UNNAMED_FILE_KEPT < now);
+            let file = format!("{}/{}", container.file_name().to_string_lossy(), entry.file_name().to_string_lossy());
+            if old && is_named(connection, &file) == Ok(false) {
+                remove_files(&mut vec![entry.path()]);
+            }
+        }
+    }
+}
+
+fn is_named(connection: &Connection, file: &str) -> rusqlite::Result<bool> {
+    connection.prepare_cached("SELECT 1 FROM blobs WHERE file = ?1")?.exists([file])
+}
+
+enum Content {
+    Row(Vec<u8>),
+    /// A file below `blobs` and its size.
+    File(String, u64),
+}
+
+fn insert(writing: &Writing<'_>, container: &str, name: &str, size: usize, file: Option<&str>, bytes: Option<&[u8]>) -> Result<Put, Fault> {
+    let sql = "INSERT INTO blobs (container, name, size, file, bytes) VALUES (?1, ?2, ?3, ?4, ?5) ON CONFLICT DO NOTHING";
+    let mut statement = writing.connection.prepare_cached(sql).map_err(fault)?;
+    let inserted = statement.execute(params![container, name, size as i64, file, bytes]).map_err(fault)?;
+    Ok(if inserted == 1 { Put::Created } else { Put::Existed })
+}
+
+fn remove(writing: &mut Writing<'_>, container: &str, name: &str, folder: &Path) -> Result<(), Fault> {
+    let mut statement = writing.connection.prepare_cached("DELETE FROM blobs WHERE container = ?1 AND name = ?2 RETURNING file").map_err(fault)?;
+    let file: Option<Option<String>> = statement.query_row([container, name], |row| row.get(0)).optional().map_err(fault)?;
+    writing.orphans.extend(file.flatten().map(|file| folder.join(file)));
+    Ok(())
+}
+
+fn fetch(connection: &Connection, container: &str, name: &str, range: Option<&Range<u64>>) -> Result<Option<Content>, Fault> {
+    // substr counts from one and takes what exists.
+    let sql = "SELECT file, size, substr(bytes, ?3, ?4) FROM blobs WHERE container = ?1 AND name = ?2";
+    let (start, length) = range.map_or((0, ROW_BYTES_MAX as u64), |range| (range.start, range.end.saturating_sub(range.start)));
+    let (first, length) = (i64::try_from(start.saturating_add(1)).unwrap_or(i64::MAX), i64::try_from(length).unwrap_or(i64::MAX));
+    let mut statement = connection.prepare_cached(sql).map_err(fault)?;
+    let content = statement.query_row(params![container, name, first, length], |row| {
+        Ok(match row.get::<_, Option<String>>(0)? {
+            Some(file) => Content::File(file, row.get::<_, i64>(1)?.unsigned_abs()),
+            // SQLite's substr makes NULL of no bytes.
+            None => Content::Row(row.get::<_, Option<Vec<u8>>>(2)?.unwrap_or_default()),
+        })
+    });
+    content.optional().map_err(fault)
+}
+
+fn write_file(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
+    let Some(folder) = path.parent() else { return Err(ErrorKind::InvalidInput.into()) };
+    if !folder.exists() {
+        files::create_folder(folder)?;
+        folder.parent().map_or(Ok(()), files::sync_folder)?;
+    }
+    files::write_new(path, bytes)?;
+    files::sync_folder(folder)
+}
+
+fn read_file(path: &Path, size: u64, range: Option<&Range<u64>>) -> std::io::Result<Vec<u8>> {
+    let range = range.cloned().unwrap_or(0..size);
+    let (start, end) = (range.start.min(size), range.end.min(size));
+    let mut file = File::open(path)?;
+    file.seek(SeekFrom::Start(start))?;
+    let mut bytes = vec![0; usize::try_from(end.saturating_sub(start)).map_err(|_| ErrorKind::FileTooLarge)?];
+    file.read_exact(&mut bytes)?;
+    Ok(bytes)
+}
+
+/// 32 hexadecimal digits.
+fn unique_name() -> String {
+    let mut random = [0; 16];
+    SystemEntropy.fill(&mut random);
+    format!("{:032x}", u128::from_be_bytes(random))
+}

@@ -1,0 +1,206 @@
+//! Documents in the embedded store.
+
+use async_trait::async_trait;
+use rusqlite::{OptionalExtension, Row, params};
+use time::OffsetDateTime;
+
+use super::store::{Durable, Store, Writing, fault};
+use crate::{
+    adapters::limits,
+    ports::{Changes, Document, Documents, Etag, Fault, NewDocument, Order, Scan, Slot, Watermark, Write, due_key},
+};
+
+const COLUMNS: &str = "partition, id, kind, k1, k2, k3, k4, expires_at, body, seq, deleted_at";
+/// What can be seen at the instant `?1`.
+const LIVE: &str = "deleted_at IS NULL AND (expires_at IS NULL OR expires_at > ?1)";
+
+#[async_trait]
+impl Documents for Store {
+    async fn get(&self, partition: &str, id: &str) -> Result<Option<Document>, Fault> {
+        limits::check_name("id", id)?;
+        let (partition, id, now) = (partition.to_owned(), id.to_owned(), self.clock.now().unix_timestamp());
+        self.read(move |connection| {
+            let sql = format!("SELECT {COLUMNS} FROM documents WHERE {LIVE} AND partition = ?2 AND id = ?3");
+            let mut statement = connection.prepare_cached(&sql).map_err(fault)?;
+            let stored = statement.query_row(params![now, partition, id], stored).optional().map_err(fault)?;
+            stored.map(Stored::document).transpose()
+        })
+        .await
+    }
+
+    async fn scan(&self, scan: &Scan<'_>) -> Result<Vec<Document>, Fault> {
+        let (slot, index) = match scan.slot {
+            Slot::Id => ("id", "documents_by_id"),
+            Slot::K1 => ("k1", "documents_by_k1"),
+            Slot::K2 => ("k2", "documents_by_k2"),
+            Slot::K3 => ("k3", "documents_by_k3"),
+            Slot::K4 => ("k4", "documents_by_k4"),
+        };
+        let order = match scan.order {
+            Order::Ascending => "ASC",
+            Order::Descending => "DESC",
+        };
+        let sql = format!(
+            "SELECT {COLUMNS} FROM documents INDEXED BY {index} WHERE {LIVE} AND partition = ?2 AND {slot} >= ?3 AND {slot} < ?4 ORDER BY {slot} {order} LIMIT ?5"
+        );
+        let (partition, range, limit) = (scan.partition.to_owned(), scan.range.clone(), rows(scan.limit));
+        let now = self.clock.now().unix_timestamp();
+        self.read(move |connection| {
+            let mut statement = connection.prepare_cached(&sql).map_err(fault)?;
+            let found = statement.query_map(params![now, partition, range.start, range.end, limit], stored).map_err(fault)?;
+            found.map(|row| row.map_err(fault)?.document()).collect()
+        })
+        .await
+    }
+
+    async fn commit(&self, partition: &str, writes: Vec<Write>) -> Result<Vec<Etag>, Fault> {
+        limits::check_commit(partition, &writes)?;
+        let partition = partition.to_owned();
+        self.write(Durable::Now, move |writing| writes.iter().map(|write| write_one(writing, &partition, write)).collect()).await
+    }
+
+    async fn changed_since(&self, partition: &str, watermark: Option<&Watermark>, limit: usize) -> Result<Changes, Fault> {
+        let since: i64 = match watermark {
+            Some(Watermark(text)) => text.parse().map_err(|_| Fault::Corrupt("a watermark is not of the embedded store".to_owned()))?,
+            None => 0,
+        };
+        // With none there would be no end to be reached.
+        let limit = limit.max(1);
+        let (partition, now) = (partition.to_owned(), self.clock.now());
+        self.read(move |connection| {
+            let sql =
+                format!("SELECT {COLUMNS} FROM documents INDEXED BY documents_by_change WHERE partition = ?1 AND seq > ?2 ORDER BY seq LIMIT ?3");
+            let mut statement = connection.prepare_cached(&sql).map_err(fault)?;
+            let found: Vec<Stored> =
+                statement.query_map(params![partition, since, rows(limit)], stored).map_err(fault)?.collect::<Result<_, _>>().map_err(fault)?;
+            changes(found, since, limit, now)
+        })
+        .await
+    }
+
+    async fn due(&self, before: OffsetDateTime, limit: usize) -> Result<Vec<Document>, Fault> {
+        let now = self.clock.now().unix_timestamp();
+        self.read(move |connection| {
+            let sql = format!(
+                "SELECT {COLUMNS} FROM documents INDEXED BY documents_by_due WHERE {LIVE} AND k1 >= 'due:' AND k1 < 'due;' AND k1 <= ?2 ORDER BY k1 LIMIT ?3"
+            );
+            let mut statement = connection.prepare_cached(&sql).map_err(fault)?;
+            let found = statement.query_map(params![now, due_key(before), rows(limit)], stored).map_err(fault)?;
+            found.map(|row| row.map_err(fault)?.document()).collect()
+        })
+        .await
+    }
+}
+
+fn write_one(writing: &mut Writing<'_>, partition: &str, write: &Write) -> Result<Etag, Fault> {
+    let (written, etag) = match write {
+        Write::Create(document) => create(writing, partition, document)?,
+        Write::Replace { document, etag } => replace(writing, partition, document, etag)?,
+        Write::Delete { id, etag } => (delete(writing, partition, id, etag)?, etag.clone()),
+    };
+    if written { Ok(etag) } else { Err(Fault::Conflict) }
+}
+
+/// Inserts, or takes the place of a document that has expired or was deleted.
+fn create(writing: &mut Writing<'_>, partition: &str, document: &NewDocument) -> Result<(bool, Etag), Fault> {
+    let (seq, now, [k1, k2, k3, k4]) = (writing.next(), writing.now.unix_timestamp(), &document.keys);
+    let sql = "INSERT INTO documents (seq, partition, id, kind, k1, k2, k3, k4, expires_at, body) VALUES (?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)
+        ON CONFLICT (partition, id) DO UPDATE SET seq = excluded.seq, kind = excluded.kind, k1 = excluded.k1, k2 = excluded.k2, k3 = excluded.k3,
+            k4 = excluded.k4, expires_at = excluded.expires_at, body = excluded.body, deleted_at = NULL
+        WHERE deleted_at IS NOT NULL OR expires_at <= ?1";
+    let mut statement = writing.connection.prepare_cached(sql).map_err(fault)?;
+    let values = params![now, seq, partition, document.id, document.kind, k1, k2, k3, k4, expiry(document), document.body];
+    Ok((statement.execute(values).map_err(fault)? == 1, Etag(seq.to_string())))
+}
+
+fn replace(writing: &mut Writing<'_>, partition: &str, document: &NewDocument, etag: &Etag) -> Result<(bool, Etag), Fault> {
+    let (seq, now, [k1, k2, k3, k4]) = (writing.next(), writing.now.unix_timestamp(), &document.keys);
+    let sql = format!(
+        "UPDATE documents SET seq = ?2, kind = ?3, k1 = ?4, k2 = ?5, k3 = ?6, k4 = ?7, expires_at = ?8, body = ?9
+        WHERE {LIVE} AND partition = ?10 AND id = ?11 AND seq = ?12"
+    );
+    let mut statement = writing.connection.prepare_cached(&sql).map_err(fault)?;
+    let values = params![now, seq, document.kind, k1, k2, k3, k4, expiry(document), document.body, partition, document.id, version(etag)];
+    Ok((statement.execute(values).map_err(fault)? == 1, Etag(seq.to_string())))
+}
+
+fn delete(writing: &mut Writing<'_>, partition: &str, id: &str, etag: &Etag) -> Result<bool, Fault> {
+    let (seq, now) = (writing.next(), writing.now.unix_timestamp());
+    let sql = format!(
+        "UPDATE documents SET seq = ?2, k1 = NULL, k2 = NULL, k3 = NULL, k4 = NULL, expires_at = NULL, deleted_at = ?1, body = x''
+        WHERE {LIVE} AND partition = ?3 AND id = ?4 AND seq = ?5"
+    );
+    let mut statement = writing.connection.prepare_cached(&sql).map_err(fault)?;
+    Ok(statement.execute(params![now, seq, partition, id, version(etag)]).map_err(fault)? == 1)
+}
+
+/// Whole seconds, as the port has it.
+fn expiry(document: &NewDocument) -> Option<i64> {
+    document.expires_at.map(OffsetDateTime::unix_timestamp)
+}
+
+/// No version is `None`: what is no number of ours matches no row.
+fn version(etag: &Etag) -> Option<i64> {
+    etag.0.parse().ok()
+}
+
+fn rows(limit: usize) -> i64 {
+    i64::try_from(limit).unwrap_or(i64::MAX)
+}
+
+fn changes(found: Vec<Stored>, since: i64, limit: usize, now: OffsetDateTime) -> Result<Changes, Fault> {
+    let caught_up = found.len() < limit;
+    let last = found.last().map_or(since, |stored| stored.seq);
+    let mut changes = Changes { documents: Vec::new(), deleted: Vec::new(), watermark: Watermark(last.to_string()), caught_up };
+    for stored in found {
+        match stored.deleted_at {
+            Some(at) => changes.deleted.push((stored.id, instant(at)?)),
+            None if stored.expires_at.is_some_and(|at| at <= now.unix_timestamp()) => {}
+            None => changes.documents.push(stored.document()?),
+        }
+    }
+    Ok(changes)
+}
+
+/// A row as it is.
+struct Stored {
+    partition: String,
+    id: String,
+    kind: String,
+    keys: [Option<String>; 4],
+    expires_at: Option<i64>,
+    body: Vec<u8>,
+    seq: i64,
+    deleted_at: Option<i64>,
+}
+
+fn stored(row: &Row<'_>) -> rusqlite::Result<Stored> {
+    Ok(Stored {
+        partition: row.get(0)?,
+        id: row.get(1)?,
+        kind: row.get(2)?,
+        keys: [row.get(3)?, row.get(4)?, row.get(5)?, row.get(6)?],
+        expires_at: row.get(7)?,
+        body: row.get(8)?,
+        seq: row.get(9)?,
+        deleted_at: row.get(10)?,
+    })
+}
+
+impl Stored {
+    fn document(self) -> Result<Document, Fault> {
+        Ok(Document {
+            partition: self.partition,
+            id: self.id,
+            kind: self.kind,
+            keys: self.keys,
+            expires_at: self.expires_at.map(instant).transpose()?,
+            body: self.body,
+            etag: Etag(self.seq.to_string()),
+        })
+    }
+}
+
+fn instant(seconds: i64) -> Result<OffsetDateTime, Fault> {
+    OffsetDateTime::from_unix_timestamp(seconds).map_err(|_| Fault::Corrupt("the embedded store holds an instant beyond the calendar".to_owned()))
+}

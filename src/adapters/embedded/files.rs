@@ -1,0 +1,54 @@
+//! Files that are whole or absent, and seen by their owner alone.
+
+use std::{
+    fs::{self, DirBuilder, File, OpenOptions},
+    io::{self, Write},
+    path::Path,
+};
+
+use crate::ports::Fault;
+
+/// Creates a folder, and those above it, for its owner alone. That it exists is fine.
+pub(super) fn create_folder(folder: &Path) -> io::Result<()> {
+    let mut builder = DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(folder)
+}
+
+/// Writes a new file and makes its bytes durable. Its name is durable after [`sync_folder`].
+pub(super) fn write_new(file: &Path, bytes: &[u8]) -> io::Result<()> {
+    let mut options = private(OpenOptions::new());
+    let mut open = options.write(true).create_new(true).open(file)?;
+    open.write_all(bytes)?;
+    open.sync_all()
+}
+
+/// Puts a file in the place of `file`: readers see the old bytes or the new ones. `temporary` is beside it and nobody else's.
+pub(super) fn replace(file: &Path, temporary: &Path, bytes: &[u8]) -> io::Result<()> {
+    write_new(temporary, bytes)?;
+    fs::rename(temporary, file)?;
+    file.parent().map_or(Ok(()), sync_folder)
+}
+
+/// Opens a lock file, creating it.
+pub(super) fn open_lock(file: &Path) -> io::Result<File> {
+    private(OpenOptions::new()).read(true).write(true).create(true).truncate(false).open(file)
+}
+
+/// Makes the names in a folder durable.
+pub(super) fn sync_folder(folder: &Path) -> io::Result<()> {
+    File::open(folder)?.sync_all()
+}
+
+/// What a file operation's failure means to a port. The kind alone: a path may not be logged everywhere.
+pub(super) fn fault(what: &'static str) -> impl Fn(io::Error) -> Fault {
+    move |error| Fault::Unavailable(format!("{what}: {}", error.kind()))
+}
+
+fn private(mut options: OpenOptions) -> OpenOptions {
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options
+}

@@ -1,0 +1,118 @@
+//! The tables of the embedded store, and the sweep that takes away what nobody can see any more.
+
+use std::path::Path;
+
+use rusqlite::{Connection, OpenFlags, TransactionBehavior, params};
+use time::{Duration, OffsetDateTime};
+
+use super::OpenError;
+
+/// The format of the file, in SQLite's `user_version`.
+const SCHEMA_VERSION: u32 = 1;
+/// How long a process waits for another one's transaction.
+const BUSY_WAIT: std::time::Duration = std::time::Duration::from_secs(10);
+/// Pages of the log before they are moved into the main file; a thousand pages, SQLite's default, would stall the writer every few groups.
+const CHECKPOINT_PAGES: u32 = 4_000;
+/// Prepared statements that a connection keeps.
+const STATEMENTS_KEPT: usize = 64;
+/// How long a deletion can be seen by `changed_since`.
+const TOMBSTONE_KEPT: Duration = Duration::days(14);
+/// Documents that one sweep removes; the rest waits for the next.
+const SWEEP_DOCUMENTS_MAX: i64 = 10_000;
+
+/// A document's `seq` is its etag and its place in history at once: each write takes the next number of `sequence`, which never goes back.
+/// A deleted document stays as a row without keys and body until the sweep.
+const SCHEMA: &str = "
+CREATE TABLE sequence (next INTEGER NOT NULL) STRICT;
+INSERT INTO sequence (next) VALUES (1);
+
+CREATE TABLE documents (
+    seq INTEGER PRIMARY KEY,
+    partition TEXT NOT NULL,
+    id TEXT NOT NULL,
+    kind TEXT NOT NULL,
+    k1 TEXT, k2 TEXT, k3 TEXT, k4 TEXT,
+    expires_at INTEGER,
+    deleted_at INTEGER,
+    body BLOB NOT NULL
+) STRICT;
+CREATE UNIQUE INDEX documents_by_id ON documents (partition, id);
+-- The row's seq is the last column of every index.
+CREATE INDEX documents_by_change ON documents (partition);
+CREATE INDEX documents_by_k1 ON documents (partition, k1) WHERE k1 IS NOT NULL;
+CREATE INDEX documents_by_k2 ON documents (partition, k2) WHERE k2 IS NOT NULL;
+CREATE INDEX documents_by_k3 ON documents (partition, k3) WHERE k3 IS NOT NULL;
+CREATE INDEX documents_by_k4 ON documents (partition, k4) WHERE k4 IS NOT NULL;
+CREATE INDEX documents_by_due ON documents (k1) WHERE k1 >= 'due:' AND k1 < 'due;';
+CREATE INDEX documents_by_expiry ON documents (expires_at) WHERE expires_at IS NOT NULL;
+CREATE INDEX documents_by_deletion ON documents (deleted_at) WHERE deleted_at IS NOT NULL;
+
+CREATE TABLE messages (
+    id INTEGER PRIMARY KEY,
+    queue TEXT NOT NULL,
+    visible_at INTEGER NOT NULL,
+    inserted_at INTEGER NOT NULL,
+    dequeue_count INTEGER NOT NULL DEFAULT 0,
+    receipt INTEGER NOT NULL DEFAULT 0,
+    text TEXT NOT NULL
+) STRICT;
+CREATE INDEX messages_by_visibility ON messages (queue, visible_at);
+
+-- Either the bytes are here or in a file of that name.
+CREATE TABLE blobs (
+    container TEXT NOT NULL,
+    name TEXT NOT NULL,
+    size INTEGER NOT NULL,
+    file TEXT,
+    bytes BLOB
+) STRICT;
+CREATE UNIQUE INDEX blobs_by_name ON blobs (container, name);
+CREATE INDEX blobs_by_file ON blobs (file) WHERE file IS NOT NULL;
+";
+
+/// Opens the connection that writes, making the file and its tables if need be.
+pub(super) fn open_writer(file: &Path) -> Result<Connection, OpenError> {
+    let database = |cause| OpenError::Database { file: file.to_owned(), cause };
+    let mut connection = Connection::open(file).map_err(database)?;
+    prepare(&connection).map_err(database)?;
+    connection
+        .execute_batch(&format!("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = {CHECKPOINT_PAGES}"))
+        .map_err(database)?;
+    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(database)?;
+    let found: u32 = transaction.query_row("PRAGMA user_version", [], |row| row.get(0)).map_err(database)?;
+    if found > SCHEMA_VERSION {
+        return Err(OpenError::Newer { file: file.to_owned(), found, known: SCHEMA_VERSION });
+    }
+    if found == 0 {
+        transaction.execute_batch(SCHEMA).map_err(database)?;
+        transaction.pragma_update(None, "user_version", SCHEMA_VERSION).map_err(database)?;
+    }
+    transaction.commit().map_err(database)?;
+    Ok(connection)
+}
+
+/// Opens a connection that only reads. The writer's must be open: it makes the file.
+pub(super) fn open_reader(file: &Path) -> rusqlite::Result<Connection> {
+    let connection = Connection::open_with_flags(file, OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
+    prepare(&connection)?;
+    Ok(connection)
+}
+
+fn prepare(connection: &Connection) -> rusqlite::Result<()> {
+    connection.busy_timeout(BUSY_WAIT)?;
+    connection.set_prepared_statement_cache_capacity(STATEMENTS_KEPT);
+    Ok(())
+}
+
+/// Removes documents that have expired and deletions that are no longer told.
+pub(super) fn sweep(connection: &Connection, now: OffsetDateTime) -> rusqlite::Result<usize> {
+    let expired = connection.execute(
+        "DELETE FROM documents WHERE seq IN (SELECT seq FROM documents WHERE expires_at <= ?1 LIMIT ?2)",
+        params![now.unix_timestamp(), SWEEP_DOCUMENTS_MAX],
+    )?;
+    let forgotten = connection.execute(
+        "DELETE FROM documents WHERE seq IN (SELECT seq FROM documents WHERE deleted_at <= ?1 LIMIT ?2)",
+        params![(now - TOMBSTONE_KEPT).unix_timestamp(), SWEEP_DOCUMENTS_MAX],
+    )?;
+    Ok(expired + forgotten)
+}

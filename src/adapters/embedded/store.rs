@@ -1,0 +1,274 @@
+//! The embedded store: one SQLite file for documents, queues and blobs.
+//!
+//! One thread writes. It takes whatever is waiting, runs each job in a savepoint of one transaction, commits once and then answers all
+//! (a group commit): a flush to the disk is what a write costs, and many share it. A job that fails undoes its own savepoint alone.
+
+use std::{
+    panic::{AssertUnwindSafe, catch_unwind},
+    path::{Path, PathBuf},
+    sync::{Arc, Mutex, PoisonError},
+    thread::JoinHandle,
+};
+
+use rusqlite::{Connection, ErrorCode};
+use time::{Duration, OffsetDateTime};
+use tokio::sync::{Semaphore, mpsc, oneshot};
+
+use super::{OpenError, blobs::Vanishing, files, schema};
+use crate::ports::{Clock, Fault};
+
+/// Jobs in one transaction.
+const GROUP_JOBS_MAX: usize = 256;
+/// Jobs that wait for the writer; more wait for a place.
+const JOBS_WAITING_MAX: usize = 1024;
+/// Reads at the same time, each with a connection of its own.
+const READERS_MAX: usize = 4;
+/// Between two sweeps. Nothing runs while nothing is written: what has expired reads as absent without it.
+const SWEEP_EVERY: Duration = Duration::HOUR;
+
+/// Documents, queues and blobs in one folder, shared by everything in the process.
+pub struct Store {
+    // The order matters when the store is dropped: no more jobs, no more readers, then the writer commits what waits and ends.
+    jobs: mpsc::Sender<Job>,
+    readers: Arc<Readers>,
+    _writer: WriterThread,
+    pub(super) folder: PathBuf,
+    pub(super) clock: Arc<dyn Clock>,
+    pub(super) vanishing: Arc<Vanishing>,
+}
+
+/// When a job's effect must be on the disk.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Durable {
+    /// Before it is answered.
+    Now,
+    /// With the next job that says `Now`; a power cut before may undo it, a killed process does not.
+    Soon,
+}
+
+impl Store {
+    /// Opens the store of a folder, creating both if need be. Several processes may: see `HostLock` for the one that serves.
+    pub fn open(folder: &Path, clock: Arc<dyn Clock>) -> Result<Store, OpenError> {
+        files::create_folder(folder).map_err(OpenError::file(folder))?;
+        let file = folder.join("helpdesk.sqlite");
+        let connection = schema::open_writer(&file)?;
+        let (jobs, waiting) = mpsc::channel(JOBS_WAITING_MAX);
+        let next_sweep = clock.now();
+        let writer = Writer { connection, clock: clock.clone(), folder: folder.to_owned(), durable: Durable::Now, orphans: Vec::new(), next_sweep };
+        let thread =
+            std::thread::Builder::new().name("store-writer".to_owned()).spawn(move || writer.run(waiting)).map_err(OpenError::file(&file))?;
+        let readers = Arc::new(Readers { file, idle: Mutex::default(), permits: Arc::new(Semaphore::new(READERS_MAX)) });
+        Ok(Store { jobs, readers, _writer: WriterThread(Some(thread)), folder: folder.to_owned(), clock, vanishing: Arc::default() })
+    }
+
+    /// Runs a job in the writer's next transaction and answers when that is committed.
+    pub(super) async fn write<T: Send + 'static>(
+        &self,
+        durable: Durable,
+        work: impl FnOnce(&mut Writing<'_>) -> Result<T, Fault> + Send + 'static,
+    ) -> Result<T, Fault> {
+        let (reply, answer) = oneshot::channel();
+        self.submit(durable, work, move |result| {
+            // A caller that has gone away does not take its write back.
+            let _ = reply.send(result);
+        })
+        .await?;
+        answer.await.map_err(|_| Fault::Unavailable("the embedded store could not run a write".to_owned()))?
+    }
+
+    /// Hands a job to the writer and does not wait; `settle` is called after its transaction, in the order of the jobs.
+    pub(super) async fn submit<T: Send + 'static>(
+        &self,
+        durable: Durable,
+        work: impl FnOnce(&mut Writing<'_>) -> Result<T, Fault> + Send + 'static,
+        settle: impl FnOnce(Result<T, Fault>) + Send + 'static,
+    ) -> Result<(), Fault> {
+        let run: Run = Box::new(move |writing| {
+            let result = work(writing);
+            let kept = result.is_ok();
+            // A job may have failed because of what another one wrote before it: if that was not committed, neither answer stands.
+            (kept, Box::new(move |committed: Result<(), Fault>| settle(committed.and(result))))
+        });
+        self.jobs.send(Job { durable, run }).await.map_err(|_| Fault::Unavailable("the embedded store has been closed".to_owned()))
+    }
+
+    /// Runs a query that sees every answered write.
+    pub(super) async fn read<T: Send + 'static>(&self, work: impl FnOnce(&Connection) -> Result<T, Fault> + Send + 'static) -> Result<T, Fault> {
+        let interrupted = |_| Fault::Unavailable("a read of the embedded store was interrupted".to_owned());
+        let permit = self.readers.permits.clone().acquire_owned().await.map_err(|_| interrupted(()))?;
+        let readers = self.readers.clone();
+        let reading = tokio::task::spawn_blocking(move || {
+            let _permit = permit;
+            let connection = readers.take()?;
+            let result = work(&connection);
+            readers.give_back(connection);
+            result
+        });
+        reading.await.map_err(|_| interrupted(()))?
+    }
+}
+
+/// What a job works with.
+pub(super) struct Writing<'a> {
+    pub(super) connection: &'a Connection,
+    /// One instant for the whole group.
+    pub(super) now: OffsetDateTime,
+    next: i64,
+    /// Files to be removed once the transaction is durable.
+    pub(super) orphans: Vec<PathBuf>,
+}
+
+impl Writing<'_> {
+    /// The next number of the store's history; rolled back jobs leave gaps.
+    pub(super) fn next(&mut self) -> i64 {
+        self.next += 1;
+        self.next - 1
+    }
+}
+
+/// What SQLite's refusal means to a port. Its text could quote values; the code cannot.
+pub(super) fn fault(error: rusqlite::Error) -> Fault {
+    match error.sqlite_error_code() {
+        Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => Fault::Corrupt("the embedded store's file is damaged".to_owned()),
+        Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => Fault::Unavailable("another process holds the embedded store".to_owned()),
+        Some(ErrorCode::DiskFull) => Fault::Unavailable("no space is left for the embedded store".to_owned()),
+        Some(code) => Fault::Unavailable(format!("the embedded store refused: {code:?}")),
+        None => Fault::Corrupt("the embedded store holds a value of another type".to_owned()),
+    }
+}
+
+type Settle = Box<dyn FnOnce(Result<(), Fault>) + Send>;
+/// Says whether the savepoint is kept, and how the caller hears of the commit.
+type Run = Box<dyn FnOnce(&mut Writing<'_>) -> (bool, Settle) + Send>;
+
+struct Job {
+    durable: Durable,
+    run: Run,
+}
+
+/// The one that writes; lives on a thread of its own.
+struct Writer {
+    connection: Connection,
+    clock: Arc<dyn Clock>,
+    folder: PathBuf,
+    /// How the connection commits at present.
+    durable: Durable,
+    /// Files whose rows are gone, perhaps not yet for good.
+    orphans: Vec<PathBuf>,
+    next_sweep: OffsetDateTime,
+}
+
+impl Writer {
+    fn run(mut self, mut waiting: mpsc::Receiver<Job>) {
+        let mut group = Vec::with_capacity(GROUP_JOBS_MAX);
+        self.sweep();
+        while waiting.blocking_recv_many(&mut group, GROUP_JOBS_MAX) > 0 {
+            self.commit_group(&mut group);
+            if self.clock.now() >= self.next_sweep {
+                self.sweep();
+            }
+        }
+        if !self.orphans.is_empty() {
+            self.commit_group(&mut group);
+        }
+    }
+
+    /// Commits all jobs of a group and answers them.
+    fn commit_group(&mut self, group: &mut Vec<Job>) {
+        let mut settles = Vec::with_capacity(group.len());
+        let committed = self.try_commit(group, &mut settles).map_err(fault);
+        if committed.is_err() && !self.connection.is_autocommit() {
+            // If even this fails, the next BEGIN does, and says so.
+            let _ = self.connection.execute_batch("ROLLBACK");
+        }
+        group.clear();
+        for settle in settles {
+            settle(committed.clone());
+        }
+    }
+
+    fn try_commit(&mut self, group: &mut Vec<Job>, settles: &mut Vec<Settle>) -> rusqlite::Result<()> {
+        // Files wait for a flush after the one that only soon would be durable.
+        let flush = !self.orphans.is_empty() || group.iter().any(|job| job.durable == Durable::Now);
+        self.set_durable(if flush { Durable::Now } else { Durable::Soon })?;
+        let execute = |sql: &str| self.connection.prepare_cached(sql)?.execute([]).map(|_| ());
+        execute("BEGIN IMMEDIATE")?;
+        // Another process may have written since.
+        let first: i64 = self.connection.prepare_cached("SELECT next FROM sequence")?.query_row([], |row| row.get(0))?;
+        let mut writing = Writing { connection: &self.connection, now: self.clock.now(), next: first, orphans: Vec::new() };
+        for job in group.drain(..) {
+            execute("SAVEPOINT job")?;
+            // A job that panics is undone and its caller hears that it could not run; the thread must live for the others.
+            let kept = match catch_unwind(AssertUnwindSafe(|| (job.run)(&mut writing))) {
+                Ok((kept, settle)) => {
+                    settles.push(settle);
+                    kept
+                }
+                Err(_) => false,
+            };
+            if !kept {
+                execute("ROLLBACK TO job")?;
+            }
+            execute("RELEASE job")?;
+        }
+        // Without a change there is nothing to flush.
+        if writing.next != first || !self.orphans.is_empty() {
+            self.connection.prepare_cached("UPDATE sequence SET next = ?1")?.execute([writing.next])?;
+        }
+        let mut orphans = std::mem::take(&mut writing.orphans);
+        execute("COMMIT")?;
+        self.orphans.append(&mut orphans);
+        if flush {
+            super::blobs::remove_files(&mut self.orphans);
+        }
+        Ok(())
+    }
+
+    /// In WAL mode NORMAL leaves the flush to the next commit that is FULL; both are atomic.
+    fn set_durable(&mut self, durable: Durable) -> rusqlite::Result<()> {
+        if self.durable != durable {
+            self.connection.pragma_update(None, "synchronous", if durable == Durable::Now { "FULL" } else { "NORMAL" })?;
+            self.durable = durable;
+        }
+        Ok(())
+    }
+
+    fn sweep(&mut self) {
+        let now = self.clock.now();
+        self.next_sweep = now + SWEEP_EVERY;
+        if let Err(error) = schema::sweep(&self.connection, now).map_err(fault) {
+            tracing::warn!(%error, "expired documents could not be swept from the embedded store; the next hour tries again");
+        }
+        super::blobs::sweep_files(&self.connection, &self.folder, now);
+    }
+}
+
+/// Connections that read.
+struct Readers {
+    file: PathBuf,
+    idle: Mutex<Vec<Connection>>,
+    permits: Arc<Semaphore>,
+}
+
+impl Readers {
+    fn take(&self) -> Result<Connection, Fault> {
+        let idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        idle.map_or_else(|| schema::open_reader(&self.file).map_err(fault), Ok)
+    }
+
+    fn give_back(&self, connection: Connection) {
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner).push(connection);
+    }
+}
+
+/// Waits for the writer's last commit when the store is dropped.
+struct WriterThread(Option<JoinHandle<()>>);
+
+impl Drop for WriterThread {
+    fn drop(&mut self) {
+        if let Some(thread) = self.0.take() {
+            // It catches the panics of its jobs; of any other there is nobody left to tell.
+            let _ = thread.join();
+        }
+    }
+}

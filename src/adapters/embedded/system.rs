@@ -1,0 +1,24 @@
+//! The machine's clock and its random bytes: the one place that asks for them.
+
+use time::OffsetDateTime;
+
+use crate::ports::{Clock, Entropy};
+
+/// The machine's clock.
+pub struct SystemClock;
+
+impl Clock for SystemClock {
+    fn now(&self) -> OffsetDateTime {
+        OffsetDateTime::now_utc()
+    }
+}
+
+/// The operating system's random bytes.
+pub struct SystemEntropy;
+
+impl Entropy for SystemEntropy {
+    fn fill(&self, bytes: &mut [u8]) {
+        // Unwrap safety: a system that cannot give random bytes cannot make a key or a nonce; nothing may go on without them.
+        getrandom::fill(bytes).expect("the operating system gives random bytes");
+    }
+}

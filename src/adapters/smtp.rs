@@ -1,0 +1,63 @@
+//! Mail out by SMTP.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use lettre::{Address, AsyncSmtpTransport, AsyncTransport, Tokio1Executor, address::Envelope, transport::smtp::Error};
+
+use crate::ports::{Fault, Mailer, OutgoingMail};
+
+/// A server's longest silence; connecting counts as one.
+const SILENCE_MAX: Duration = Duration::from_secs(30);
+/// How long a server that said "not now" is left alone.
+const RETRY_AFTER: Duration = Duration::from_secs(60);
+
+/// The URL of an SMTP server is not one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the SMTP server is not given as smtp://host:port or smtps://user:password@host:port (percent-encoded)")]
+pub struct NotAnSmtpUrl;
+
+/// Hands mail to one server, which relays it.
+pub struct SmtpMailer {
+    transport: AsyncSmtpTransport<Tokio1Executor>,
+}
+
+impl SmtpMailer {
+    /// `smtp://host:port` speaks plain text unless `?tls=required` stands behind it; `smtps://user:password@host:port` speaks TLS from the start.
+    /// Connects to nothing yet.
+    pub fn new(url: &str) -> Result<SmtpMailer, NotAnSmtpUrl> {
+        let builder = AsyncSmtpTransport::<Tokio1Executor>::from_url(url).map_err(|_| NotAnSmtpUrl)?;
+        Ok(SmtpMailer { transport: builder.timeout(Some(SILENCE_MAX)).build() })
+    }
+}
+
+#[async_trait]
+impl Mailer for SmtpMailer {
+    async fn send(&self, mail: &OutgoingMail) -> Result<(), Fault> {
+        self.transport.send_raw(&envelope(mail)?, &mail.raw).await.map(|_| ()).map_err(fault)
+    }
+}
+
+/// An empty sender is the null sender of automatic mail.
+fn envelope(mail: &OutgoingMail) -> Result<Envelope, Fault> {
+    let wrong = |_| Fault::Corrupt("an address of a mail's envelope is not one".to_owned());
+    let from = if mail.from.is_empty() { None } else { Some(mail.from.parse::<Address>().map_err(wrong)?) };
+    let to = mail.to.iter().map(|to| to.parse::<Address>().map_err(wrong)).collect::<Result<_, _>>()?;
+    Envelope::new(from, to).map_err(|_| Fault::Corrupt("a mail's envelope has no recipient".to_owned()))
+}
+
+/// Servers quote addresses in their answers, so the text is made of codes alone.
+fn fault(error: Error) -> Fault {
+    let status = error.status().map(|code| format!(" with {code}")).unwrap_or_default();
+    if error.is_permanent() {
+        Fault::Corrupt(format!("the SMTP server refused a mail for good{status}"))
+    } else if error.is_transient() {
+        Fault::Throttled { after: RETRY_AFTER }
+    } else if error.is_timeout() {
+        Fault::Unavailable(format!("the SMTP server was silent for {} s", SILENCE_MAX.as_secs()))
+    } else if error.is_tls() {
+        Fault::Unavailable("the SMTP server's TLS was not accepted".to_owned())
+    } else {
+        Fault::Unavailable("the SMTP server could not be reached or broke off".to_owned())
+    }
+}

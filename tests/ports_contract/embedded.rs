@@ -1,0 +1,299 @@
+//! What the embedded parts promise beyond the ports.
+
+use std::{
+    fs::{self, File},
+    os::unix::fs::PermissionsExt,
+    path::Path,
+    sync::Arc,
+    time::SystemTime,
+};
+
+use bytes::Bytes;
+use helpdesk::{
+    adapters::embedded::{Claims, FileVault, FolderMailer, HostLock, LocalIssuer, OpenError, Store, SystemEntropy},
+    ports::{Blobs, Clock, Documents, Fault, Identity, KeyAlgorithm, Mailer, NewDocument, OutgoingMail, Put, Queues, Scan, Slot, Vault, Write},
+};
+use jsonwebtoken::{Algorithm, DecodingKey, Validation, decode};
+use tempfile::TempDir;
+use time::{Duration, OffsetDateTime};
+
+use crate::support::{TestClock, TestEntropy};
+
+const P: &str = "t:contoso";
+
+#[tokio::test]
+async fn a_second_host_of_a_folder_is_told_so() {
+    let folder = TempDir::new().unwrap();
+    let lock = HostLock::acquire(folder.path()).unwrap();
+    let error = HostLock::acquire(folder.path()).unwrap_err().to_string();
+    assert!(error.contains("another helpdesk serves the folder") && error.contains(&folder.path().display().to_string()), "{error}");
+    // Commands work beside the host.
+    let store = Store::open(folder.path(), Arc::new(TestClock::new())).unwrap();
+    store.commit(P, vec![create("a")]).await.unwrap();
+    drop(lock);
+    HostLock::acquire(folder.path()).unwrap();
+}
+
+#[tokio::test]
+async fn what_was_stored_is_there_after_reopening() {
+    let (folder, clock) = (TempDir::new().unwrap(), Arc::new(TestClock::new()));
+    let data = folder.path().join("new/data");
+    let large = Bytes::from(vec![5; 1_000_000]);
+    let (etags, changes) = {
+        let store = Store::open(&data, clock.clone()).unwrap();
+        store.put("evidence", "small", Bytes::from_static(b"small")).await.unwrap();
+        store.put("evidence", "large", large.clone()).await.unwrap();
+        store.put("evidence", "deleted", large.clone()).await.unwrap();
+        store.send("mail-intake", "message", std::time::Duration::ZERO).await.unwrap();
+        let etags = store.commit(P, vec![create("a"), create("b")]).await.unwrap();
+        let changes = store.changed_since(P, None, 10).await.unwrap();
+        // Answered at once, committed when the store is closed.
+        Blobs::delete(&store, "evidence", "deleted").await.unwrap();
+        (etags, changes)
+    };
+    let store = Store::open(&data, clock).unwrap();
+    assert_eq!(Documents::get(&store, P, "b").await.unwrap().unwrap().etag, etags[1]);
+    assert_eq!(Blobs::get(&store, "evidence", "small", None).await, Ok(Some(Bytes::from_static(b"small"))));
+    assert!(Blobs::get(&store, "evidence", "large", None).await == Ok(Some(large)));
+    assert_eq!(store.list("evidence", "", None, 10).await.unwrap(), ["large", "small"]);
+    assert_eq!(store.lease("mail-intake", 1, std::time::Duration::ZERO).await.unwrap()[0].text, "message");
+    let since = store.changed_since(P, Some(&changes.watermark), 10).await.unwrap();
+    assert!(since.documents.is_empty(), "history goes on where it was");
+    store.commit(P, vec![create("c")]).await.unwrap();
+    assert_eq!(store.changed_since(P, Some(&changes.watermark), 10).await.unwrap().documents[0].id, "c");
+    assert_eq!(fs::metadata(&data).unwrap().permissions().mode() & 0o777, 0o700);
+    assert_eq!(files(&data.join("blobs/evidence")), 1, "the deleted blob's file is gone");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_conflict_undoes_only_itself_in_a_group() {
+    let folder = TempDir::new().unwrap();
+    let store = Arc::new(Store::open(folder.path(), Arc::new(TestClock::new())).unwrap());
+    store.commit(P, vec![create("taken")]).await.unwrap();
+    // All are waiting while the first is written, so many share a transaction.
+    let commit = |at: usize| {
+        let store = store.clone();
+        let writes = if at.is_multiple_of(3) { vec![create(&format!("lost{at}")), create("taken")] } else { vec![create(&format!("kept{at}"))] };
+        tokio::spawn(async move { store.commit(P, writes).await })
+    };
+    let results = futures::future::join_all((0..300).map(commit)).await;
+    for (at, result) in results.into_iter().enumerate() {
+        assert_eq!(result.unwrap().is_ok(), at % 3 != 0, "{at}");
+    }
+    assert_eq!(store.scan(&Scan::prefix(P, Slot::Id, "kept", 1000)).await.unwrap().len(), 200);
+    assert!(store.scan(&Scan::prefix(P, Slot::Id, "lost", 1000)).await.unwrap().is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn two_processes_write_one_history() {
+    let (folder, clock) = (TempDir::new().unwrap(), Arc::new(TestClock::new()));
+    // Two stores on one folder are to SQLite what two processes are.
+    let stores = [Arc::new(Store::open(folder.path(), clock.clone()).unwrap()), Arc::new(Store::open(folder.path(), clock).unwrap())];
+    let commit = |at: usize| {
+        let store = stores[at % 2].clone();
+        tokio::spawn(async move { store.commit(P, vec![create(&format!("m{at}"))]).await.unwrap().remove(0).0 })
+    };
+    let mut etags: Vec<String> = futures::future::join_all((0..100).map(commit)).await.into_iter().map(Result::unwrap).collect();
+    etags.sort();
+    etags.dedup();
+    assert_eq!(etags.len(), 100);
+    let results = [stores[0].commit(P, vec![create("one")]).await, stores[1].commit(P, vec![create("one")]).await];
+    assert!(results[0].is_ok());
+    assert_eq!(results[1], Err(Fault::Conflict));
+}
+
+#[tokio::test]
+async fn a_torn_file_is_no_blob_and_is_swept() {
+    let folder = TempDir::new().unwrap();
+    let clock = Arc::new(TestClock::at(SystemTime::now().into()));
+    let store = Store::open(folder.path(), clock.clone()).unwrap();
+    store.put("evidence", "whole", Bytes::from(vec![1; 300_000])).await.unwrap();
+    // What a process leaves that is killed while it writes, or before it says that it has written.
+    let torn = folder.path().join("blobs/evidence/00000000000000000000000000000000");
+    fs::write(&torn, b"half of it").unwrap();
+    assert_eq!(store.list("evidence", "", None, 10).await.unwrap(), ["whole"]);
+    assert_eq!(Blobs::get(&store, "evidence", "00000000000000000000000000000000", None).await, Ok(None));
+    drop(store);
+    drop(Store::open(folder.path(), clock.clone()).unwrap());
+    assert!(torn.exists(), "it may be one that another process is about to name");
+    clock.advance(Duration::hours(25));
+    let store = Store::open(folder.path(), clock).unwrap();
+    assert_eq!(store.put("evidence", "next", Bytes::from_static(b"after the sweep")).await, Ok(Put::Created));
+    assert!(!torn.exists());
+    assert_eq!(Blobs::size(&store, "evidence", "whole").await, Ok(Some(300_000)));
+    assert!(Blobs::get(&store, "evidence", "whole", None).await.unwrap().is_some());
+}
+
+#[tokio::test]
+async fn a_lost_file_is_told_and_not_taken_for_an_absent_blob() {
+    let folder = TempDir::new().unwrap();
+    let store = Store::open(folder.path(), Arc::new(TestClock::new())).unwrap();
+    store.put("evidence", "a", Bytes::from(vec![1; 300_000])).await.unwrap();
+    for file in fs::read_dir(folder.path().join("blobs/evidence")).unwrap() {
+        fs::remove_file(file.unwrap().path()).unwrap();
+    }
+    assert!(matches!(Blobs::get(&store, "evidence", "a", None).await, Err(Fault::Corrupt(_))));
+}
+
+#[tokio::test]
+async fn the_sweep_removes_what_nobody_sees() {
+    let (folder, clock) = (TempDir::new().unwrap(), Arc::new(TestClock::new()));
+    let store = Store::open(folder.path(), clock.clone()).unwrap();
+    let expiring = NewDocument { expires_at: Some(clock.now() + Duration::minutes(5)), ..new("expiring") };
+    let etags = store.commit(P, vec![Write::Create(expiring), create("deleted"), create("kept")]).await.unwrap();
+    store.commit(P, vec![Write::Delete { id: "deleted".to_owned(), etag: etags[1].clone() }]).await.unwrap();
+    let rows = || {
+        let connection = rusqlite::Connection::open(folder.path().join("helpdesk.sqlite")).unwrap();
+        connection.query_row("SELECT count(*) FROM documents", [], |row| row.get::<_, i64>(0)).unwrap()
+    };
+    assert_eq!(rows(), 3);
+    // The sweep follows the first write after an hour, and the one after that has seen it end.
+    for (passes, left) in [(Duration::hours(2), 4), (Duration::days(14), 5)] {
+        clock.advance(passes);
+        for round in 0..2 {
+            store.commit(P, vec![create(&format!("{left}-{round}"))]).await.unwrap();
+        }
+        let swept = store.changed_since(P, None, 100).await.unwrap();
+        assert_eq!(swept.documents.len() + swept.deleted.len(), rows() as usize);
+        assert_eq!(rows(), left, "after {passes}");
+    }
+}
+
+#[tokio::test]
+async fn a_store_of_a_newer_version_is_left_alone() {
+    let folder = TempDir::new().unwrap();
+    drop(Store::open(folder.path(), Arc::new(TestClock::new())).unwrap());
+    let connection = rusqlite::Connection::open(folder.path().join("helpdesk.sqlite")).unwrap();
+    connection.pragma_update(None, "user_version", 2).unwrap();
+    assert!(matches!(Store::open(folder.path(), Arc::new(TestClock::new())), Err(OpenError::Newer { found: 2, known: 1, .. })));
+}
+
+#[tokio::test]
+async fn the_key_file_is_its_owners_alone() {
+    let folder = TempDir::new().unwrap();
+    vault(folder.path()).wrap("tenants", b"key").await.unwrap();
+    let file = folder.path().join("vault.json");
+    assert_eq!(fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600);
+    for mode in [0o640, 0o604, 0o660] {
+        fs::set_permissions(&file, fs::Permissions::from_mode(mode)).unwrap();
+        let error = FileVault::open(folder.path(), Arc::new(SystemEntropy)).err().unwrap();
+        assert!(matches!(error, OpenError::Exposed(_)) && error.to_string().contains("chmod 600"), "{error}");
+    }
+    fs::set_permissions(&file, fs::Permissions::from_mode(0o600)).unwrap();
+    fs::write(&file, b"{").unwrap();
+    assert!(matches!(FileVault::open(folder.path(), Arc::new(SystemEntropy)), Err(OpenError::NotAKeyFile(_))));
+}
+
+#[tokio::test]
+async fn a_rotated_key_opens_what_it_wrapped_before() {
+    let folder = TempDir::new().unwrap();
+    let (one, other) = (vault(folder.path()), vault(folder.path()));
+    let old = one.wrap("tenants", b"old").await.unwrap();
+    let version = one.rotate("tenants").unwrap();
+    let new = one.wrap("tenants", b"new").await.unwrap();
+    assert_eq!(new.version, version);
+    assert_ne!(new.version, old.version);
+    // Also in a process that has read the file before, and in one that starts now.
+    for vault in [&one, &other, &vault(folder.path())] {
+        assert_eq!(**vault.unwrap("tenants", &old).await.unwrap(), *b"old");
+        assert_eq!(**vault.unwrap("tenants", &new).await.unwrap(), *b"new");
+    }
+}
+
+#[test]
+fn many_first_starts_make_one_key_file() {
+    let folder = TempDir::new().unwrap();
+    let start = |_| {
+        let folder = folder.path().to_owned();
+        std::thread::spawn(move || {
+            let vault = vault(&folder);
+            futures::executor::block_on(async {
+                let wrapped = vault.wrap("tenants", b"key").await.unwrap();
+                (vault.secret(LocalIssuer::SECRET, None).await.unwrap().unwrap().value, wrapped)
+            })
+        })
+    };
+    let threads: Vec<_> = (0..8).map(start).collect();
+    let results: Vec<_> = threads.into_iter().map(|thread| thread.join().unwrap()).collect();
+    let vault = vault(folder.path());
+    for (secret, wrapped) in &results {
+        assert_eq!(*secret, results[0].0);
+        assert_eq!(wrapped.version, results[0].1.version);
+        assert_eq!(**futures::executor::block_on(vault.unwrap("tenants", wrapped)).unwrap(), *b"key");
+    }
+}
+
+#[tokio::test]
+async fn a_minted_token_verifies_with_the_published_key() {
+    let folder = TempDir::new().unwrap();
+    let secret = vault(folder.path()).secret(LocalIssuer::SECRET, None).await.unwrap().unwrap();
+    let issuer = LocalIssuer::new(&secret).unwrap();
+    let now = OffsetDateTime::from(SystemTime::now()).unix_timestamp();
+    let claims = Claims {
+        iss: issuer.issuer().to_owned(),
+        aud: "helpdesk".to_owned(),
+        sub: "someone".to_owned(),
+        tid: "contoso".to_owned(),
+        roles: vec!["agent".to_owned()],
+        upn: None,
+        iat: now,
+        nbf: now,
+        exp: now + 600,
+    };
+    let token = issuer.mint(&claims).unwrap();
+    let key = issuer.keys().await.unwrap().remove(0);
+    assert_eq!((key.kid.as_str(), key.algorithm), (secret.version.as_str(), KeyAlgorithm::EdDsa));
+    assert_eq!(jsonwebtoken::decode_header(&token).unwrap().kid, Some(key.kid.clone()));
+    let mut validation = Validation::new(Algorithm::EdDSA);
+    validation.set_audience(&["helpdesk"]);
+    validation.set_issuer(&["urn:helpdesk:local"]);
+    let read = decode::<serde_json::Value>(&token, &DecodingKey::from_ed_components(&key.public).unwrap(), &validation).unwrap().claims;
+    assert_eq!(read, serde_json::to_value(&claims).unwrap());
+    assert!(read.get("upn").is_none());
+}
+
+#[tokio::test]
+async fn a_mail_out_is_a_file_without_an_address_in_its_name() {
+    let folder = TempDir::new().unwrap();
+    let mailer = FolderMailer::open(folder.path(), Arc::new(TestClock::new()), Arc::new(TestEntropy::new(3))).unwrap();
+    let raw = b"From: help@contoso.example\r\n\r\nHello\r\n".to_vec();
+    let mail = OutgoingMail { from: "help@contoso.example".to_owned(), to: vec!["ann@fabrikam.example".to_owned()], raw: raw.clone() };
+    mailer.send(&mail).await.unwrap();
+    mailer.send(&mail).await.unwrap();
+    assert_eq!(files(&folder.path().join("outbox")), 2);
+    for file in fs::read_dir(folder.path().join("outbox")).unwrap() {
+        let path = file.unwrap().path();
+        assert_eq!(fs::read(&path).unwrap(), raw);
+        let name = path.file_name().unwrap().to_str().unwrap();
+        assert!(name.len() == 30 && name.ends_with(".eml") && name[..26].bytes().all(|byte| byte.is_ascii_alphanumeric()), "{name}");
+    }
+}
+
+#[test]
+fn every_file_of_the_folder_is_its_owners_alone() {
+    let folder = TempDir::new().unwrap();
+    let data = folder.path().join("data");
+    let _lock = HostLock::acquire(&data).unwrap();
+    vault(&data);
+    File::open(data.join("helpdesk.lock")).unwrap();
+    for entry in fs::read_dir(&data).unwrap() {
+        let entry = entry.unwrap();
+        assert_eq!(entry.metadata().unwrap().permissions().mode() & 0o077, 0, "{:?}", entry.file_name());
+    }
+}
+
+fn vault(folder: &Path) -> FileVault {
+    FileVault::open(folder, Arc::new(SystemEntropy)).unwrap()
+}
+
+fn new(id: &str) -> NewDocument {
+    NewDocument { id: id.to_owned(), kind: "thing".to_owned(), keys: [None, None, None, None], expires_at: None, body: b"body".to_vec() }
+}
+
+fn create(id: &str) -> Write {
+    Write::Create(new(id))
+}
+
+fn files(folder: &Path) -> usize {
+    fs::read_dir(folder).unwrap().count()
+}

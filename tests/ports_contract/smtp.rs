@@ -1,0 +1,101 @@
+//! The SMTP mailer, against a server of a few lines on loopback.
+
+use helpdesk::{
+    adapters::smtp::SmtpMailer,
+    ports::{Fault, Mailer, OutgoingMail},
+};
+use tokio::{
+    io::{AsyncBufReadExt, AsyncWriteExt, BufReader},
+    net::TcpListener,
+    task::JoinHandle,
+};
+
+const RAW: &[u8] = b"From: help@contoso.example\r\nSubject: =?utf-8?q?=C3=A4?=\r\n\r\n.leading dot\r\n8-bit \xc3\xa4\r\n";
+
+#[tokio::test]
+async fn a_mail_arrives_byte_by_byte_with_its_envelope() {
+    let (url, server) = serve("250 2.1.5 fine").await;
+    SmtpMailer::new(&url).unwrap().send(&mail()).await.unwrap();
+    let heard = server.await.unwrap();
+    let text = String::from_utf8_lossy(&heard);
+    for line in ["MAIL FROM:<help@contoso.example>", "RCPT TO:<ann@fabrikam.example>", "RCPT TO:<bob@fabrikam.example>"] {
+        assert!(text.contains(line), "{text}");
+    }
+    let stuffed = b"\r\n\r\n..leading dot\r\n8-bit \xc3\xa4\r\n";
+    assert!(heard.windows(stuffed.len()).any(|window| window == stuffed), "{text}");
+}
+
+#[tokio::test]
+async fn a_refusal_is_told_without_an_address() {
+    let refusals = [
+        ("550 5.1.1 ann@fabrikam.example is unknown", Fault::Corrupt("the SMTP server refused a mail for good with 550".to_owned())),
+        ("451 4.7.1 ann@fabrikam.example is greylisted", Fault::Throttled { after: std::time::Duration::from_secs(60) }),
+    ];
+    for (answer, wanted) in refusals {
+        let (url, _server) = serve(answer).await;
+        assert_eq!(SmtpMailer::new(&url).unwrap().send(&mail()).await, Err(wanted));
+    }
+}
+
+#[tokio::test]
+async fn a_server_that_is_not_there_is_unavailable() {
+    let address = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
+    let result = SmtpMailer::new(&format!("smtp://{address}")).unwrap().send(&mail()).await;
+    assert!(matches!(result, Err(Fault::Unavailable(_))), "{result:?}");
+}
+
+#[tokio::test]
+async fn an_envelope_that_is_none_is_refused() {
+    let mailer = SmtpMailer::new("smtp://127.0.0.1:1").unwrap();
+    for mail in [OutgoingMail { to: vec![], ..mail() }, OutgoingMail { to: vec!["ann@fabrikam.example\r\nDATA".to_owned()], ..mail() }] {
+        assert!(matches!(mailer.send(&mail).await, Err(Fault::Corrupt(text)) if !text.contains('@')));
+    }
+}
+
+#[test]
+fn a_url_that_is_none_is_refused() {
+    for wrong in ["", "mail.example", "http://mail.example", "smtp://"] {
+        assert!(SmtpMailer::new(wrong).is_err(), "{wrong:?}");
+    }
+}
+
+fn mail() -> OutgoingMail {
+    let to = ["ann@fabrikam.example", "bob@fabrikam.example"].map(str::to_owned).to_vec();
+    OutgoingMail { from: "help@contoso.example".to_owned(), to, raw: RAW.to_vec() }
+}
+
+/// Takes one connection, answers each recipient with `answer`, and gives back all that it heard.
+async fn serve(answer: &'static str) -> (String, JoinHandle<Vec<u8>>) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("smtp://{}", listener.local_addr().unwrap());
+    let task = tokio::spawn(async move {
+        let (stream, _) = listener.accept().await.unwrap();
+        let mut stream = BufReader::new(stream);
+        let (mut heard, mut in_data) = (Vec::new(), false);
+        stream.write_all(b"220 ready\r\n").await.unwrap();
+        loop {
+            let mut line = Vec::new();
+            if stream.read_until(b'\n', &mut line).await.unwrap_or(0) == 0 {
+                return heard;
+            }
+            heard.extend(&line);
+            let answer = match line.as_slice() {
+                b".\r\n" if in_data => {
+                    in_data = false;
+                    "250 taken"
+                }
+                _ if in_data => continue,
+                line if line.starts_with(b"EHLO") => "250-test\r\n250 8BITMIME",
+                line if line.starts_with(b"RCPT") => answer,
+                line if line.starts_with(b"DATA") => {
+                    in_data = true;
+                    "354 go on"
+                }
+                line if line.starts_with(b"QUIT") => "221 bye",
+                _ => "250 fine",
+            };
+            stream.write_all(format!("{answer}\r\n").as_bytes()).await.unwrap();
+        }
+    });
+    (url, task)
+}
