@@ -60,7 +60,7 @@ impl From<TenantId> for String {
 
 impl fmt::Display for TenantId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+        f.pad(&self.0)
     }
 }
 
@@ -162,6 +162,11 @@ pub fn partition(tenant: &TenantId, kind: Kind) -> String {
         Kind::Unprocessed | Kind::MailRef if tenant.is_system() => "sys:mail".to_owned(),
         _ => format!("t:{tenant}"),
     }
+}
+
+/// The tenant whose own partition this is, if it is a tenant's.
+pub fn tenant_of(partition: &str) -> Option<TenantId> {
+    partition.strip_prefix("t:")?.parse().ok()
 }
 
 #[cfg(test)]

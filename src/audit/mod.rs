@@ -1,1 +1,43 @@
-//! To be written.
+//! What happened, for the record: events are inserted pending in the change's own commit, so that none is lost and none is without its change.
+//!
+//! The index and the signed tree over them are made by one sequencer, which is not part of this version.
+
+use serde::{Deserialize, Serialize};
+use time::OffsetDateTime;
+
+use crate::{
+    ids::{Kind, RecordId, TenantId, partition},
+    keys::{self, TenantKeys},
+    ports::Write,
+};
+
+/// The key of events that have no index yet.
+const PENDING: &str = "pending";
+
+/// One event. It names things by id and never holds what they say.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Event {
+    #[serde(with = "time::serde::rfc3339")]
+    pub at: OffsetDateTime,
+    /// Who: a caller's subject, or the function that worked on its own.
+    pub actor: String,
+    pub action: Action,
+    /// To what: a ticket, comment or record id.
+    pub target: String,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Action {
+    TicketOpened,
+    CommentAdded,
+    MailUnprocessed,
+    MailReplayed,
+}
+
+/// The write that records an event, for the commit of the change itself.
+pub fn record(keys: &TenantKeys, tenant: &TenantId, id: RecordId, event: &Event) -> Result<Write, keys::Error> {
+    let place = partition(tenant, Kind::AuditEvent);
+    let pending = [Some(format!("{PENDING}:{id}")), None, None, None];
+    Ok(Write::Create(keys.seal_document(&place, format!("audit:{id}"), Kind::AuditEvent, pending, None, event)?))
+}

@@ -2,9 +2,12 @@
 //!
 //! `tests/deployment.rs` renders each row to `functions/<Name>/function.json` and fails on drift.
 
+mod cursor;
 mod health;
+mod mail;
 pub mod problem;
 pub mod route;
+mod tickets;
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -18,12 +21,14 @@ use crate::{
     access::{Action, Caller},
     keys::Keyring,
     ports::Ports,
+    tickets::Desk,
 };
 
 /// What every function works with; made once a process in `wiring`.
 pub struct App {
     pub ports: Ports,
     pub keyring: Arc<Keyring>,
+    pub desk: Desk,
 }
 
 /// One deployed function. Its name is the folder, the path of its envelope calls, and its name in every log line.
@@ -99,14 +104,46 @@ pub struct Tick {
 }
 
 /// The one table. The order is the order of the documentation.
-pub static ALL: &[Function] = &[Function {
-    name: "Health",
-    trigger: Trigger::Http {
-        method: Method::Get,
-        route: "api/health",
-        access: Access::Everyone(|app, request| Box::pin(health::health(app, request))),
+pub static ALL: &[Function] = &[
+    get("Health", "api/health", Access::Everyone(|app, request| Box::pin(health::health(app, request)))),
+    get("ListTickets", "api/tickets", Access::Callers(Action::ReadTickets, |app, caller, request| Box::pin(tickets::list(app, caller, request)))),
+    get("GetTicket", "api/tickets/{id}", Access::Callers(Action::ReadTickets, |app, caller, request| Box::pin(tickets::get(app, caller, request)))),
+    get(
+        "ListComments",
+        "api/tickets/{id}/comments",
+        Access::Callers(Action::ReadTickets, |app, caller, request| Box::pin(tickets::comments(app, caller, request))),
+    ),
+    Function {
+        name: "AddComment",
+        trigger: Trigger::Http {
+            method: Method::Post,
+            route: "api/tickets/{id}/comments",
+            access: Access::Callers(Action::Comment, |app, caller, request| Box::pin(tickets::comment(app, caller, request))),
+        },
     },
-}];
+    get(
+        "GetAttachment",
+        "api/tickets/{id}/comments/{comment}/attachments/{number}",
+        Access::Callers(Action::ReadTickets, |app, caller, request| Box::pin(tickets::attachment(app, caller, request))),
+    ),
+    get(
+        "GetOriginalMail",
+        "api/tickets/{id}/comments/{comment}/mail",
+        Access::Callers(Action::ReadOriginalMail, |app, caller, request| Box::pin(tickets::original(app, caller, request))),
+    ),
+    queue("IntakeMail", "mail-intake", |app, message| Box::pin(mail::intake(app, message))),
+    queue("MailIntakePoison", "mail-intake-poison", |app, message| Box::pin(mail::poison(app, message))),
+    queue("DeliverOutbox", "outbox", |app, message| Box::pin(mail::deliver(app, message))),
+    Function { name: "SweepOutbox", trigger: Trigger::Timer { schedule: "0 */5 * * * *", run: |app, tick| Box::pin(mail::sweep(app, tick)) } },
+];
+
+const fn get(name: &'static str, route: &'static str, access: Access) -> Function {
+    Function { name, trigger: Trigger::Http { method: Method::Get, route, access } }
+}
+
+const fn queue(name: &'static str, queue: &'static str, run: for<'a> fn(&'a App, QueueMessage) -> BoxFuture<'a, Verdict>) -> Function {
+    Function { name, trigger: Trigger::Queue { queue, run } }
+}
 
 /// The function of this name.
 pub fn named(name: &str) -> Option<&'static Function> {

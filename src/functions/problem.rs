@@ -5,7 +5,7 @@ use bytes::Bytes;
 use serde::Serialize;
 
 use super::HttpAnswer;
-use crate::{access, keys, ports::Fault, tenants};
+use crate::{access, keys, outbox, ports::Fault, tenants, tickets};
 
 /// What a queue or timer function says to the host.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -111,4 +111,35 @@ impl From<access::Error> for Problem {
             access::Error::Tenants(inner) => inner.into(),
         }
     }
+}
+
+impl From<outbox::Error> for Problem {
+    fn from(error: outbox::Error) -> Self {
+        match error {
+            outbox::Error::Keys(inner) => inner.into(),
+            outbox::Error::Fault(inner) => fault(&inner),
+            outbox::Error::MessageTooLarge(_) => Problem::new(500, "internal", "Something went wrong here", error.to_string()),
+        }
+    }
+}
+
+impl From<tickets::Error> for Problem {
+    fn from(error: tickets::Error) -> Self {
+        match error {
+            tickets::Error::Keys(inner) => inner.into(),
+            tickets::Error::Tenants(inner) => inner.into(),
+            tickets::Error::Outbox(inner) => inner.into(),
+            tickets::Error::Fault(inner) => fault(&inner),
+            tickets::Error::NotFound => Problem::new(404, "not-found", "It does not exist", "There is no such thing that you may see."),
+            tickets::Error::BadComment => Problem::new(400, "bad-comment", "The comment cannot be like that", error.to_string()),
+            tickets::Error::BlobMissing | tickets::Error::MessageTooLarge(_) => {
+                Problem::new(500, "internal", "Something went wrong here", error.to_string())
+            }
+        }
+    }
+}
+
+/// A failed story: the host shall call again. The reason is logged and never holds personal data.
+pub fn retry(error: &dyn std::error::Error) -> Verdict {
+    Verdict::Retry(error.to_string())
 }

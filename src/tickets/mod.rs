@@ -1,1 +1,217 @@
-//! To be written.
+//! Tickets and their comments: what they are, which ticket a mail belongs to, and how a mail becomes one.
+
+mod arrival;
+mod comment;
+mod contract;
+pub mod intake;
+mod numbers;
+pub mod store;
+pub mod thread;
+pub mod unprocessed;
+
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+use time::OffsetDateTime;
+use tokio::sync::Semaphore;
+use ulid::Ulid;
+
+pub use comment::{COMMENT_CHARACTERS_MAX, NewComment, add_comment};
+use numbers::Numbers;
+
+use crate::{
+    ids::{CommentId, TicketId},
+    keys::{self, Keyring},
+    outbox,
+    ports::{Entropy, Fault, MessageTooLarge, Ports},
+    tenants,
+};
+
+/// What the stories of this room work with.
+pub struct Desk {
+    pub ports: Ports,
+    pub keyring: Arc<Keyring>,
+    numbers: Numbers,
+    /// Bytes of raw mail in flight: one permit a byte.
+    mail_in_flight: Semaphore,
+    mail_in_flight_bytes: u32,
+}
+
+impl Desk {
+    pub fn new(ports: Ports, keyring: Arc<Keyring>, mail_in_flight_bytes: u32) -> Self {
+        let mail_in_flight = Semaphore::new(mail_in_flight_bytes as usize);
+        Desk { ports, keyring, numbers: Numbers::default(), mail_in_flight, mail_in_flight_bytes }
+    }
+}
+
+/// One question and everything said about it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Ticket {
+    pub id: TicketId,
+    /// What people call it; unique in the tenant, with gaps.
+    pub number: u64,
+    pub subject: String,
+    /// The mailbox it came to and is answered from.
+    pub mailbox: tenants::Mailbox,
+    pub requester: Party,
+    pub status: Status,
+    #[serde(with = "time::serde::rfc3339")]
+    pub created_at: OffsetDateTime,
+    #[serde(with = "time::serde::rfc3339")]
+    pub updated_at: OffsetDateTime,
+    pub comments: u32,
+    /// The newest message id of the conversation, which the next answer refers to.
+    pub last_message_id: Option<String>,
+}
+
+/// Somebody outside the desk.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Party {
+    /// Lower-case; absent if the mail named no sender.
+    pub address: Option<String>,
+    pub name: Option<String>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Status {
+    New,
+    InProgress,
+    Pending,
+    Solved,
+}
+
+impl Status {
+    pub fn name(self) -> &'static str {
+        match self {
+            Status::New => "new",
+            Status::InProgress => "in_progress",
+            Status::Pending => "pending",
+            Status::Solved => "solved",
+        }
+    }
+}
+
+/// One thing that was said.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Comment {
+    pub id: CommentId,
+    pub ticket: TicketId,
+    #[serde(with = "time::serde::rfc3339")]
+    pub at: OffsetDateTime,
+    /// Seen by the requester; a private one only by agents.
+    pub public: bool,
+    pub author: Author,
+    pub content: Content,
+    pub attachments: Vec<AttachmentRef>,
+    /// The mail that it came by.
+    pub mail: Option<MailOrigin>,
+}
+
+/// Who said it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Author {
+    /// By mail; the address is not proven.
+    Sender(Party),
+    /// By a token's subject.
+    Agent(String),
+}
+
+/// The words, here or, where they are many, in a sealed blob.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Content {
+    Here(Words),
+    Blob(String),
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Words {
+    pub text: String,
+    /// Cleaned.
+    pub html: Option<String>,
+}
+
+/// An attachment in a sealed blob.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AttachmentRef {
+    pub name: String,
+    pub media_type: String,
+    pub bytes: u64,
+    pub inline: bool,
+    pub content_id: Option<String>,
+    pub blob: String,
+}
+
+/// Where a comment came from by mail.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MailOrigin {
+    /// person, auto_reply, ...
+    pub kind: String,
+    pub message_id: Option<String>,
+    pub subject: String,
+    /// The sealed original.
+    pub raw_blob: String,
+    /// Card numbers were cut out of the original before it was kept.
+    pub altered: bool,
+    /// Another mail with the same Message-ID came before.
+    pub message_id_reused: bool,
+}
+
+/// Who looks: what he may see follows from it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Viewer<'a> {
+    Agent,
+    /// The requester with this address, or with none: he sees nothing.
+    Requester(Option<&'a str>),
+}
+
+impl Viewer<'_> {
+    pub fn sees(&self, ticket: &Ticket) -> bool {
+        match self {
+            Viewer::Agent => true,
+            Viewer::Requester(address) => address.is_some() && *address == ticket.requester.address.as_deref(),
+        }
+    }
+
+    pub fn sees_comment(&self, comment: &Comment) -> bool {
+        comment.public || *self == Viewer::Agent
+    }
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    #[error(transparent)]
+    Keys(#[from] keys::Error),
+    #[error(transparent)]
+    Tenants(#[from] tenants::Error),
+    #[error(transparent)]
+    Outbox(#[from] outbox::Error),
+    #[error(transparent)]
+    Fault(#[from] Fault),
+    #[error(transparent)]
+    MessageTooLarge(#[from] MessageTooLarge),
+    #[error("there is no such ticket, comment or attachment")]
+    NotFound,
+    #[error("a comment needs words, at most {COMMENT_CHARACTERS_MAX} characters")]
+    BadComment,
+    /// A sealed blob that a document names is not there.
+    #[error("a blob that a document names is missing")]
+    BlobMissing,
+}
+
+impl Error {
+    /// Whether loading and deciding again can help.
+    fn is_conflict(&self) -> bool {
+        matches!(self, Error::Fault(Fault::Conflict) | Error::Keys(keys::Error::Fault(Fault::Conflict) | keys::Error::SealsUsedUp))
+    }
+}
+
+/// A new ULID of this moment.
+fn new_ulid(entropy: &dyn Entropy, now: OffsetDateTime) -> Ulid {
+    let mut random = [0; 16];
+    entropy.fill(&mut random);
+    let milliseconds = u64::try_from(now.unix_timestamp_nanos() / 1_000_000).unwrap_or(0);
+    Ulid::from_parts(milliseconds, u128::from_be_bytes(random))
+}

@@ -1,0 +1,56 @@
+//! Mail in: `IntakeMail`, and `MailIntakePoison` for what the host gave up on. Mail out: `DeliverOutbox` and `SweepOutbox`.
+
+use super::{App, QueueMessage, Tick, Verdict, problem};
+use crate::{
+    outbox,
+    tickets::{
+        intake::{self, Outcome},
+        thread::Because,
+    },
+};
+
+pub async fn intake(app: &App, message: QueueMessage) -> Verdict {
+    verdict(intake::take_in(&app.desk, &message.text).await)
+}
+
+pub async fn poison(app: &App, message: QueueMessage) -> Verdict {
+    verdict(intake::take_in_poison(&app.desk, &message.text).await)
+}
+
+pub async fn deliver(app: &App, message: QueueMessage) -> Verdict {
+    let Some(tenant) = outbox::woken_for(&message.text) else {
+        // Nothing is lost with it: the sweep finds every row that is due.
+        return Verdict::Done("the message is no wake-up of this version and was left to the sweep".to_owned());
+    };
+    match outbox::deliver(&app.ports, &app.keyring, &tenant).await {
+        Ok(done) => Verdict::Done(format!("{} sent, {} delayed, {} given up", done.sent, done.delayed, done.given_up)),
+        Err(error) => problem::retry(&error),
+    }
+}
+
+pub async fn sweep(app: &App, _tick: Tick) -> Verdict {
+    match outbox::sweep(&app.ports).await {
+        Ok(tenants) => Verdict::Done(format!("{tenants} tenants had overdue mail")),
+        Err(error) => problem::retry(&error),
+    }
+}
+
+fn verdict(outcome: Result<Outcome, crate::tickets::Error>) -> Verdict {
+    match outcome {
+        Ok(Outcome::Opened { number }) => Verdict::Done(format!("opened ticket {number}")),
+        Ok(Outcome::Joined { number, because }) => Verdict::Done(format!("comment on ticket {number}: {}", why(because))),
+        Ok(Outcome::Seen { number }) => Verdict::Done(format!("seen before, in ticket {number}")),
+        Ok(Outcome::Unprocessed { record, reason, first: true }) => Verdict::Reject(format!("unprocessed {record}: {reason}")),
+        Ok(Outcome::Unprocessed { record, reason, first: false }) => Verdict::Reject(format!("seen before, unprocessed {record}: {reason}")),
+        Err(error) => problem::retry(&error),
+    }
+}
+
+fn why(because: Because) -> &'static str {
+    match because {
+        Because::OurOwnMessage => "it answers our own mail",
+        Because::Reference => "it refers to a mail of the ticket",
+        Because::Awaited => "a mail that refers to it came earlier",
+        Because::SameMessageId => "another mail with its Message-ID is there",
+    }
+}

@@ -1,0 +1,278 @@
+//! Tickets over HTTP: lists, one ticket, its comments, attachments and mails.
+
+use std::collections::BTreeMap;
+
+use bytes::Bytes;
+use serde::{Deserialize, Serialize};
+use time::OffsetDateTime;
+
+use super::{App, HttpAnswer, HttpRequest, Problem, cursor};
+use crate::{
+    access::{Caller, Role},
+    tickets::{
+        self, Author, Comment, NewComment, Status, Ticket, Viewer, Words,
+        store::{self, Filter},
+    },
+};
+
+/// Bytes of a comment's JSON.
+const COMMENT_BODY_BYTES_MAX: usize = 512 * 1024;
+/// Media types that may be named as they are; anything else is `application/octet-stream`.
+const HARMLESS_TYPES: &[&str] = &["image/png", "image/jpeg", "image/gif", "application/pdf", "text/plain", "text/calendar"];
+
+pub async fn list(app: &App, caller: Caller, request: HttpRequest) -> Result<HttpAnswer, Problem> {
+    let limit = match request.query.get("limit").map(|text| text.parse::<usize>()) {
+        None => store::LIST_MAX,
+        Some(Ok(limit)) if (1..=store::LIST_MAX).contains(&limit) => limit,
+        Some(_) => return Err(bad("limit", format!("`limit` is a number from 1 to {}.", store::LIST_MAX))),
+    };
+    let status = request.query.get("status").map(|text| status(text)).transpose()?;
+    let filter = match (caller.role, caller.address.as_deref(), status) {
+        (Role::Agent, _, None) => Filter::All,
+        (Role::Agent, _, Some(status)) => Filter::Status(status),
+        (Role::Requester, Some(address), None) => Filter::RequestedBy(address),
+        (Role::Requester, None, None) => return Ok(json(200, &Page { tickets: Vec::new(), next: None })),
+        (Role::Requester, _, Some(_)) => return Err(bad("status", "Only agents narrow the list by `status`.".to_owned())),
+    };
+    let keys = app.keyring.keys(&caller.tenant).await?;
+    let scope = cursor::Scope { caller: &caller, route: "tickets", filter: request.query.get("status").map_or("", String::as_str) };
+    let now = app.ports.clock.now();
+    let after = match request.query.get("cursor") {
+        Some(text) => Some(cursor::open(&keys, &scope, text, now)?),
+        None => None,
+    };
+    let (found, next) = store::tickets(&app.desk, &caller.tenant, filter, after, limit).await?;
+    let next = next.map(|key| cursor::seal(&keys, &scope, &key, now)).transpose()?;
+    Ok(json(200, &Page { tickets: found.iter().map(TicketBody::from).collect(), next }))
+}
+
+pub async fn get(app: &App, caller: Caller, request: HttpRequest) -> Result<HttpAnswer, Problem> {
+    let ticket = store::seen_ticket(&app.desk, &caller.tenant, viewer(&caller), id(&request.params, "id")?).await?;
+    Ok(json(200, &TicketBody::from(&ticket)))
+}
+
+pub async fn comments(app: &App, caller: Caller, request: HttpRequest) -> Result<HttpAnswer, Problem> {
+    let found = store::comments(&app.desk, &caller.tenant, viewer(&caller), id(&request.params, "id")?).await?;
+    let comments: Vec<CommentBody<'_>> = found.iter().map(|(comment, words)| CommentBody::new(comment, words)).collect();
+    Ok(json(200, &BTreeMap::from([("comments", comments)])))
+}
+
+pub async fn comment(app: &App, caller: Caller, request: HttpRequest) -> Result<HttpAnswer, Problem> {
+    if request.body.len() > COMMENT_BODY_BYTES_MAX {
+        return Err(Problem::new(
+            413,
+            "body-too-large",
+            "The body is too large",
+            format!("A comment's body has at most {COMMENT_BODY_BYTES_MAX} bytes."),
+        ));
+    }
+    let body: CommentRequest = serde_json::from_slice(&request.body).map_err(|error| {
+        Problem::new(400, "bad-json", "The body is not what it should be", format!("Send {{\"text\": \"...\", \"public\": true}}. {}", place(&error)))
+    })?;
+    let new = NewComment { ticket: id(&request.params, "id")?, text: &body.text, public: body.public, agent: &caller.subject };
+    let comment = tickets::add_comment(&app.desk, &caller.tenant, &new).await?;
+    let found = store::comments(&app.desk, &caller.tenant, viewer(&caller), comment.ticket).await?;
+    let (comment, words) = found.iter().find(|(found, _)| found.id == comment.id).ok_or(tickets::Error::NotFound)?;
+    Ok(json(201, &CommentBody::new(comment, words)))
+}
+
+pub async fn attachment(app: &App, caller: Caller, request: HttpRequest) -> Result<HttpAnswer, Problem> {
+    let comment =
+        store::seen_comment(&app.desk, &caller.tenant, viewer(&caller), id(&request.params, "id")?, id(&request.params, "comment")?).await?;
+    let at: usize = id(&request.params, "number")?;
+    let attachment = at.checked_sub(1).and_then(|at| comment.attachments.get(at)).ok_or(tickets::Error::NotFound)?;
+    let keys = app.keyring.keys(&caller.tenant).await?;
+    let bytes = store::open_blob(app.ports.blobs.as_ref(), &keys, &attachment.blob).await?;
+    let media_type = HARMLESS_TYPES.iter().find(|known| **known == attachment.media_type).unwrap_or(&"application/octet-stream");
+    Ok(download(&bytes, media_type, &attachment.name))
+}
+
+pub async fn original(app: &App, caller: Caller, request: HttpRequest) -> Result<HttpAnswer, Problem> {
+    let comment =
+        store::seen_comment(&app.desk, &caller.tenant, viewer(&caller), id(&request.params, "id")?, id(&request.params, "comment")?).await?;
+    let mail = comment.mail.as_ref().ok_or(tickets::Error::NotFound)?;
+    let keys = app.keyring.keys(&caller.tenant).await?;
+    let bytes = store::open_blob(app.ports.blobs.as_ref(), &keys, &mail.raw_blob).await?;
+    Ok(download(&bytes, "application/octet-stream", &format!("{}.eml", comment.id)))
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct CommentRequest {
+    text: String,
+    /// Without it a comment is private: nothing leaves by mistake.
+    #[serde(default)]
+    public: bool,
+}
+
+#[derive(Serialize)]
+struct Page<'a> {
+    tickets: Vec<TicketBody<'a>>,
+    /// For `?cursor=`; absent on the last page.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    next: Option<String>,
+}
+
+#[derive(Serialize)]
+struct TicketBody<'a> {
+    id: String,
+    number: u64,
+    subject: &'a str,
+    status: &'static str,
+    mailbox: &'a str,
+    requester: PartyBody<'a>,
+    comments: u32,
+    #[serde(with = "time::serde::rfc3339")]
+    created_at: OffsetDateTime,
+    #[serde(with = "time::serde::rfc3339")]
+    updated_at: OffsetDateTime,
+}
+
+#[derive(Serialize)]
+struct PartyBody<'a> {
+    address: Option<&'a str>,
+    name: Option<&'a str>,
+}
+
+#[derive(Serialize)]
+struct CommentBody<'a> {
+    id: String,
+    #[serde(with = "time::serde::rfc3339")]
+    at: OffsetDateTime,
+    public: bool,
+    author: AuthorBody<'a>,
+    text: &'a str,
+    html: Option<&'a str>,
+    attachments: Vec<AttachmentBody<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    mail: Option<MailBody<'a>>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "snake_case")]
+enum AuthorBody<'a> {
+    /// By mail; the address is not proven.
+    Sender(PartyBody<'a>),
+    Agent(&'a str),
+}
+
+#[derive(Serialize)]
+struct AttachmentBody<'a> {
+    /// For the attachment's route.
+    number: usize,
+    name: &'a str,
+    media_type: &'a str,
+    bytes: u64,
+    inline: bool,
+    content_id: Option<&'a str>,
+}
+
+#[derive(Serialize)]
+struct MailBody<'a> {
+    kind: &'a str,
+    subject: &'a str,
+    message_id: Option<&'a str>,
+    altered: bool,
+    message_id_reused: bool,
+}
+
+impl<'a> From<&'a Ticket> for TicketBody<'a> {
+    fn from(ticket: &'a Ticket) -> Self {
+        TicketBody {
+            id: ticket.id.to_string(),
+            number: ticket.number,
+            subject: &ticket.subject,
+            status: ticket.status.name(),
+            mailbox: ticket.mailbox.as_str(),
+            requester: PartyBody { address: ticket.requester.address.as_deref(), name: ticket.requester.name.as_deref() },
+            comments: ticket.comments,
+            created_at: ticket.created_at,
+            updated_at: ticket.updated_at,
+        }
+    }
+}
+
+impl<'a> CommentBody<'a> {
+    fn new(comment: &'a Comment, words: &'a Words) -> Self {
+        let attachments = comment.attachments.iter().enumerate().map(|(at, attachment)| AttachmentBody {
+            number: at + 1,
+            name: &attachment.name,
+            media_type: &attachment.media_type,
+            bytes: attachment.bytes,
+            inline: attachment.inline,
+            content_id: attachment.content_id.as_deref(),
+        });
+        CommentBody {
+            id: comment.id.to_string(),
+            at: comment.at,
+            public: comment.public,
+            author: match &comment.author {
+                Author::Sender(party) => AuthorBody::Sender(PartyBody { address: party.address.as_deref(), name: party.name.as_deref() }),
+                Author::Agent(subject) => AuthorBody::Agent(subject),
+            },
+            text: &words.text,
+            html: words.html.as_deref(),
+            attachments: attachments.collect(),
+            mail: comment.mail.as_ref().map(|mail| MailBody {
+                kind: &mail.kind,
+                subject: &mail.subject,
+                message_id: mail.message_id.as_deref(),
+                altered: mail.altered,
+                message_id_reused: mail.message_id_reused,
+            }),
+        }
+    }
+}
+
+fn viewer(caller: &Caller) -> Viewer<'_> {
+    match caller.role {
+        Role::Agent => Viewer::Agent,
+        Role::Requester => Viewer::Requester(caller.address.as_deref()),
+    }
+}
+
+/// A value of the route. What cannot be one names nothing that exists.
+fn id<T: std::str::FromStr>(params: &super::route::Params, name: &str) -> Result<T, Problem> {
+    params.get(name).and_then(|text| text.parse().ok()).ok_or_else(|| tickets::Error::NotFound.into())
+}
+
+fn status(text: &str) -> Result<Status, Problem> {
+    [Status::New, Status::InProgress, Status::Pending, Status::Solved]
+        .into_iter()
+        .find(|status| status.name() == text)
+        .ok_or_else(|| bad("status", "`status` is one of new, in_progress, pending, solved.".to_owned()))
+}
+
+fn bad(parameter: &'static str, detail: String) -> Problem {
+    let slug = if parameter == "status" { "bad-status" } else { "bad-limit" };
+    Problem::new(400, slug, "A query parameter is wrong", detail)
+}
+
+/// Where JSON is wrong, without repeating it.
+fn place(error: &serde_json::Error) -> String {
+    format!("It is wrong at line {}, column {}.", error.line(), error.column())
+}
+
+fn json<T: Serialize>(status: u16, body: &T) -> HttpAnswer {
+    // Serializing our own structs to memory does not fail.
+    let bytes = serde_json::to_vec(body).unwrap_or_default();
+    let headers = vec![("content-type", "application/json".to_owned()), ("cache-control", "no-store".to_owned())];
+    HttpAnswer { status, headers, body: Bytes::from(bytes) }
+}
+
+/// A stranger's bytes: to be saved, never to be shown.
+fn download(bytes: &[u8], media_type: &str, name: &str) -> HttpAnswer {
+    let plain: String = name.chars().map(|c| if c.is_ascii_graphic() && !matches!(c, '"' | '\\' | '%') || c == ' ' { c } else { '_' }).collect();
+    let encoded = percent_encoding::utf8_percent_encode(name, percent_encoding::NON_ALPHANUMERIC);
+    HttpAnswer {
+        status: 200,
+        headers: vec![
+            ("content-type", media_type.to_owned()),
+            ("content-disposition", format!("attachment; filename=\"{plain}\"; filename*=UTF-8''{encoded}")),
+            ("x-content-type-options", "nosniff".to_owned()),
+            ("content-security-policy", "sandbox; default-src 'none'".to_owned()),
+            ("cache-control", "no-store".to_owned()),
+        ],
+        body: Bytes::copy_from_slice(bytes),
+    }
+}

@@ -1,0 +1,265 @@
+//! A mail on its way into a ticket: what is known of it, where its parts go, and all that one commit writes.
+
+use futures::{StreamExt, TryStreamExt, stream};
+use serde::{Deserialize, Serialize};
+use time::OffsetDateTime;
+
+use super::{
+    AttachmentRef, Author, Comment, Content, Desk, Error, MailOrigin, Party, Status, Ticket, Words, new_ulid, store,
+    thread::{self, Known},
+    unprocessed::{self, DELIVERY_REMEMBERED, Delivery},
+};
+use crate::{
+    audit,
+    ids::{CommentId, Kind, RecordId, TenantId, TicketId, partition},
+    keys::TenantKeys,
+    mail::{Mail, MailKind},
+    ports::{Etag, Fault, NewDocument, Write},
+    tenants::Mailbox,
+};
+
+/// Attachments of one mail that are sealed and stored at once.
+const PARTS_AT_ONCE: usize = 8;
+
+/// What is remembered of a message id.
+#[derive(Serialize, Deserialize)]
+struct MessageRef {
+    ticket: TicketId,
+    number: u64,
+    /// The mail itself has come; otherwise another one refers to it.
+    seen: bool,
+}
+
+/// What is remembered of a mail's content.
+#[derive(Serialize, Deserialize)]
+struct ContentRef {
+    number: u64,
+}
+
+/// A mail on its way, with all that does not change from try to try.
+pub(super) struct Arrival<'a> {
+    pub(super) tenant: &'a TenantId,
+    pub(super) keys: &'a TenantKeys,
+    pub(super) mailbox: &'a Mailbox,
+    pub(super) blob: &'a str,
+    pub(super) mail: Mail,
+    pub(super) altered: bool,
+    /// Names the mail in this mailbox: of its bytes as they came.
+    pub(super) content: String,
+    pub(super) now: OffsetDateTime,
+}
+
+/// The sealed parts of a mail.
+pub(super) struct Parts {
+    content: Content,
+    attachments: Vec<AttachmentRef>,
+    raw_blob: String,
+}
+
+pub(super) enum Loaded {
+    /// This mail is in this ticket already.
+    Seen(u64),
+    Known(Known, Refs),
+}
+
+/// References of the mail that are not stored yet, and its own if it was only awaited.
+pub(super) struct Refs {
+    unknown: Vec<String>,
+    own: Option<(String, Option<Etag>)>,
+    delivery: (String, Option<Etag>),
+}
+
+pub(super) async fn look_up(desk: &Desk, arrival: &Arrival<'_>) -> Result<Loaded, Error> {
+    let (keys, documents) = (arrival.keys, desk.ports.documents.as_ref());
+    let place = partition(arrival.tenant, Kind::MailRef);
+    let delivery = unprocessed::delivery_document(keys, arrival.mailbox.as_str(), arrival.blob, "");
+    let references = thread::references(&arrival.mail);
+    let own = arrival.mail.message_id.as_deref().map(|id| message_document(keys, id));
+    let content = format!("mail:{}", arrival.content);
+    let ids: Vec<String> = references.iter().map(|id| message_document(keys, id)).collect();
+    let wanted = [&content, &delivery].into_iter().chain(own.as_ref()).chain(&ids);
+    let mut found = futures::future::try_join_all(wanted.map(|id| documents.get(&place, id))).await?.into_iter();
+    if let Some(document) = found.next().flatten() {
+        return Ok(Loaded::Seen(keys.open_document::<ContentRef>(&document)?.number));
+    }
+    let delivered = found.next().flatten().map(|document| document.etag);
+    let mut known = Known { own: references.iter().find_map(|id| thread::own_ticket(keys, id)), ..Known::default() };
+    let own = match own {
+        Some(id) => {
+            let stored = found.next().flatten();
+            let before: Option<MessageRef> = stored.as_ref().map(|document| keys.open_document(document)).transpose()?;
+            known.itself = before.as_ref().map(|before| (before.ticket, before.seen));
+            // One that has been seen stays as it is.
+            (!before.is_some_and(|before| before.seen)).then_some((id, stored.map(|document| document.etag)))
+        }
+        None => None,
+    };
+    let mut unknown = Vec::new();
+    for (id, document) in ids.into_iter().zip(found) {
+        match document {
+            Some(document) => known.referenced.push(keys.open_document::<MessageRef>(&document)?.ticket),
+            None => unknown.push(id),
+        }
+    }
+    Ok(Loaded::Known(known, Refs { unknown, own, delivery: (delivery, delivered) }))
+}
+
+pub(super) async fn store_parts(desk: &Desk, arrival: &Arrival<'_>, raw: &[u8]) -> Result<Parts, Error> {
+    let (keys, blobs) = (arrival.keys, desk.ports.blobs.as_ref());
+    let folder = format!("{}/{}", arrival.tenant, arrival.content);
+    let raw_blob = format!("{folder}/raw");
+    let attachments: Vec<AttachmentRef> = arrival
+        .mail
+        .attachments
+        .iter()
+        .enumerate()
+        .map(|(at, attachment)| AttachmentRef {
+            name: attachment.name.clone(),
+            media_type: attachment.media_type.clone(),
+            bytes: attachment.bytes.len() as u64,
+            inline: attachment.inline,
+            content_id: attachment.content_id.clone(),
+            blob: format!("{folder}/{at}"),
+        })
+        .collect();
+    let words = Words { text: arrival.mail.text.clone(), html: arrival.mail.html.clone() };
+    let long = words.text.len() + words.html.as_ref().map_or(0, String::len) > store::BODY_HERE_BYTES_MAX;
+    let words_blob = format!("{folder}/words");
+    let words_bytes = if long { serde_json::to_vec(&words).map_err(|_| Fault::Corrupt("words are no JSON".to_owned()))? } else { Vec::new() };
+    let sealed = attachments.iter().zip(&arrival.mail.attachments).map(|(kept, attachment)| (kept.blob.as_str(), attachment.bytes.as_slice()));
+    let sealed: Vec<(&str, &[u8])> =
+        sealed.chain([(raw_blob.as_str(), raw)]).chain(long.then_some((words_blob.as_str(), words_bytes.as_slice()))).collect();
+    let jobs: Vec<_> = sealed.into_iter().map(|(name, bytes)| store::seal_blob(blobs, keys, name, bytes)).collect();
+    stream::iter(jobs).buffer_unordered(PARTS_AT_ONCE).try_for_each(|_| futures::future::ready(Ok(()))).await?;
+    let content = if long { Content::Blob(words_blob) } else { Content::Here(words) };
+    Ok(Parts { content, attachments, raw_blob })
+}
+
+pub(super) fn opened(desk: &Desk, arrival: &Arrival<'_>, number: u64) -> Ticket {
+    Ticket {
+        id: TicketId::new(new_ulid(desk.ports.entropy.as_ref(), arrival.now)),
+        number,
+        subject: arrival.mail.subject.clone(),
+        mailbox: arrival.mailbox.clone(),
+        requester: sender(&arrival.mail),
+        status: Status::New,
+        created_at: arrival.now,
+        updated_at: arrival.now,
+        comments: 1,
+        last_message_id: arrival.mail.message_id.clone(),
+    }
+}
+
+pub(super) fn continued(mut ticket: Ticket, arrival: &Arrival<'_>) -> Ticket {
+    ticket.updated_at = ticket.updated_at.max(arrival.now);
+    ticket.comments += 1;
+    if opens_ticket(arrival.mail.kind) {
+        // A person answered: what rested is open again. A machine's answer changes nothing.
+        if matches!(ticket.status, Status::Pending | Status::Solved) {
+            ticket.status = Status::InProgress;
+        }
+        ticket.last_message_id = arrival.mail.message_id.clone().or(ticket.last_message_id);
+    }
+    ticket
+}
+
+pub(super) fn writes(
+    desk: &Desk,
+    arrival: &Arrival<'_>,
+    ticket: &Ticket,
+    read: Option<Etag>,
+    parts: &Parts,
+    message_id_reused: bool,
+    refs: &Refs,
+) -> Result<Vec<Write>, Error> {
+    let Arrival { tenant, keys, mail, now, .. } = arrival;
+    let entropy = desk.ports.entropy.as_ref();
+    let action = if read.is_none() { audit::Action::TicketOpened } else { audit::Action::CommentAdded };
+    let comment = Comment {
+        id: CommentId::new(new_ulid(entropy, *now)),
+        ticket: ticket.id,
+        at: *now,
+        public: true,
+        author: Author::Sender(sender(mail)),
+        content: parts.content.clone(),
+        attachments: parts.attachments.clone(),
+        mail: Some(MailOrigin {
+            kind: kind_name(mail.kind).to_owned(),
+            message_id: mail.message_id.clone(),
+            subject: mail.subject.clone(),
+            raw_blob: parts.raw_blob.clone(),
+            altered: arrival.altered,
+            message_id_reused,
+        }),
+    };
+    let place = partition(tenant, Kind::MailRef);
+    let expires_at = Some(*now + DELIVERY_REMEMBERED);
+    let mut writes = vec![store::ticket_write(keys, tenant, ticket, read)?, store::comment_write(keys, tenant, &comment)?];
+    let content = format!("mail:{}", arrival.content);
+    writes.push(Write::Create(keys.seal_document(
+        &place,
+        content,
+        Kind::MailRef,
+        Default::default(),
+        expires_at,
+        &ContentRef { number: ticket.number },
+    )?));
+    let delivered = keys.seal_document(
+        &place,
+        refs.delivery.0.clone(),
+        Kind::MailRef,
+        Default::default(),
+        expires_at,
+        &Delivery::Ticket { number: ticket.number },
+    )?;
+    writes.push(create_or_replace(delivered, refs.delivery.1.clone()));
+    let message_ref = |seen| MessageRef { ticket: ticket.id, number: ticket.number, seen };
+    if let Some((id, before)) = &refs.own {
+        let own = keys.seal_document(&place, id.clone(), Kind::MailRef, Default::default(), expires_at, &message_ref(true))?;
+        writes.push(create_or_replace(own, before.clone()));
+    }
+    for id in &refs.unknown {
+        writes.push(Write::Create(keys.seal_document(&place, id.clone(), Kind::MailRef, Default::default(), expires_at, &message_ref(false))?));
+    }
+    writes.push(store::usage_write(keys, tenant, comment.id, *now)?);
+    let event = audit::Event { at: *now, actor: "intake".to_owned(), action, target: comment.id.to_string() };
+    writes.push(audit::record(keys, tenant, RecordId::new(new_ulid(entropy, *now)), &event)?);
+    Ok(writes)
+}
+
+fn create_or_replace(document: NewDocument, before: Option<Etag>) -> Write {
+    match before {
+        Some(etag) => Write::Replace { document, etag },
+        None => Write::Create(document),
+    }
+}
+
+fn message_document(keys: &TenantKeys, message_id: &str) -> String {
+    format!("mail:{}", keys.index("message-id", &[message_id.as_bytes()]))
+}
+
+fn sender(mail: &Mail) -> Party {
+    Party { address: mail.from.as_ref().map(|from| from.address.clone()), name: mail.from.as_ref().and_then(|from| from.name.clone()) }
+}
+
+/// Whether a mail of this kind opens a ticket, and wakes one that rests. Alerts and lists do: help desks live from the former, and
+/// a mailbox behind a list would lose people with the latter.
+pub(super) fn opens_ticket(kind: MailKind) -> bool {
+    match kind {
+        MailKind::Person | MailKind::Automatic | MailKind::Bulk => true,
+        MailKind::AutoReply | MailKind::Bounce | MailKind::Delayed | MailKind::Complaint | MailKind::Calendar => false,
+    }
+}
+
+pub(super) fn kind_name(kind: MailKind) -> &'static str {
+    match kind {
+        MailKind::Person => "person",
+        MailKind::AutoReply => "auto_reply",
+        MailKind::Automatic => "automatic",
+        MailKind::Bulk => "bulk",
+        MailKind::Bounce => "bounce",
+        MailKind::Delayed => "delayed",
+        MailKind::Complaint => "complaint",
+        MailKind::Calendar => "calendar",
+    }
+}

@@ -1,0 +1,133 @@
+//! An agent's answer: a comment, and, if it is public, a mail to the requester in the same commit.
+
+use crate::{
+    audit,
+    ids::{CommentId, Kind, RecordId, TenantId, TicketId, partition},
+    keys::TenantKeys,
+    mail::{
+        Address,
+        compose::{Draft, compose},
+        redact::redact_text,
+    },
+    outbox,
+    ports::{Etag, Fault, OutgoingMail, Write},
+};
+use time::OffsetDateTime;
+
+use super::{Author, Comment, Content, Desk, Error, Status, Ticket, Words, new_ulid, store, thread};
+
+/// Characters of a comment.
+pub const COMMENT_CHARACTERS_MAX: usize = 50_000;
+/// Tries against others who write the same ticket.
+const TRIES_MAX: u32 = 5;
+
+/// What an agent says.
+pub struct NewComment<'a> {
+    pub ticket: TicketId,
+    pub text: &'a str,
+    pub public: bool,
+    /// The token's subject.
+    pub agent: &'a str,
+}
+
+/// Adds a comment. A public one leaves as a mail to the requester, if he has an address.
+pub async fn add_comment(desk: &Desk, tenant: &TenantId, new: &NewComment<'_>) -> Result<Comment, Error> {
+    let text = new.text.trim();
+    if text.is_empty() || text.chars().count() > COMMENT_CHARACTERS_MAX {
+        return Err(Error::BadComment);
+    }
+    // Card numbers are cut before anything is kept or sent.
+    let (text, _) = redact_text(text);
+    let keys = desk.keyring.keys(tenant).await?;
+    for _ in 0..TRIES_MAX {
+        match add_once(desk, &keys, tenant, new, &text).await {
+            Err(error) if error.is_conflict() => {}
+            done => return done,
+        }
+    }
+    Err(Fault::Conflict.into())
+}
+
+async fn add_once(desk: &Desk, keys: &TenantKeys, tenant: &TenantId, new: &NewComment<'_>, text: &str) -> Result<Comment, Error> {
+    let (mut ticket, etag) = store::ticket(desk, keys, tenant, new.ticket).await?.ok_or(Error::NotFound)?;
+    let now = desk.ports.clock.now();
+    let id = CommentId::new(new_ulid(desk.ports.entropy.as_ref(), now));
+    let comment = Comment {
+        id,
+        ticket: ticket.id,
+        at: now,
+        public: new.public,
+        author: Author::Agent(new.agent.to_owned()),
+        content: content(desk, keys, tenant, id, text).await?,
+        attachments: Vec::new(),
+        mail: None,
+    };
+    let (to, before) = (ticket.requester.address.clone(), ticket.last_message_id.clone());
+    let message_id = thread::own_message_id(keys, ticket.id, id, ticket.mailbox.domain());
+    ticket.comments += 1;
+    ticket.updated_at = ticket.updated_at.max(now);
+    if new.public {
+        ticket.last_message_id = Some(message_id.clone());
+        if ticket.status == Status::New {
+            ticket.status = Status::InProgress;
+        }
+    }
+    let mut writes = change(desk, keys, tenant, &ticket, etag, &comment, new.agent)?;
+    let leaves = new.public && to.is_some();
+    if let (true, Some(to)) = (new.public, to) {
+        let raw = compose(&answer(&ticket, text, to.clone(), message_id, before, now));
+        let outgoing = OutgoingMail { from: ticket.mailbox.as_str().to_owned(), to: vec![to], raw };
+        let record = RecordId::new(new_ulid(desk.ports.entropy.as_ref(), now));
+        writes.push(outbox::row(&desk.ports, keys, tenant, record, &outgoing, now).await?);
+        outbox::announce(&desk.ports, tenant).await?;
+    }
+    desk.ports.documents.commit(&partition(tenant, Kind::Ticket), writes).await?;
+    if leaves && let Err(error) = outbox::deliver(&desk.ports, &desk.keyring, tenant).await {
+        // The comment stands; the announced wake-up delivers it.
+        tracing::warn!(comment = %id, %error, "a mail could not be sent at once and is sent later");
+    }
+    Ok(comment)
+}
+
+async fn content(desk: &Desk, keys: &TenantKeys, tenant: &TenantId, id: CommentId, text: &str) -> Result<Content, Error> {
+    let words = Words { text: text.to_owned(), html: None };
+    if text.len() <= store::BODY_HERE_BYTES_MAX {
+        return Ok(Content::Here(words));
+    }
+    let name = format!("{tenant}/{id}/words");
+    let bytes = serde_json::to_vec(&words).map_err(|_| Fault::Corrupt("words are no JSON".to_owned()))?;
+    store::seal_blob(desk.ports.blobs.as_ref(), keys, &name, &bytes).await?;
+    Ok(Content::Blob(name))
+}
+
+fn change(
+    desk: &Desk,
+    keys: &TenantKeys,
+    tenant: &TenantId,
+    ticket: &Ticket,
+    read: Etag,
+    comment: &Comment,
+    actor: &str,
+) -> Result<Vec<Write>, Error> {
+    let event = audit::Event { at: comment.at, actor: actor.to_owned(), action: audit::Action::CommentAdded, target: comment.id.to_string() };
+    Ok(vec![
+        store::ticket_write(keys, tenant, ticket, Some(read))?,
+        store::comment_write(keys, tenant, comment)?,
+        store::usage_write(keys, tenant, comment.id, comment.at)?,
+        audit::record(keys, tenant, RecordId::new(new_ulid(desk.ports.entropy.as_ref(), comment.at)), &event)?,
+    ])
+}
+
+fn answer(ticket: &Ticket, text: &str, to: String, message_id: String, before: Option<String>, now: OffsetDateTime) -> Draft {
+    Draft {
+        from: Address { address: ticket.mailbox.as_str().to_owned(), name: None },
+        to: vec![Address { address: to, name: ticket.requester.name.clone() }],
+        subject: format!("Re: {} [#{}]", ticket.subject, ticket.number),
+        text: text.to_owned(),
+        message_id,
+        references: before.iter().cloned().collect(),
+        in_reply_to: before,
+        date: now,
+        headers: Vec::new(),
+    }
+}

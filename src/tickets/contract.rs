@@ -1,0 +1,43 @@
+//! The queue's contract with whoever feeds mail in: `{"v":1,"mailbox":"...","blob":"..."}`.
+
+use serde::Deserialize;
+
+use super::unprocessed::Reason;
+
+/// The version of the contract.
+const VERSION: u64 = 1;
+/// Bytes of a blob's name.
+const BLOB_NAME_BYTES_MAX: usize = 500;
+
+/// A message of version 1.
+#[derive(Deserialize)]
+pub(super) struct Request {
+    v: u64,
+    pub(super) mailbox: String,
+    pub(super) blob: String,
+}
+
+/// Reads a message, or says why it is none.
+pub(super) fn read(message: &str) -> Result<Request, (Reason, String)> {
+    #[derive(Deserialize)]
+    struct Version {
+        v: u64,
+    }
+    let version: Version =
+        serde_json::from_str(message).map_err(|_| (Reason::BadMessage, "the queue message is no JSON object with a number `v`".to_owned()))?;
+    if version.v != VERSION {
+        return Err((Reason::UnknownVersion, format!("the queue message is of version {}, this intake knows {VERSION}", version.v)));
+    }
+    let mut request: Request =
+        serde_json::from_str(message).map_err(|_| (Reason::BadMessage, "the queue message lacks `mailbox` or `blob`".to_owned()))?;
+    let sane = !request.blob.is_empty()
+        && request.blob.len() <= BLOB_NAME_BYTES_MAX
+        && request.blob.split('/').all(|part| !part.is_empty() && part != "." && part != "..")
+        && request.blob.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-' | b'/'));
+    if !sane || request.v != VERSION {
+        return Err((Reason::BadMessage, "the blob's name may hold a-z, A-Z, 0-9, `.`, `_`, `-` and single slashes".to_owned()));
+    }
+    // One mailbox has one spelling, wherever it is remembered.
+    request.mailbox = request.mailbox.trim().to_lowercase();
+    Ok(request)
+}

@@ -1,0 +1,224 @@
+//! The story of a mail: from a queue message to a comment on a ticket, exactly once, or to a record that says why not.
+//!
+//! One load, one decision, one commit. Blobs before it are named by the mail's content, so that a second try finds them; the intake blob is deleted after it.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use zeroize::Zeroizing;
+
+use super::{
+    Desk, Error,
+    arrival::{Arrival, Loaded, Parts, continued, kind_name, look_up, opened, opens_ticket, store_parts, writes},
+    contract::{self, Request},
+    store,
+    thread::{self, Because, Decision},
+    unprocessed::{self, Delivery, INTAKE_CONTAINER, Keep, Reason},
+};
+use crate::{
+    ids::{Kind, RecordId, TenantId, partition},
+    mail,
+    ports::Fault,
+    tenants::{self, Mailbox},
+};
+
+/// Bytes of a raw mail.
+pub const MAIL_BYTES_MAX: u64 = 35 * 1024 * 1024;
+/// Tries against others who write the same ticket or reference; then the queue tries again.
+const TRIES_MAX: u32 = 5;
+/// The longest pause between two tries.
+const PAUSE_MILLISECONDS_MAX: u64 = 50;
+/// A mail over this many bytes is parsed away from the threads that serve requests.
+const PARSED_HERE_BYTES_MAX: usize = 64 * 1024;
+
+/// What became of a mail. Ticket numbers and reasons only: it is logged.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Outcome {
+    Opened {
+        number: u64,
+    },
+    Joined {
+        number: u64,
+        because: Because,
+    },
+    /// It was dealt with before.
+    Seen {
+        number: u64,
+    },
+    /// Kept as a record; `first` unless this delivery was kept before.
+    Unprocessed {
+        record: RecordId,
+        reason: Reason,
+        first: bool,
+    },
+}
+
+/// Takes in the mail that a queue message tells of.
+pub async fn take_in(desk: &Desk, message: &str) -> Result<Outcome, Error> {
+    let request = match contract::read(message) {
+        Ok(request) => request,
+        Err((reason, detail)) => return refuse(desk, &TenantId::system(), reason, detail, message, None, None).await,
+    };
+    let documents = desk.ports.documents.as_ref();
+    let owner = match Mailbox::parse(&request.mailbox) {
+        Ok(mailbox) => tenants::of_mailbox(documents, &desk.keyring, &mailbox).await?.map(|tenant| (mailbox, tenant)),
+        Err(_) => None,
+    };
+    let system = TenantId::system();
+    let tenant = owner.as_ref().map_or(&system, |(_, tenant)| tenant);
+    let size = desk.ports.blobs.size(INTAKE_CONTAINER, &request.blob).await?;
+    let Some(size) = size else { return without_blob(desk, tenant, &request, message).await };
+    if size > MAIL_BYTES_MAX {
+        let detail = format!("the mail has {size} bytes, over the limit of {MAIL_BYTES_MAX}; it stays in the intake container");
+        return refuse(desk, tenant, Reason::Unreadable, detail, message, Some(&request), None).await;
+    }
+    // Held until the mail is dealt with, so that memory does not grow with the queue.
+    let permits = u32::try_from(size).unwrap_or(u32::MAX).clamp(1, desk.mail_in_flight_bytes);
+    let _in_flight = desk.mail_in_flight.acquire_many(permits).await.map_err(|_| Fault::Unavailable("the intake is closing".to_owned()))?;
+    let Some(raw) = desk.ports.blobs.get(INTAKE_CONTAINER, &request.blob, None).await? else {
+        return without_blob(desk, tenant, &request, message).await;
+    };
+    let Some((mailbox, tenant)) = &owner else {
+        let detail = "no tenant has this mailbox: add it and replay".to_owned();
+        return refuse(desk, tenant, Reason::UnknownMailbox, detail, message, Some(&request), Some(&raw)).await;
+    };
+    let outcome = take_in_mail(desk, tenant, mailbox, &request, message, &raw).await?;
+    if !matches!(outcome, Outcome::Unprocessed { .. }) {
+        unprocessed::processed(desk, tenant, &request.blob).await?;
+        desk.ports.blobs.delete(INTAKE_CONTAINER, &request.blob).await?;
+    }
+    Ok(outcome)
+}
+
+/// What the host gave up on: kept as a record, with the mail if it is there.
+pub async fn take_in_poison(desk: &Desk, message: &str) -> Result<Outcome, Error> {
+    let request = contract::read(message).ok();
+    let mailbox = request.as_ref().and_then(|request| Mailbox::parse(&request.mailbox).ok());
+    let tenant = match mailbox {
+        Some(mailbox) => tenants::of_mailbox(desk.ports.documents.as_ref(), &desk.keyring, &mailbox).await?,
+        None => None,
+    };
+    let tenant = tenant.unwrap_or_else(TenantId::system);
+    let raw = match &request {
+        Some(request) if desk.ports.blobs.size(INTAKE_CONTAINER, &request.blob).await?.is_some_and(|size| size <= MAIL_BYTES_MAX) => {
+            desk.ports.blobs.get(INTAKE_CONTAINER, &request.blob, None).await?
+        }
+        _ => None,
+    };
+    let detail = "taking it in failed every time; the log of the invocations says why".to_owned();
+    refuse(desk, &tenant, Reason::KeptFailing, detail, message, request.as_ref(), raw.as_ref()).await
+}
+
+async fn refuse(
+    desk: &Desk,
+    owner: &TenantId,
+    reason: Reason,
+    detail: String,
+    message: &str,
+    request: Option<&Request>,
+    raw: Option<&Bytes>,
+) -> Result<Outcome, Error> {
+    let (mailbox, blob) = (request.map(|r| r.mailbox.as_str()), request.map(|r| r.blob.as_str()));
+    let kept = unprocessed::keep(desk, Keep { owner, reason, detail, message, mailbox, blob, raw }).await?;
+    Ok(Outcome::Unprocessed { record: kept.record, reason, first: kept.first })
+}
+
+/// No blob: either this delivery was dealt with before, or there never was one.
+async fn without_blob(desk: &Desk, owner: &TenantId, request: &Request, message: &str) -> Result<Outcome, Error> {
+    let keys = desk.keyring.keys(owner).await?;
+    let delivery = unprocessed::delivery_document(&keys, &request.mailbox, &request.blob, message);
+    let known = desk.ports.documents.get(&partition(owner, Kind::MailRef), &delivery).await?;
+    if let Some(Delivery::Ticket { number }) = known.map(|document| keys.open_document(&document)).transpose()? {
+        return Ok(Outcome::Seen { number });
+    }
+    let detail = "the blob that the message names is not in the container `mail-intake`".to_owned();
+    refuse(desk, owner, Reason::BlobMissing, detail, message, Some(request), None).await
+}
+
+async fn take_in_mail(desk: &Desk, tenant: &TenantId, mailbox: &Mailbox, request: &Request, message: &str, raw: &Bytes) -> Result<Outcome, Error> {
+    let keys = desk.keyring.keys(tenant).await?;
+    let content = keys.index("mail-content", &[mailbox.as_str().as_bytes(), raw]);
+    // Card numbers are cut before anything of the mail is kept.
+    let cut = mail::redact::redact_raw(raw).map(Zeroizing::new);
+    let parsed = if raw.len() > PARSED_HERE_BYTES_MAX {
+        let bytes = raw.clone();
+        tokio::task::spawn_blocking(move || mail::parse::parse(&bytes)).await.map_err(|_| Fault::Corrupt("parsing a mail panicked".to_owned()))?
+    } else {
+        mail::parse::parse(raw)
+    };
+    let mail = match parsed {
+        Ok(mail) => mail,
+        Err(why) => return refuse(desk, tenant, Reason::Unreadable, why.to_string(), message, Some(request), Some(raw)).await,
+    };
+    let arrival = Arrival { tenant, keys: &keys, mailbox, blob: &request.blob, mail, altered: cut.is_some(), content, now: desk.ports.clock.now() };
+    let kept: &[u8] = cut.as_ref().map_or(raw, |cut| cut.as_slice());
+    let (mut parts, mut number) = (None, None);
+    for attempt in 0..TRIES_MAX {
+        match take_in_once(desk, &arrival, kept, &mut parts, &mut number).await {
+            Err(error) if error.is_conflict() => pause(desk, attempt).await,
+            Ok(Some(outcome)) => return Ok(outcome),
+            Ok(None) => {
+                let detail = format!("a mail of kind {} that belongs to no ticket", kind_name(arrival.mail.kind));
+                return refuse(desk, tenant, Reason::Automatic, detail, message, Some(request), Some(raw)).await;
+            }
+            Err(error) => return Err(error),
+        }
+    }
+    Err(Fault::Conflict.into())
+}
+
+/// Load, decide, commit. `None` if it is a machine's mail without a ticket.
+async fn take_in_once(
+    desk: &Desk,
+    arrival: &Arrival<'_>,
+    raw: &[u8],
+    parts: &mut Option<Parts>,
+    number: &mut Option<u64>,
+) -> Result<Option<Outcome>, Error> {
+    let opens = opens_ticket(arrival.mail.kind);
+    // The parts of a mail that surely becomes a comment are stored while we look.
+    let stored = async { if opens && parts.is_none() { store_parts(desk, arrival, raw).await.map(Some) } else { Ok(None) } };
+    let (found, known) = futures::try_join!(stored, look_up(desk, arrival))?;
+    *parts = parts.take().or(found);
+    let (known, refs) = match known {
+        Loaded::Seen(number) => return Ok(Some(Outcome::Seen { number })),
+        Loaded::Known(known, refs) => (known, refs),
+    };
+    let decision = thread::decide(&known);
+    let loaded = match decision {
+        Decision::Join { ticket, because } => store::ticket(desk, arrival.keys, arrival.tenant, ticket).await?.map(|found| (found, because)),
+        Decision::Open => None,
+    };
+    if loaded.is_none() && !opens {
+        return Ok(None);
+    }
+    let stored = match parts.take() {
+        Some(stored) => stored,
+        None => store_parts(desk, arrival, raw).await?,
+    };
+    let stored = parts.insert(stored);
+    let (ticket, read, outcome) = match loaded {
+        Some(((ticket, etag), because)) => {
+            let outcome = Outcome::Joined { number: ticket.number, because };
+            (continued(ticket, arrival), Some(etag), outcome)
+        }
+        None => {
+            let next = match *number {
+                Some(number) => number,
+                None => *number.insert(desk.numbers.next(desk.ports.documents.as_ref(), arrival.keys, arrival.tenant).await?),
+            };
+            (opened(desk, arrival, next), None, Outcome::Opened { number: next })
+        }
+    };
+    let reused = known.itself.is_some_and(|(_, seen)| seen);
+    let writes = writes(desk, arrival, &ticket, read, stored, reused, &refs)?;
+    desk.ports.documents.commit(&partition(arrival.tenant, Kind::Ticket), writes).await?;
+    Ok(Some(outcome))
+}
+
+async fn pause(desk: &Desk, attempt: u32) {
+    let mut random = [0; 2];
+    desk.ports.entropy.fill(&mut random);
+    let most = PAUSE_MILLISECONDS_MAX >> TRIES_MAX.saturating_sub(attempt + 1).min(4);
+    tokio::time::sleep(Duration::from_millis(u64::from(u16::from_be_bytes(random)) % (most + 1))).await;
+}

@@ -1,0 +1,68 @@
+//! Ticket numbers: unique, rising, with gaps. A process leases twenty at a time, so that not every mail writes the same document.
+
+use std::{collections::HashMap, ops::Range};
+
+use serde::{Deserialize, Serialize};
+use tokio::sync::Mutex;
+
+use super::Error;
+use crate::{
+    ids::{Kind, TenantId, partition},
+    keys::TenantKeys,
+    ports::{Documents, Fault, Write},
+};
+
+/// Numbers leased at once; what a process does not use is a gap.
+const BLOCK: u64 = 20;
+/// Tries to lease against others who lease too.
+const TRIES_MAX: u32 = 10;
+const DOCUMENT: &str = "numbers";
+
+/// The blocks that this process has leased.
+#[derive(Default)]
+pub(super) struct Numbers {
+    blocks: Mutex<HashMap<TenantId, Range<u64>>>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct BlockBody {
+    next: u64,
+}
+
+impl Numbers {
+    /// The tenant's next number.
+    pub(super) async fn next(&self, documents: &dyn Documents, keys: &TenantKeys, tenant: &TenantId) -> Result<u64, Error> {
+        // Held while leasing, so that those who wait share one block.
+        let mut blocks = self.blocks.lock().await;
+        let block = blocks.entry(tenant.clone()).or_insert(0..0);
+        if block.is_empty() {
+            *block = lease(documents, keys, tenant).await?;
+        }
+        let number = block.start;
+        block.start += 1;
+        Ok(number)
+    }
+}
+
+async fn lease(documents: &dyn Documents, keys: &TenantKeys, tenant: &TenantId) -> Result<Range<u64>, Error> {
+    let place = partition(tenant, Kind::NumberBlock);
+    for _ in 0..TRIES_MAX {
+        let stored = documents.get(&place, DOCUMENT).await?;
+        let next = match &stored {
+            Some(document) => keys.open_document::<BlockBody>(document)?.next,
+            None => 1,
+        };
+        let body = BlockBody { next: next + BLOCK };
+        let document = keys.seal_document(&place, DOCUMENT.to_owned(), Kind::NumberBlock, Default::default(), None, &body)?;
+        let write = match stored {
+            Some(stored) => Write::Replace { document, etag: stored.etag },
+            None => Write::Create(document),
+        };
+        match documents.commit(&place, vec![write]).await {
+            Ok(_) => return Ok(next..next + BLOCK),
+            Err(Fault::Conflict) => {}
+            Err(fault) => return Err(fault.into()),
+        }
+    }
+    Err(Fault::Conflict.into())
+}

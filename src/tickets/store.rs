@@ -1,0 +1,162 @@
+//! Tickets and comments as documents and sealed blobs: their ids, their clear keys, and reading them back.
+
+use bytes::Bytes;
+use time::OffsetDateTime;
+use zeroize::Zeroizing;
+
+use super::{Comment, Content, Desk, Error, Ticket, Viewer, Words};
+use crate::{
+    ids::{CommentId, Kind, TenantId, TicketId, partition},
+    keys::{Place, TenantKeys},
+    ports::{Blobs, Etag, Order, Put, Scan, Slot, Write, timestamp},
+};
+
+/// The container of sealed originals, attachments and long words.
+pub const CONTAINER: &str = "mail";
+/// A body over this many bytes goes into a blob.
+pub const BODY_HERE_BYTES_MAX: usize = 16 * 1024;
+/// Tickets in one answer.
+pub const LIST_MAX: usize = 100;
+/// Comments of one ticket that are read.
+pub const COMMENTS_MAX: usize = 1_000;
+
+/// How a list of tickets is narrowed.
+#[derive(Debug, Clone, Copy)]
+pub enum Filter<'a> {
+    /// Newest number first.
+    All,
+    /// Latest change first.
+    Status(super::Status),
+    /// Latest change first.
+    RequestedBy(&'a str),
+}
+
+/// The write of a ticket: new, or in place of the version that was read.
+pub fn ticket_write(keys: &TenantKeys, tenant: &TenantId, ticket: &Ticket, read: Option<Etag>) -> Result<Write, Error> {
+    let place = partition(tenant, Kind::Ticket);
+    let updated = timestamp(ticket.updated_at);
+    let requester = ticket.requester.address.as_deref().map(|address| format!("{}+{updated}", requester_key(keys, address)));
+    let clear = [Some(format!("{}+{updated}", ticket.status.name())), None, requester, Some(number_key(ticket.number))];
+    let document = keys.seal_document(&place, format!("ticket:{}", ticket.id), Kind::Ticket, clear, None, ticket)?;
+    Ok(match read {
+        Some(etag) => Write::Replace { document, etag },
+        None => Write::Create(document),
+    })
+}
+
+/// The write of a new comment.
+pub fn comment_write(keys: &TenantKeys, tenant: &TenantId, comment: &Comment) -> Result<Write, Error> {
+    let place = partition(tenant, Kind::Comment);
+    let id = format!("comment:{}:{}", comment.ticket, comment.id);
+    Ok(Write::Create(keys.seal_document(&place, id, Kind::Comment, Default::default(), None, comment)?))
+}
+
+/// The write that counts a comment, once, for the month that `now` is in.
+pub fn usage_write(keys: &TenantKeys, tenant: &TenantId, comment: CommentId, now: OffsetDateTime) -> Result<Write, Error> {
+    let place = partition(tenant, Kind::Usage);
+    let month = &timestamp(now)[..7];
+    let expires_at = Some(now + time::Duration::days(60));
+    let id = format!("usage:{month}:{comment}");
+    Ok(Write::Create(keys.seal_document(&place, id, Kind::Usage, Default::default(), expires_at, &comment)?))
+}
+
+/// A ticket and the version that was read.
+pub async fn ticket(desk: &Desk, keys: &TenantKeys, tenant: &TenantId, id: TicketId) -> Result<Option<(Ticket, Etag)>, Error> {
+    let found = desk.ports.documents.get(&partition(tenant, Kind::Ticket), &format!("ticket:{id}")).await?;
+    found.map(|document| Ok((keys.open_document(&document)?, document.etag))).transpose()
+}
+
+/// A page of tickets, and where the next one begins. `after` is what an earlier page gave.
+pub async fn tickets(
+    desk: &Desk,
+    tenant: &TenantId,
+    filter: Filter<'_>,
+    after: Option<String>,
+    limit: usize,
+) -> Result<(Vec<Ticket>, Option<String>), Error> {
+    let keys = desk.keyring.keys(tenant).await?;
+    let limit = limit.min(LIST_MAX);
+    let place = partition(tenant, Kind::Ticket);
+    let (slot, prefix) = match filter {
+        Filter::All => (Slot::K4, "number:".to_owned()),
+        Filter::Status(status) => (Slot::K1, format!("{}+", status.name())),
+        Filter::RequestedBy(address) => (Slot::K3, format!("{}+", requester_key(&keys, address))),
+    };
+    let mut scan = Scan::prefix(&place, slot, &prefix, limit);
+    scan.order = Order::Descending;
+    if let Some(after) = after.filter(|after| after.starts_with(&prefix)) {
+        scan.range.end = after;
+    }
+    let found = desk.ports.documents.scan(&scan).await?;
+    let at = match slot {
+        Slot::K1 => 0,
+        Slot::K3 => 2,
+        _ => 3,
+    };
+    let next = (found.len() == limit).then(|| found.last().and_then(|document| document.keys[at].clone())).flatten();
+    let tickets = found.iter().map(|document| Ok(keys.open_document(document)?)).collect::<Result<_, Error>>()?;
+    Ok((tickets, next))
+}
+
+/// A ticket that the viewer may see; to him, any other does not exist.
+pub async fn seen_ticket(desk: &Desk, tenant: &TenantId, viewer: Viewer<'_>, id: TicketId) -> Result<Ticket, Error> {
+    let keys = desk.keyring.keys(tenant).await?;
+    let found = ticket(desk, &keys, tenant, id).await?;
+    found.map(|(ticket, _)| ticket).filter(|ticket| viewer.sees(ticket)).ok_or(Error::NotFound)
+}
+
+/// The comments of a ticket that the viewer may see, in their order, with their words.
+pub async fn comments(desk: &Desk, tenant: &TenantId, viewer: Viewer<'_>, id: TicketId) -> Result<Vec<(Comment, Words)>, Error> {
+    seen_ticket(desk, tenant, viewer, id).await?;
+    let keys = desk.keyring.keys(tenant).await?;
+    let place = partition(tenant, Kind::Comment);
+    let found = desk.ports.documents.scan(&Scan::prefix(&place, Slot::Id, &format!("comment:{id}:"), COMMENTS_MAX)).await?;
+    let mut comments = Vec::with_capacity(found.len());
+    for document in &found {
+        let comment: Comment = keys.open_document(document)?;
+        if viewer.sees_comment(&comment) {
+            let words = words(desk, &keys, &comment).await?;
+            comments.push((comment, words));
+        }
+    }
+    Ok(comments)
+}
+
+/// One comment that the viewer may see.
+pub async fn seen_comment(desk: &Desk, tenant: &TenantId, viewer: Viewer<'_>, ticket: TicketId, id: CommentId) -> Result<Comment, Error> {
+    seen_ticket(desk, tenant, viewer, ticket).await?;
+    let keys = desk.keyring.keys(tenant).await?;
+    let found = desk.ports.documents.get(&partition(tenant, Kind::Comment), &format!("comment:{ticket}:{id}")).await?;
+    let comment: Option<Comment> = found.map(|document| keys.open_document(&document)).transpose()?;
+    comment.filter(|comment| viewer.sees_comment(comment)).ok_or(Error::NotFound)
+}
+
+async fn words(desk: &Desk, keys: &TenantKeys, comment: &Comment) -> Result<Words, Error> {
+    match &comment.content {
+        Content::Here(words) => Ok(words.clone()),
+        Content::Blob(name) => {
+            let opened = open_blob(desk.ports.blobs.as_ref(), keys, name).await?;
+            serde_json::from_slice(&opened).map_err(|_| crate::keys::Error::UnknownShape { kind: "words".to_owned() }.into())
+        }
+    }
+}
+
+/// Seals bytes into a blob of [`CONTAINER`]. One that is there already has the same content: names are made from it.
+pub async fn seal_blob(blobs: &dyn Blobs, keys: &TenantKeys, name: &str, plaintext: &[u8]) -> Result<Put, Error> {
+    let sealed = keys.seal(&Place::blob(CONTAINER, name), plaintext)?;
+    Ok(blobs.put(CONTAINER, name, Bytes::from(sealed)).await?)
+}
+
+/// Opens a sealed blob of [`CONTAINER`].
+pub async fn open_blob(blobs: &dyn Blobs, keys: &TenantKeys, name: &str) -> Result<Zeroizing<Vec<u8>>, Error> {
+    let sealed = blobs.get(CONTAINER, name, None).await?.ok_or(Error::BlobMissing)?;
+    Ok(keys.open(&Place::blob(CONTAINER, name), &sealed)?)
+}
+
+fn requester_key(keys: &TenantKeys, address: &str) -> String {
+    keys.index("requester", &[address.as_bytes()])
+}
+
+fn number_key(number: u64) -> String {
+    format!("number:{number:012}")
+}

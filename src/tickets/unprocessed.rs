@@ -1,0 +1,321 @@
+//! Mail that did not become a ticket: kept, visible, replayable. Never dropped.
+
+use std::fmt;
+
+use bytes::Bytes;
+use serde::{Deserialize, Serialize};
+use time::{Duration, OffsetDateTime};
+
+use super::{Desk, Error, new_ulid, store};
+use crate::{
+    audit,
+    ids::{Kind, RecordId, TenantId, partition},
+    keys::TenantKeys,
+    mail,
+    ports::{Document, Etag, Fault, Scan, Slot, Write, encode_text, timestamp},
+};
+
+/// The container that feeders write mails into.
+pub const INTAKE_CONTAINER: &str = "mail-intake";
+/// The queue that tells of them.
+pub const INTAKE_QUEUE: &str = "mail-intake";
+/// Replayed mails go back into the intake under this prefix and the record's id.
+const REPLAY_PREFIX: &str = "replay/";
+/// Records in one list.
+pub const LIST_MAX: usize = 1_000;
+/// How long it is remembered that a delivery was dealt with.
+pub(super) const DELIVERY_REMEMBERED: Duration = Duration::days(400);
+/// Tries to store a record against a redelivery that stores it too.
+const TRIES_MAX: u32 = 5;
+
+/// Why a mail is not a ticket.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Reason {
+    /// The queue message is not what the contract says.
+    BadMessage,
+    /// The queue message is of a version that we do not know.
+    UnknownVersion,
+    /// No tenant has this mailbox.
+    UnknownMailbox,
+    /// The blob that the message names is not there.
+    BlobMissing,
+    /// The bytes are no mail, or over a limit.
+    Unreadable,
+    /// A machine's mail (automatic answer, bounce, delay, complaint, calendar answer) that belongs to no ticket.
+    Automatic,
+    /// Taking it in failed every time.
+    KeptFailing,
+}
+
+impl Reason {
+    pub fn name(self) -> &'static str {
+        match self {
+            Reason::BadMessage => "bad_message",
+            Reason::UnknownVersion => "unknown_version",
+            Reason::UnknownMailbox => "unknown_mailbox",
+            Reason::BlobMissing => "blob_missing",
+            Reason::Unreadable => "unreadable",
+            Reason::Automatic => "automatic",
+            Reason::KeptFailing => "kept_failing",
+        }
+    }
+}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// A record of unprocessed mail.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Unprocessed {
+    pub id: RecordId,
+    pub reason: Reason,
+    /// In words, free of personal data.
+    pub detail: String,
+    #[serde(with = "time::serde::rfc3339")]
+    pub at: OffsetDateTime,
+    /// As the message named it.
+    pub mailbox: Option<String>,
+    /// The queue message.
+    pub message: String,
+    /// Where the mail is.
+    pub raw: Raw,
+    pub state: State,
+    /// Times that it was tried again.
+    pub replays: u32,
+}
+
+/// Where an unprocessed mail's bytes are.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Raw {
+    /// Nowhere: the message named none.
+    Nowhere,
+    /// Still where the feeder put it, because it was not found or is too large to seal.
+    Intake { blob: String },
+    /// Sealed by us.
+    Sealed {
+        blob: String,
+        bytes: u64,
+        /// Card numbers were cut out before it was sealed.
+        altered: bool,
+    },
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum State {
+    /// Somebody should look.
+    Waiting,
+    /// On its way through the intake again.
+    Replayed,
+    /// A replay made it a ticket.
+    Processed,
+}
+
+/// What there is to keep.
+pub(super) struct Keep<'a> {
+    pub owner: &'a TenantId,
+    pub reason: Reason,
+    pub detail: String,
+    pub message: &'a str,
+    pub mailbox: Option<&'a str>,
+    /// The intake blob, if it has a usable name.
+    pub blob: Option<&'a str>,
+    /// Its bytes, to be sealed; without them the blob stays where it is.
+    pub raw: Option<&'a Bytes>,
+}
+
+/// A record, and whether it is new.
+pub(super) struct Kept {
+    pub record: RecordId,
+    pub first: bool,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Delivery {
+    Ticket { number: u64 },
+    Unprocessed { record: RecordId },
+}
+
+/// The name under which it is remembered that a delivery was dealt with.
+pub(super) fn delivery_document(keys: &TenantKeys, mailbox: &str, blob: &str, message: &str) -> String {
+    // A message that could not be read stands for itself.
+    let parts: &[&[u8]] = if blob.is_empty() { &[message.as_bytes()] } else { &[mailbox.as_bytes(), blob.as_bytes()] };
+    format!("mail:{}", keys.index("delivery", parts))
+}
+
+/// Keeps a mail as a record, once however often it is delivered, and then removes the intake blob that it sealed.
+pub(super) async fn keep(desk: &Desk, keep: Keep<'_>) -> Result<Kept, Error> {
+    let keys = desk.keyring.keys(keep.owner).await?;
+    for _ in 0..TRIES_MAX {
+        match keep_once(desk, &keys, &keep).await {
+            Err(error) if error.is_conflict() => {}
+            Ok(kept) => {
+                if let (Some(blob), Some(_)) = (keep.blob, keep.raw) {
+                    desk.ports.blobs.delete(INTAKE_CONTAINER, blob).await?;
+                }
+                return Ok(kept);
+            }
+            Err(error) => return Err(error),
+        }
+    }
+    Err(Fault::Conflict.into())
+}
+
+async fn keep_once(desk: &Desk, keys: &TenantKeys, keep: &Keep<'_>) -> Result<Kept, Error> {
+    let place = partition(keep.owner, Kind::Unprocessed);
+    let now = desk.ports.clock.now();
+    if let Some((mut record, etag)) = replayed(desk, keys, keep.owner, keep.blob).await? {
+        // It came from a record of ours and failed again: the record knows the mail already.
+        record.reason = keep.reason;
+        record.detail.clone_from(&keep.detail);
+        record.state = State::Waiting;
+        desk.ports.documents.commit(&place, vec![write(keys, keep.owner, &record, Some(etag))?]).await?;
+        return Ok(Kept { record: record.id, first: false });
+    }
+    let delivery = delivery_document(keys, keep.mailbox.unwrap_or_default(), keep.blob.unwrap_or_default(), keep.message);
+    let delivered = desk.ports.documents.get(&partition(keep.owner, Kind::MailRef), &delivery).await?;
+    if let Some(Delivery::Unprocessed { record }) = delivered.as_ref().map(|document| keys.open_document(document)).transpose()? {
+        return Ok(Kept { record, first: false });
+    }
+    let raw = match (keep.raw, keep.blob) {
+        (Some(bytes), Some(_)) => {
+            let blob = format!("{}/{}/raw", keep.owner, keys.index("mail-content", &[keep.mailbox.unwrap_or_default().as_bytes(), bytes]));
+            let cut = mail::redact::redact_raw(bytes);
+            let kept: &[u8] = cut.as_deref().unwrap_or(bytes);
+            store::seal_blob(desk.ports.blobs.as_ref(), keys, &blob, kept).await?;
+            Raw::Sealed { blob, bytes: kept.len() as u64, altered: cut.is_some() }
+        }
+        (None, Some(blob)) => Raw::Intake { blob: blob.to_owned() },
+        _ => Raw::Nowhere,
+    };
+    let id = RecordId::new(new_ulid(desk.ports.entropy.as_ref(), now));
+    let record = Unprocessed {
+        id,
+        reason: keep.reason,
+        detail: keep.detail.clone(),
+        at: now,
+        mailbox: keep.mailbox.map(str::to_owned),
+        message: keep.message.to_owned(),
+        raw,
+        state: State::Waiting,
+        replays: 0,
+    };
+    let expires_at = Some(now + DELIVERY_REMEMBERED);
+    let mut writes = vec![write(keys, keep.owner, &record, None)?];
+    let remembered = keys.seal_document(&place, delivery, Kind::MailRef, Default::default(), expires_at, &Delivery::Unprocessed { record: id })?;
+    writes.push(match delivered {
+        Some(before) => Write::Replace { document: remembered, etag: before.etag },
+        None => Write::Create(remembered),
+    });
+    if !keep.owner.is_system() {
+        writes.push(event(desk, keys, keep.owner, audit::Action::MailUnprocessed, id, now)?);
+    }
+    desk.ports.documents.commit(&place, writes).await?;
+    Ok(Kept { record: id, first: true })
+}
+
+/// The records of an owner, oldest first.
+pub async fn list(desk: &Desk, owner: &TenantId) -> Result<Vec<Unprocessed>, Error> {
+    let place = partition(owner, Kind::Unprocessed);
+    let found = desk.ports.documents.scan(&Scan::prefix(&place, Slot::Id, "unprocessed:", LIST_MAX)).await?;
+    if found.is_empty() {
+        return Ok(Vec::new());
+    }
+    let keys = desk.keyring.keys(owner).await?;
+    found.iter().map(|document| Ok(keys.open_document(document)?)).collect()
+}
+
+/// One record and the version that was read.
+pub async fn get(desk: &Desk, owner: &TenantId, id: RecordId) -> Result<Option<(Unprocessed, Etag)>, Error> {
+    let found = desk.ports.documents.get(&partition(owner, Kind::Unprocessed), &format!("unprocessed:{id}")).await?;
+    let Some(Document { etag, .. }) = &found else { return Ok(None) };
+    let etag = etag.clone();
+    let keys = desk.keyring.keys(owner).await?;
+    found.map(|document| Ok((keys.open_document(&document)?, etag))).transpose()
+}
+
+/// The bytes of an unprocessed mail, if they are anywhere.
+pub async fn raw(desk: &Desk, owner: &TenantId, record: &Unprocessed) -> Result<Option<Bytes>, Error> {
+    match &record.raw {
+        Raw::Nowhere => Ok(None),
+        Raw::Intake { blob } => Ok(desk.ports.blobs.get(INTAKE_CONTAINER, blob, None).await?),
+        Raw::Sealed { blob, .. } => {
+            let keys = desk.keyring.keys(owner).await?;
+            let opened = store::open_blob(desk.ports.blobs.as_ref(), &keys, blob).await?;
+            Ok(Some(Bytes::copy_from_slice(&opened)))
+        }
+    }
+}
+
+/// Sends a mail through the intake again. False if there is nothing to send: no bytes, or no mailbox.
+///
+/// Killed in between, it has done nothing or has sent the mail without saying so; sent twice, the mail still becomes one ticket.
+pub async fn replay(desk: &Desk, owner: &TenantId, id: RecordId) -> Result<bool, Error> {
+    let (mut record, etag) = get(desk, owner, id).await?.ok_or(Error::NotFound)?;
+    let (Some(bytes), Some(mailbox)) = (raw(desk, owner, &record).await?, record.mailbox.clone()) else { return Ok(false) };
+    let blob = format!("{REPLAY_PREFIX}{id}.eml");
+    desk.ports.blobs.put(INTAKE_CONTAINER, &blob, bytes).await?;
+    let message = serde_json::json!({ "v": 1, "mailbox": mailbox, "blob": blob }).to_string();
+    // Marked before it is sent, so that the intake never meets a record that is still waiting and then overwritten.
+    record.state = State::Replayed;
+    record.replays += 1;
+    let keys = desk.keyring.keys(owner).await?;
+    let now = desk.ports.clock.now();
+    let mut writes = vec![write(&keys, owner, &record, Some(etag))?];
+    if !owner.is_system() {
+        writes.push(event(desk, &keys, owner, audit::Action::MailReplayed, id, now)?);
+    }
+    desk.ports.documents.commit(&partition(owner, Kind::Unprocessed), writes).await?;
+    desk.ports.queues.send(INTAKE_QUEUE, &encode_text(message.as_bytes())?, std::time::Duration::ZERO).await?;
+    Ok(true)
+}
+
+/// After a mail became a ticket: if it came from a record, the record says so.
+pub(super) async fn processed(desk: &Desk, tenant: &TenantId, blob: &str) -> Result<(), Error> {
+    // The record stands with the tenant, or, if nobody owned the mailbox then, with the house.
+    for owner in [tenant, &TenantId::system()] {
+        if replay_of(blob).is_none() {
+            return Ok(());
+        }
+        let keys = desk.keyring.keys(owner).await?;
+        if let Some((mut record, etag)) = replayed(desk, &keys, owner, Some(blob)).await? {
+            record.state = State::Processed;
+            desk.ports.documents.commit(&partition(owner, Kind::Unprocessed), vec![write(&keys, owner, &record, Some(etag))?]).await?;
+        }
+    }
+    Ok(())
+}
+
+/// The record that an intake blob was replayed from, unless that is over.
+async fn replayed(desk: &Desk, keys: &TenantKeys, owner: &TenantId, blob: Option<&str>) -> Result<Option<(Unprocessed, Etag)>, Error> {
+    let Some(id) = blob.and_then(replay_of) else { return Ok(None) };
+    let found = desk.ports.documents.get(&partition(owner, Kind::Unprocessed), &format!("unprocessed:{id}")).await?;
+    let Some(document) = found else { return Ok(None) };
+    let record: Unprocessed = keys.open_document(&document)?;
+    Ok((record.state != State::Processed).then_some((record, document.etag)))
+}
+
+fn replay_of(blob: &str) -> Option<RecordId> {
+    blob.strip_prefix(REPLAY_PREFIX)?.strip_suffix(".eml")?.parse().ok()
+}
+
+fn write(keys: &TenantKeys, owner: &TenantId, record: &Unprocessed, read: Option<Etag>) -> Result<Write, Error> {
+    let place = partition(owner, Kind::Unprocessed);
+    let clear = [Some(format!("{}+{}", record.reason, timestamp(record.at))), None, None, None];
+    let document = keys.seal_document(&place, format!("unprocessed:{}", record.id), Kind::Unprocessed, clear, None, record)?;
+    Ok(match read {
+        Some(etag) => Write::Replace { document, etag },
+        None => Write::Create(document),
+    })
+}
+
+fn event(desk: &Desk, keys: &TenantKeys, owner: &TenantId, action: audit::Action, id: RecordId, now: OffsetDateTime) -> Result<Write, Error> {
+    let event = audit::Event { at: now, actor: "intake".to_owned(), action, target: id.to_string() };
+    Ok(audit::record(keys, owner, RecordId::new(new_ulid(desk.ports.entropy.as_ref(), now)), &event)?)
+}
