@@ -1,1 +1,94 @@
-//! To be written.
+//! The ONLY file that names adapters: which parts stand behind the ports.
+
+use std::{path::Path, sync::Arc};
+
+use anyhow::{Context, Result, bail};
+use time::Duration;
+
+use crate::{
+    access::{Role, token},
+    adapters::{
+        embedded::{Claims, FileVault, FolderMailer, HostLock, LocalIssuer, Store, SystemClock, SystemEntropy},
+        smtp::SmtpMailer,
+    },
+    config::Config,
+    functions::App,
+    ids::TenantId,
+    keys::Keyring,
+    ports::{Clock, Entropy, Identity, Mailer, Ports, Vault},
+    tickets::Desk,
+};
+
+/// What a process wants of the house.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Purpose {
+    /// To serve it; one process at a time.
+    Host,
+    /// To look or change something beside the one that serves.
+    Visit,
+}
+
+/// The house, and what keeps others from serving it.
+pub struct House {
+    pub app: Arc<App>,
+    _lock: Option<HostLock>,
+}
+
+/// The house that the settings describe.
+pub async fn house(config: &Config, purpose: Purpose) -> Result<House> {
+    match &config.data {
+        Some(folder) => embedded(config, folder, purpose).await,
+        None => bail!("HELPDESK_DATA names no folder, and this version has no other parts than the embedded ones: set HELPDESK_DATA"),
+    }
+}
+
+async fn embedded(config: &Config, folder: &Path, purpose: Purpose) -> Result<House> {
+    let (clock, entropy): (Arc<dyn Clock>, Arc<dyn Entropy>) = (Arc::new(SystemClock), Arc::new(SystemEntropy));
+    // Opened first: it makes the folder.
+    let store = Arc::new(Store::open(folder, clock.clone())?);
+    let lock = match purpose {
+        Purpose::Host => Some(HostLock::acquire(folder)?),
+        Purpose::Visit => None,
+    };
+    let vault = Arc::new(FileVault::open(folder, entropy.clone())?);
+    let issuer: Arc<dyn Identity> = Arc::new(issuer(vault.as_ref()).await?);
+    let mailer: Arc<dyn Mailer> = match &config.smtp_url {
+        Some(url) => Arc::new(SmtpMailer::new(url.reveal()).context("HELPDESK_SMTP_URL")?),
+        None => Arc::new(FolderMailer::open(folder, clock.clone(), entropy.clone())?),
+    };
+    let ports = Ports { documents: store.clone(), blobs: store.clone(), queues: store, vault, mailer, identity: issuer, clock, entropy };
+    Ok(House { app: app(ports, config), _lock: lock })
+}
+
+/// The app on any ports.
+pub fn app(ports: Ports, config: &Config) -> Arc<App> {
+    let keyring = Arc::new(Keyring::new(&ports, config.key_cache));
+    let desk = Desk::new(ports.clone(), keyring.clone(), config.mail_in_flight_bytes);
+    Arc::new(App { ports, keyring, desk })
+}
+
+/// A token of the local issuer for anyone in a tenant. Whoever may read the key file may be anyone.
+pub async fn local_token(folder: &Path, tenant: &TenantId, role: Role, address: Option<&str>, valid_for: Duration) -> Result<String> {
+    if !folder.exists() {
+        bail!("there is no folder {}: start `helpdesk dev` first, or name its folder with --data", folder.display());
+    }
+    let issuer = issuer(&FileVault::open(folder, Arc::new(SystemEntropy))?).await?;
+    let now = SystemClock.now().unix_timestamp();
+    let claims = Claims {
+        iss: issuer.issuer().to_owned(),
+        aud: token::AUDIENCE.to_owned(),
+        sub: format!("local-{}", role.name()),
+        tid: tenant.to_string(),
+        roles: vec![role.name().to_owned()],
+        upn: address.map(str::to_lowercase),
+        iat: now,
+        nbf: now,
+        exp: now + valid_for.whole_seconds(),
+    };
+    Ok(issuer.mint(&claims)?)
+}
+
+async fn issuer(vault: &FileVault) -> Result<LocalIssuer> {
+    let secret = vault.secret(LocalIssuer::SECRET, None).await?.context("the key file holds no key for the token issuer")?;
+    Ok(LocalIssuer::new(&secret)?)
+}

@@ -4,6 +4,7 @@ mod architecture;
 mod deployment;
 mod devhost;
 mod handler;
+mod intake;
 mod ports_contract;
 mod samples;
 mod support;

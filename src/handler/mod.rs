@@ -119,3 +119,16 @@ fn wire(answer: HttpAnswer) -> Response<WireBytes> {
         response
     })
 }
+
+/// SIGTERM or SIGINT. Nothing depends on it: the Functions host kills.
+pub async fn stop_signal() {
+    use tokio::signal::unix::{SignalKind, signal};
+    let (Ok(mut terminate), Ok(mut interrupt)) = (signal(SignalKind::terminate()), signal(SignalKind::interrupt())) else {
+        tracing::warn!("signals cannot be watched; the process ends when it is killed");
+        return std::future::pending().await;
+    };
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+    }
+}

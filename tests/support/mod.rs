@@ -1,5 +1,8 @@
 //! What tests stand on: a clock that they move and randomness that they repeat.
 
+pub mod faulty;
+pub mod world;
+
 use std::sync::{
     Mutex,
     atomic::{AtomicI64, Ordering},

@@ -1,0 +1,33 @@
+//! The handler of the Functions host: bind first, then open the house, then serve until told to stop.
+
+use std::process::ExitCode;
+
+use anyhow::{Context, Result};
+use tokio::{net::TcpListener, sync::watch};
+
+use crate::{
+    config::{Config, EXIT_CONFIG},
+    handler::{self, logs},
+    wiring::{self, Purpose},
+};
+
+pub(super) async fn run(config: Config, port: u16) -> Result<ExitCode> {
+    let address = Config::address(port);
+    let listener = TcpListener::bind(address).await.with_context(|| format!("port {port} of 127.0.0.1 cannot be bound"))?;
+    logs::to_streams(config.log);
+    let (ready, readiness) = watch::channel(None);
+    let server = tokio::spawn(handler::serve(listener, readiness, handler::stop_signal()));
+    match wiring::house(&config, Purpose::Host).await {
+        Ok(house) => {
+            ready.send_replace(Some(house.app.clone()));
+            tracing::info!(version = env!("CARGO_PKG_VERSION"), port, "ready");
+            server.await?;
+            Ok(ExitCode::SUCCESS)
+        }
+        Err(error) => {
+            // One line: the host shows the last three of stderr.
+            eprintln!("helpdesk: {error:#}");
+            Ok(ExitCode::from(EXIT_CONFIG))
+        }
+    }
+}

@@ -1,0 +1,64 @@
+//! `helpdesk send`: mails by hand, through the inbox folder that `helpdesk dev` watches.
+
+use std::{
+    fs,
+    io::{self, Read, Write},
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
+
+use anyhow::{Context, Result, ensure};
+
+use super::Data;
+use crate::{config::Config, tenants::Mailbox, tickets::intake::MAIL_BYTES_MAX};
+
+#[derive(clap::Args)]
+#[command(
+    after_help = "Example:\n  helpdesk send question.eml --mailbox help@contoso.example\n  cat question.eml | helpdesk send - --mailbox help@contoso.example"
+)]
+pub(super) struct Arguments {
+    /// Mails as files (RFC 5322); `-` is standard input
+    #[arg(required = true)]
+    files: Vec<PathBuf>,
+    /// The mailbox that they arrive in
+    #[arg(long)]
+    mailbox: String,
+    #[command(flatten)]
+    data: Data,
+}
+
+/// Leaves each mail where the host finds it, also if it runs only later.
+pub(super) fn run(arguments: &Arguments, config: &Config) -> Result<ExitCode> {
+    let mailbox = Mailbox::parse(&arguments.mailbox)?;
+    let folder = arguments.data.folder(config);
+    ensure!(folder.exists(), "there is no folder {}: start `helpdesk dev` first, or name its folder with --data", folder.display());
+    let inbox = folder.join("inbox").join(mailbox.as_str());
+    fs::create_dir_all(&inbox).with_context(|| format!("{} cannot be made", inbox.display()))?;
+    for (at, file) in arguments.files.iter().enumerate() {
+        let bytes = read(file).with_context(|| format!("{} cannot be read", file.display()))?;
+        ensure!(bytes.len() as u64 <= MAIL_BYTES_MAX, "{} has over {MAIL_BYTES_MAX} bytes, the limit of a mail", file.display());
+        leave(&inbox, at, &bytes).with_context(|| format!("{} cannot be written to", inbox.display()))?;
+    }
+    println!("{} mail(s) left for {}; `helpdesk dev` takes them in", arguments.files.len(), mailbox.as_str());
+    Ok(ExitCode::SUCCESS)
+}
+
+fn read(file: &Path) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    if file == Path::new("-") {
+        io::stdin().take(MAIL_BYTES_MAX + 1).read_to_end(&mut bytes)?;
+    } else {
+        fs::File::open(file)?.take(MAIL_BYTES_MAX + 1).read_to_end(&mut bytes)?;
+    }
+    Ok(bytes)
+}
+
+/// Written under a hidden name, then renamed: the host never sees half a mail.
+fn leave(inbox: &Path, at: usize, bytes: &[u8]) -> io::Result<()> {
+    let name = format!("send-{}-{at}", std::process::id());
+    let hidden = inbox.join(format!(".{name}"));
+    let mut file = fs::File::create(&hidden)?;
+    file.write_all(bytes)?;
+    file.sync_all()?;
+    fs::rename(hidden, inbox.join(format!("{name}.eml")))
+}

@@ -1,0 +1,52 @@
+//! `helpdesk token`: an access token of the local issuer.
+
+use std::process::ExitCode;
+
+use anyhow::Result;
+
+use super::Data;
+use crate::{access::Role, config::Config, ids::TenantId, wiring};
+
+/// Hours that a token is valid.
+const HOURS_MAX: i64 = 24 * 7;
+
+#[derive(clap::Args)]
+#[command(
+    after_help = "Example:\n  curl -H \"Authorization: Bearer $(helpdesk token --tenant contoso --role agent)\" http://127.0.0.1:7071/api/tickets"
+)]
+pub(super) struct Arguments {
+    /// The tenant, as `helpdesk tenant list` names it
+    #[arg(long)]
+    tenant: TenantId,
+    /// What the caller is
+    #[arg(long, value_enum)]
+    role: RoleName,
+    /// The address of a requester, whose tickets he sees
+    #[arg(long)]
+    address: Option<String>,
+    /// Hours that it is valid
+    #[arg(long, default_value_t = 8, value_parser = clap::value_parser!(i64).range(1..=HOURS_MAX))]
+    hours: i64,
+    #[command(flatten)]
+    data: Data,
+}
+
+#[derive(Clone, Copy, clap::ValueEnum)]
+enum RoleName {
+    Requester,
+    Agent,
+}
+
+pub(super) async fn run(arguments: Arguments, config: Config) -> Result<ExitCode> {
+    let role = match arguments.role {
+        RoleName::Requester => Role::Requester,
+        RoleName::Agent => Role::Agent,
+    };
+    let valid_for = time::Duration::hours(arguments.hours);
+    let token = wiring::local_token(&arguments.data.folder(&config), &arguments.tenant, role, arguments.address.as_deref(), valid_for).await?;
+    if role == Role::Requester && arguments.address.is_none() {
+        eprintln!("helpdesk: this requester has no address and so no tickets: add --address");
+    }
+    println!("{token}");
+    Ok(ExitCode::SUCCESS)
+}

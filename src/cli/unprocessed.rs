@@ -1,0 +1,162 @@
+//! `helpdesk unprocessed`: mail that did not become a ticket.
+
+use std::{io::Write, process::ExitCode};
+
+use anyhow::{Context, Result, bail};
+use serde::Serialize;
+
+use super::{Data, print_list, printable};
+use crate::{
+    config::Config,
+    functions::App,
+    ids::{RecordId, TenantId},
+    ports::timestamp,
+    tenants,
+    tickets::unprocessed::{self, Raw, State, Unprocessed},
+};
+
+#[derive(clap::Args)]
+pub(super) struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(clap::Subcommand)]
+enum Command {
+    /// List the records, oldest first
+    #[command(after_help = "Example:\n  helpdesk unprocessed list --tenant contoso")]
+    List {
+        /// Only this tenant's; without it, all and those that belong to nobody
+        #[arg(long)]
+        tenant: Option<TenantId>,
+        /// Also those that became tickets by a replay
+        #[arg(long)]
+        all: bool,
+        /// One JSON object a line
+        #[arg(long)]
+        json: bool,
+        #[command(flatten)]
+        data: Data,
+    },
+    /// Show one record, or the mail itself
+    #[command(after_help = "Example:\n  helpdesk unprocessed show 01JD7Z3M9QK4T5V6W7X8Y9Z0AB --raw | less")]
+    Show {
+        id: RecordId,
+        /// Write the mail to standard output
+        #[arg(long)]
+        raw: bool,
+        /// As JSON
+        #[arg(long)]
+        json: bool,
+        #[command(flatten)]
+        data: Data,
+    },
+    /// Send mails through the intake again
+    #[command(after_help = "Example:\n  helpdesk unprocessed replay 01JD7Z3M9QK4T5V6W7X8Y9Z0AB")]
+    Replay {
+        #[arg(required = true)]
+        ids: Vec<RecordId>,
+        #[command(flatten)]
+        data: Data,
+    },
+}
+
+/// A record and whose it is.
+#[derive(Serialize)]
+struct Entry {
+    /// `sys` if nobody's.
+    tenant: TenantId,
+    #[serde(flatten)]
+    record: Unprocessed,
+}
+
+pub(super) async fn run(arguments: Arguments, config: Config) -> Result<ExitCode> {
+    match arguments.command {
+        Command::List { tenant, all, json, data } => {
+            let app = data.visit(config).await?.app;
+            let owners = match tenant {
+                Some(tenant) => vec![tenant],
+                None => owners(&app).await?,
+            };
+            let mut entries = Vec::new();
+            for owner in owners {
+                let records = unprocessed::list(&app.desk, &owner).await?;
+                let wanted = records.into_iter().filter(|record| all || record.state != State::Processed);
+                entries.extend(wanted.map(|record| Entry { tenant: owner.clone(), record }));
+            }
+            print_list(&entries, json, line, "nothing is unprocessed")?;
+        }
+        Command::Show { id, raw, json, data } => {
+            let app = data.visit(config).await?.app;
+            let entry = find(&app, id).await?;
+            show(&app, &entry, raw, json).await?;
+        }
+        Command::Replay { ids, data } => {
+            let app = data.visit(config).await?.app;
+            for id in ids {
+                let entry = find(&app, id).await?;
+                if unprocessed::replay(&app.desk, &entry.tenant, id).await? {
+                    println!("{id} goes through the intake again");
+                } else {
+                    bail!("{id} cannot be replayed: its mail or its mailbox is not known ({})", entry.record.detail);
+                }
+            }
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn show(app: &App, entry: &Entry, raw: bool, json: bool) -> Result<()> {
+    let record = &entry.record;
+    if raw {
+        let bytes = unprocessed::raw(&app.desk, &entry.tenant, record).await?.context("the mail itself is not there")?;
+        return Ok(std::io::stdout().write_all(&bytes)?);
+    }
+    if json {
+        println!("{}", serde_json::to_string(entry)?);
+        return Ok(());
+    }
+    let place = match &record.raw {
+        Raw::Nowhere => "not known".to_owned(),
+        Raw::Intake { blob } => format!("blob {blob} of the intake container"),
+        Raw::Sealed { bytes, altered, .. } => format!("{bytes} bytes, sealed{}", if *altered { ", card numbers cut out" } else { "" }),
+    };
+    println!("record    {}", record.id);
+    println!("tenant    {}", if entry.tenant.is_system() { "nobody's" } else { entry.tenant.as_str() });
+    println!("mailbox   {}", printable(record.mailbox.as_deref().unwrap_or("-")));
+    println!("since     {}", timestamp(record.at));
+    println!("reason    {}: {}", record.reason, record.detail);
+    println!("mail      {place}");
+    println!("message   {}", printable(&record.message));
+    println!("state     {}, replayed {} time(s)", state(record.state), record.replays);
+    Ok(())
+}
+
+fn line(entry: &Entry) -> String {
+    let Entry { tenant, record } = entry;
+    let owner = if tenant.is_system() { "nobody's" } else { tenant.as_str() };
+    format!("{}  {}  {:<12} {:<16} {:<10} {}", record.id, timestamp(record.at), owner, record.reason.name(), state(record.state), record.detail)
+}
+
+fn state(state: State) -> &'static str {
+    match state {
+        State::Waiting => "waiting",
+        State::Replayed => "replayed",
+        State::Processed => "processed",
+    }
+}
+
+async fn find(app: &App, id: RecordId) -> Result<Entry> {
+    for owner in owners(app).await? {
+        if let Some((record, _)) = unprocessed::get(&app.desk, &owner, id).await? {
+            return Ok(Entry { tenant: owner, record });
+        }
+    }
+    bail!("there is no unprocessed record {id}: `helpdesk unprocessed list` shows all")
+}
+
+/// All tenants, and the house itself for what is nobody's.
+async fn owners(app: &App) -> Result<Vec<TenantId>> {
+    let tenants = tenants::list(app.ports.documents.as_ref(), &app.keyring).await?;
+    Ok([TenantId::system()].into_iter().chain(tenants.into_iter().map(|tenant| tenant.id)).collect())
+}

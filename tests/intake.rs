@@ -1,0 +1,323 @@
+//! A mail becomes a ticket exactly once, whatever fails on the way.
+
+use std::sync::Arc;
+
+use helpdesk::access::Role;
+use serde_json::Value;
+
+use crate::support::{
+    faulty::{Plan, faulty},
+    world::{HELP, SUPPORT, World, mail, queue},
+};
+
+const ANN: &str = "Ann <ann@adventure-works.example>";
+
+fn question() -> Vec<u8> {
+    mail(ANN, "q1@adventure-works.example", "The printer is on fire", "", "Please help soon.")
+}
+
+fn answer(to: &str, id: &str) -> Vec<u8> {
+    mail(ANN, id, "Re: The printer is on fire", &format!("In-Reply-To: <{to}>\r\nReferences: <{to}>\r\n"), "It still burns.")
+}
+
+#[tokio::test]
+async fn a_mail_becomes_a_sealed_ticket_that_its_agent_reads() {
+    let world = World::new().await;
+    assert_eq!(world.mail(HELP, "a.eml", &question()).await, (200, "opened ticket 1".to_owned()));
+
+    let tickets = world.tickets("contoso").await;
+    assert_eq!(tickets.len(), 1);
+    assert_eq!((&tickets[0]["subject"], &tickets[0]["status"]), (&Value::from("The printer is on fire"), &Value::from("new")));
+    assert_eq!(tickets[0]["requester"]["address"], "ann@adventure-works.example");
+    let comments = world.comments("contoso", &tickets[0]).await;
+    assert_eq!(comments.len(), 1);
+    assert_eq!(comments[0]["text"].as_str().unwrap().trim(), "Please help soon.");
+
+    // The intake blob is gone, and nothing that was kept can be read without the keys.
+    assert_eq!(world.ports.blobs.size("mail-intake", "a.eml").await.unwrap(), None);
+    let changes = world.ports.documents.changed_since("t:contoso", None, 1000).await.unwrap();
+    assert!(changes.documents.len() >= 6);
+    for document in &changes.documents {
+        for word in ["printer", "ann@", "adventure", "help soon"] {
+            assert!(!document.body.windows(word.len()).any(|part| part == word.as_bytes()), "{}", document.id);
+            assert!(!document.id.contains(word) && !document.keys.iter().flatten().any(|key| key.contains(word)));
+        }
+    }
+    for name in world.ports.blobs.list("mail", "", None, 100).await.unwrap() {
+        let sealed = world.ports.blobs.get("mail", &name, None).await.unwrap().unwrap();
+        assert!(!sealed.windows(7).any(|part| part == b"printer"), "{name}");
+    }
+    // The original comes back byte for byte.
+    let token = world.token("contoso", Role::Agent, None);
+    let path = format!("/api/tickets/{}/comments/{}/mail", tickets[0]["id"].as_str().unwrap(), comments[0]["id"].as_str().unwrap());
+    let original = world.http("GET", &path, Some(&token), b"").await;
+    assert_eq!((original.status, original.body.as_ref()), (200, question().as_slice()));
+}
+
+#[tokio::test]
+async fn every_message_delivered_twice_makes_one_comment_each() {
+    let world = World::new().await;
+    let first = world.leave(HELP, "a.eml", &question()).await;
+    let second = world.leave(HELP, "b.eml", &answer("q1@adventure-works.example", "q2@adventure-works.example")).await;
+    for message in [&first, &second, &first, &second] {
+        let (status, note) = queue(&world.app, "IntakeMail", message).await;
+        assert_eq!(status, 200, "{note}");
+    }
+    let tickets = world.tickets("contoso").await;
+    assert_eq!(tickets.len(), 1);
+    assert_eq!(world.comments("contoso", &tickets[0]).await.len(), 2);
+    assert!(world.unprocessed("contoso").await.is_empty());
+    // The same mail fed again under another name is the same mail.
+    assert_eq!(world.mail(HELP, "again.eml", &question()).await, (200, "seen before, in ticket 1".to_owned()));
+    assert_eq!(world.ports.blobs.list("mail-intake", "", None, 10).await.unwrap(), Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn one_message_delivered_to_many_at_once_makes_one_ticket() {
+    let world = World::new().await;
+    let message = world.leave(HELP, "a.eml", &question()).await;
+    let apps: Vec<_> = (0..8).map(|_| world.another()).collect();
+    let done = futures::future::join_all(apps.iter().map(|app| queue(app, "IntakeMail", &message))).await;
+    assert!(done.iter().all(|(status, _)| *status == 200 || *status == 500), "{done:?}");
+    assert_eq!(done.iter().filter(|(_, note)| note.starts_with("opened")).count(), 1, "{done:?}");
+    assert_eq!(world.tickets("contoso").await.len(), 1);
+    assert!(world.unprocessed("contoso").await.is_empty(), "{done:?}");
+}
+
+#[tokio::test]
+async fn a_port_that_fails_at_any_call_loses_and_doubles_nothing() {
+    for after in [false, true] {
+        for call in 1.. {
+            let plan = Arc::new(Plan::default());
+            let world = World::with(|ports| faulty(&ports, &plan)).await;
+            let first = world.leave(HELP, "a.eml", &question()).await;
+            let second = world.leave(HELP, "b.eml", &answer("q1@adventure-works.example", "q2@adventure-works.example")).await;
+            let unknown = world.leave("nobody@contoso.example", "c.eml", &question()).await;
+            let garbage = world.leave(HELP, "d.eml", b"\0\x01\x02").await;
+            plan.fail_at(call, after);
+            let mut failed = 0;
+            // Each message comes until it is answered, as the queue would bring it.
+            for message in [&first, &second, &unknown, &garbage] {
+                let mut tries = 0;
+                while queue(&world.app, "IntakeMail", message).await.0 != 200 {
+                    (failed, tries) = (failed + 1, tries + 1);
+                    assert!(tries < 3, "call {call} failed once and the message does not get through");
+                }
+            }
+            let planned = plan.calls();
+            plan.fail_at(0, false);
+            let tickets = world.tickets("contoso").await;
+            assert_eq!(tickets.len(), 1, "call {call}, after: {after}");
+            assert_eq!(world.comments("contoso", &tickets[0]).await.len(), 2, "call {call}, after: {after}");
+            assert_eq!(world.unprocessed("sys").await.len(), 1, "call {call}, after: {after}");
+            assert_eq!(world.unprocessed("contoso").await.len(), 1, "call {call}, after: {after}");
+            assert_eq!(world.ports.blobs.list("mail-intake", "", None, 10).await.unwrap(), Vec::<String>::new(), "call {call}, after: {after}");
+            if call > planned {
+                assert!(call > 40, "only {planned} calls were tried");
+                break;
+            }
+            assert_eq!(failed, 1, "call {call}, after: {after}: a failing port was not noticed");
+        }
+    }
+}
+
+#[tokio::test]
+async fn two_processes_racing_on_one_tenant_share_no_number_and_lose_no_mail() {
+    const MAILS: usize = 60;
+    let world = World::new().await;
+    let (one, two) = (world.app.clone(), world.another());
+    let mut messages = Vec::new();
+    for n in 0..MAILS {
+        // Every third mail answers the first one of its group.
+        let id = format!("m{n}@northwind.example");
+        let raw = if n % 3 == 0 {
+            mail(ANN, &id, &format!("Question {n}"), "", "Hello")
+        } else {
+            answer(&format!("m{}@northwind.example", n - n % 3), &id)
+        };
+        messages.push(world.leave(HELP, &format!("{n}.eml"), &raw).await);
+    }
+    let work = messages.iter().enumerate().map(|(n, message)| {
+        let (mine, other) = if n % 2 == 0 { (&one, &two) } else { (&two, &one) };
+        async move {
+            for app in [mine, other, mine, other, mine, other, mine, other] {
+                if queue(app, "IntakeMail", message).await.0 == 200 {
+                    return true;
+                }
+            }
+            false
+        }
+    });
+    let done = futures::future::join_all(work).await;
+    assert!(done.iter().all(|done| *done));
+    let tickets = world.tickets("contoso").await;
+    let mut numbers: Vec<u64> = tickets.iter().map(|ticket| ticket["number"].as_u64().unwrap()).collect();
+    numbers.sort_unstable();
+    numbers.dedup();
+    assert_eq!((tickets.len(), numbers.len()), (MAILS / 3, MAILS / 3));
+    for ticket in &tickets {
+        assert_eq!(ticket["comments"], 3);
+        assert_eq!(world.comments("contoso", ticket).await.len(), 3);
+    }
+}
+
+#[tokio::test]
+async fn a_reply_that_overtakes_its_original_shares_its_ticket() {
+    let world = World::new().await;
+    let late = world.mail(HELP, "b.eml", &answer("q1@adventure-works.example", "q2@adventure-works.example")).await;
+    assert_eq!(late, (200, "opened ticket 1".to_owned()));
+    let (status, note) = world.mail(HELP, "a.eml", &question()).await;
+    assert_eq!((status, note.as_str()), (200, "comment on ticket 1: a mail that refers to it came earlier"));
+}
+
+#[tokio::test]
+async fn the_same_message_id_in_two_tenants_is_two_tickets() {
+    let world = World::new().await;
+    world.mail(HELP, "a.eml", &question()).await;
+    assert_eq!(world.mail(SUPPORT, "b.eml", &question()).await, (200, "opened ticket 1".to_owned()));
+    assert_eq!((world.tickets("contoso").await.len(), world.tickets("fabrikam").await.len()), (1, 1));
+}
+
+#[tokio::test]
+async fn an_answer_to_our_own_mail_joins_by_its_signature_and_only_by_it() {
+    let world = World::new().await;
+    world.mail(HELP, "a.eml", &question()).await;
+    let ticket = world.tickets("contoso").await[0].clone();
+    let token = world.token("contoso", Role::Agent, None);
+    let path = format!("/api/tickets/{}/comments", ticket["id"].as_str().unwrap());
+    let made = world.http("POST", &path, Some(&token), br#"{"text":"Use the extinguisher.","public":true}"#).await;
+    assert_eq!(made.status, 201, "{:?}", made.body);
+    let sent = world.sent.mails.lock().unwrap().clone();
+    assert_eq!(sent.len(), 1);
+    assert_eq!((sent[0].from.as_str(), sent[0].to.as_slice()), (HELP, &["ann@adventure-works.example".to_owned()][..]));
+    let ours = helpdesk::mail::parse::parse(&sent[0].raw).unwrap();
+    let id = ours.message_id.unwrap();
+    assert_eq!((ours.subject.as_str(), ours.in_reply_to), ("Re: The printer is on fire [#1]", vec!["q1@adventure-works.example".to_owned()]));
+
+    let (_, note) = world.mail(HELP, "b.eml", &answer(&id, "q3@adventure-works.example")).await;
+    assert_eq!(note, "comment on ticket 1: it answers our own mail");
+    // A guessed signature, and one of another tenant, prove nothing.
+    let (head, domain) = id.split_once('@').unwrap();
+    let forged = format!("{}0@{domain}", &head[..head.len() - 1]);
+    let other = if forged == id { format!("{}1@{domain}", &head[..head.len() - 1]) } else { forged };
+    let (_, note) = world.mail(HELP, "c.eml", &answer(&other, "q4@adventure-works.example")).await;
+    assert!(note.starts_with("opened ticket"), "{note}");
+    let (_, note) = world.mail(SUPPORT, "d.eml", &answer(&id, "q5@adventure-works.example")).await;
+    assert!(note.starts_with("opened ticket"), "{note}");
+}
+
+#[tokio::test]
+async fn what_is_no_ticket_is_kept_once_and_says_why() {
+    let world = World::new().await;
+    let large = vec![b'x'; 35 * 1024 * 1024 + 1];
+    let cases: [(&str, String, &str); 6] = [
+        ("sys", "hello".to_owned(), "bad_message"),
+        ("sys", r#"{"v":2,"mailbox":"help@contoso.example","blob":"a.eml"}"#.to_owned(), "unknown_version"),
+        ("sys", r#"{"v":1,"mailbox":"help@contoso.example","blob":"../a.eml"}"#.to_owned(), "bad_message"),
+        ("contoso", r#"{"v":1,"mailbox":"help@contoso.example","blob":"missing.eml"}"#.to_owned(), "blob_missing"),
+        ("contoso", world.leave(HELP, "garbage.bin", &[0, 1, 2]).await, "unreadable"),
+        ("contoso", world.leave(HELP, "large.eml", &large).await, "unreadable"),
+    ];
+    let (mut nobody, mut contoso) = (0, 0);
+    for (owner, message, reason) in &cases {
+        world.clock.advance(time::Duration::seconds(1));
+        for time in ["first", "again"] {
+            let (status, note) = queue(&world.app, "IntakeMail", message).await;
+            assert_eq!(status, 200, "{note}");
+            assert!(note.ends_with(reason) && note.starts_with("seen before") == (time == "again"), "{message}: {note}");
+        }
+        if *owner == "sys" {
+            nobody += 1
+        } else {
+            contoso += 1
+        }
+        let records = world.unprocessed(owner).await;
+        assert_eq!(records.len(), if *owner == "sys" { nobody } else { contoso });
+        assert_eq!(records.last().unwrap().reason.name(), *reason);
+        assert_eq!(records.last().unwrap().message, *message);
+    }
+    // Too large to be sealed, so it stays; what was sealed is gone from the intake.
+    assert_eq!(world.ports.blobs.list("mail-intake", "", None, 10).await.unwrap(), vec!["large.eml".to_owned()]);
+    assert!(world.tickets("contoso").await.is_empty());
+}
+
+#[tokio::test]
+async fn mail_for_an_unknown_mailbox_becomes_a_ticket_when_somebody_owns_it_and_it_is_replayed() {
+    use helpdesk::{
+        tenants::{self, Mailbox, Tenant},
+        tickets::unprocessed::{self, State},
+    };
+    let world = World::new().await;
+    let (status, note) = world.mail("sales@contoso.example", "a.eml", &question()).await;
+    assert!(status == 200 && note.ends_with("unknown_mailbox"), "{note}");
+    let record = world.unprocessed("sys").await.remove(0);
+    let house = helpdesk::ids::TenantId::system();
+
+    // Too early: it comes back to the same record.
+    assert!(unprocessed::replay(&world.app.desk, &house, record.id).await.unwrap());
+    take_what_waits(&world).await;
+    let again = world.unprocessed("sys").await;
+    assert_eq!((again.len(), again[0].state, again[0].replays), (1, State::Waiting, 1));
+
+    let tenant = Tenant { id: "sales".parse().unwrap(), name: "Sales".to_owned(), mailboxes: vec![Mailbox::parse("sales@contoso.example").unwrap()] };
+    tenants::add(world.ports.documents.as_ref(), &world.app.keyring, &tenant).await.unwrap();
+    assert!(unprocessed::replay(&world.app.desk, &house, record.id).await.unwrap());
+    take_what_waits(&world).await;
+    assert_eq!(world.tickets("sales").await.len(), 1);
+    assert_eq!(world.unprocessed("sys").await[0].state, State::Processed);
+    // Replayed once more, it is still one ticket.
+    assert!(unprocessed::replay(&world.app.desk, &house, record.id).await.unwrap());
+    take_what_waits(&world).await;
+    assert_eq!(world.tickets("sales").await.len(), 1);
+}
+
+#[tokio::test]
+async fn what_the_host_gave_up_on_becomes_a_record_that_can_be_replayed() {
+    let world = World::new().await;
+    let message = world.leave(HELP, "a.eml", &question()).await;
+    for _ in 0..2 {
+        let (status, note) = queue(&world.app, "MailIntakePoison", &message).await;
+        assert!(status == 200 && note.ends_with("kept_failing"), "{note}");
+    }
+    let records = world.unprocessed("contoso").await;
+    assert_eq!(records.len(), 1);
+    assert!(helpdesk::tickets::unprocessed::replay(&world.app.desk, &"contoso".parse().unwrap(), records[0].id).await.unwrap());
+    take_what_waits(&world).await;
+    assert_eq!(world.tickets("contoso").await.len(), 1);
+}
+
+#[tokio::test]
+async fn a_machine_that_answers_no_ticket_is_held_and_one_that_does_changes_no_status() {
+    let world = World::new().await;
+    let away = |id: &str, more: &str| mail(ANN, id, "Out of office", &format!("Auto-Submitted: auto-replied\r\n{more}"), "I am away.");
+    let (_, note) = world.mail(HELP, "a.eml", &away("x1@adventure-works.example", "")).await;
+    assert!(note.ends_with("automatic"), "{note}");
+    world.mail(HELP, "b.eml", &question()).await;
+    let (_, note) = world.mail(HELP, "c.eml", &away("x2@adventure-works.example", "In-Reply-To: <q1@adventure-works.example>\r\n")).await;
+    assert!(note.starts_with("comment on ticket 1"), "{note}");
+    assert_eq!(world.tickets("contoso").await[0]["status"], "new");
+}
+
+#[tokio::test]
+async fn a_card_number_is_cut_before_anything_is_kept() {
+    let world = World::new().await;
+    let raw = mail(ANN, "card@adventure-works.example", "Charge 4111 1111 1111 1111", "", "My card is 4111-1111-1111-1111, thanks.");
+    world.mail(HELP, "a.eml", &raw).await;
+    let tickets = world.tickets("contoso").await;
+    let comments = world.comments("contoso", &tickets[0]).await;
+    assert!(!tickets[0].to_string().contains("4111") && !comments[0].to_string().contains("4111-1111"));
+    assert_eq!(comments[0]["mail"]["altered"], true);
+    let token = world.token("contoso", Role::Agent, None);
+    let path = format!("/api/tickets/{}/comments/{}/mail", tickets[0]["id"].as_str().unwrap(), comments[0]["id"].as_str().unwrap());
+    let original = world.http("GET", &path, Some(&token), b"").await;
+    assert!(!String::from_utf8_lossy(&original.body).contains("1111-1111-1111-1111"));
+}
+
+/// Takes in what waits in the queue, as the host would.
+async fn take_what_waits(world: &World) {
+    for lease in world.ports.queues.lease("mail-intake", 16, std::time::Duration::from_secs(600)).await.unwrap() {
+        let message = helpdesk::ports::decode_text(&lease.text).unwrap();
+        assert_eq!(queue(&world.app, "IntakeMail", &message).await.0, 200);
+        assert!(world.ports.queues.delete("mail-intake", &lease).await.unwrap());
+    }
+}

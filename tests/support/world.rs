@@ -1,0 +1,199 @@
+//! A whole house on an embedded store in a folder of its own, called through `dispatch` as the host would.
+
+use std::{
+    collections::BTreeMap,
+    path::Path,
+    sync::{Arc, Mutex},
+};
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use helpdesk::{
+    access::Role,
+    adapters::embedded::{Claims, FileVault, LocalIssuer, Store},
+    config::Config,
+    functions::{App, HttpAnswer},
+    handler::{WireRequest, dispatch},
+    ids::TenantId,
+    ports::{Fault, Mailer, OutgoingMail, Ports, Vault},
+    tenants::{self, Mailbox, Tenant},
+    wiring,
+};
+use serde_json::{Value, json};
+
+use super::{TestClock, TestEntropy};
+
+pub const HELP: &str = "help@contoso.example";
+pub const SUPPORT: &str = "support@fabrikam.example";
+
+pub struct World {
+    pub app: Arc<App>,
+    pub ports: Ports,
+    pub clock: Arc<TestClock>,
+    pub sent: Arc<Outbound>,
+    issuer: LocalIssuer,
+    _folder: tempfile::TempDir,
+}
+
+/// What left the house.
+#[derive(Default)]
+pub struct Outbound {
+    pub mails: Mutex<Vec<OutgoingMail>>,
+}
+
+#[async_trait]
+impl Mailer for Outbound {
+    async fn send(&self, mail: &OutgoingMail) -> Result<(), Fault> {
+        self.mails.lock().unwrap().push(mail.clone());
+        Ok(())
+    }
+}
+
+impl World {
+    /// Two tenants, contoso and fabrikam, with a mailbox each.
+    pub async fn new() -> World {
+        World::with(|ports| ports).await
+    }
+
+    /// The same, its app on changed ports; the tenants are made on the unchanged ones.
+    pub async fn with(change: impl FnOnce(Ports) -> Ports) -> World {
+        let folder = tempfile::tempdir().unwrap();
+        let (ports, clock, sent, issuer) = embedded(folder.path()).await;
+        let plain = wiring::app(ports.clone(), &config());
+        for (id, mailbox) in [("contoso", HELP), ("fabrikam", SUPPORT)] {
+            let tenant = Tenant { id: id.parse().unwrap(), name: id.to_owned(), mailboxes: vec![Mailbox::parse(mailbox).unwrap()] };
+            tenants::add(ports.documents.as_ref(), &plain.keyring, &tenant).await.unwrap();
+        }
+        let app = wiring::app(change(ports.clone()), &config());
+        World { app, ports, clock, sent, issuer, _folder: folder }
+    }
+
+    /// A second process on the same store.
+    pub fn another(&self) -> Arc<App> {
+        wiring::app(self.ports.clone(), &config())
+    }
+
+    /// What a feeder does: the blob, and the message that tells of it.
+    pub async fn leave(&self, mailbox: &str, blob: &str, raw: &[u8]) -> String {
+        self.ports.blobs.put("mail-intake", blob, Bytes::copy_from_slice(raw)).await.unwrap();
+        json!({ "v": 1, "mailbox": mailbox, "blob": blob }).to_string()
+    }
+
+    /// Leaves a mail and takes it in.
+    pub async fn mail(&self, mailbox: &str, blob: &str, raw: &[u8]) -> (u16, String) {
+        let message = self.leave(mailbox, blob, raw).await;
+        queue(&self.app, "IntakeMail", &message).await
+    }
+
+    pub fn token(&self, tenant: &str, role: Role, address: Option<&str>) -> String {
+        self.token_until(tenant, role, address, 3600)
+    }
+
+    /// Valid for so many seconds from the world's now.
+    pub fn token_until(&self, tenant: &str, role: Role, address: Option<&str>, seconds: i64) -> String {
+        let now = self.ports.clock.now().unix_timestamp();
+        let claims = Claims {
+            iss: "urn:helpdesk:local".to_owned(),
+            aud: "helpdesk".to_owned(),
+            sub: format!("test-{}", role.name()),
+            tid: tenant.to_owned(),
+            roles: vec![role.name().to_owned()],
+            upn: address.map(str::to_owned),
+            iat: now,
+            nbf: now,
+            exp: now + seconds,
+        };
+        self.issuer.mint(&claims).unwrap()
+    }
+
+    pub async fn get(&self, path: &str, token: &str) -> (u16, Value) {
+        let answer = self.http("GET", path, Some(token), b"").await;
+        (answer.status, serde_json::from_slice(&answer.body).unwrap_or(Value::Null))
+    }
+
+    pub async fn http(&self, method: &str, path: &str, token: Option<&str>, body: &[u8]) -> HttpAnswer {
+        let mut headers = BTreeMap::from([("content-type".to_owned(), "application/json".to_owned())]);
+        if let Some(token) = token {
+            headers.insert("authorization".to_owned(), format!("Bearer {token}"));
+        }
+        let (path, query) = path.split_once('?').unwrap_or((path, ""));
+        let request =
+            WireRequest { method: method.to_owned(), path: path.to_owned(), query: query.to_owned(), headers, body: Bytes::copy_from_slice(body) };
+        dispatch(self.app.clone(), request).await
+    }
+
+    /// All tickets of a tenant as its agent lists them, page by page.
+    pub async fn tickets(&self, tenant: &str) -> Vec<Value> {
+        let token = self.token(tenant, Role::Agent, None);
+        let (mut all, mut query) = (Vec::new(), String::new());
+        loop {
+            let (status, page) = self.get(&format!("/api/tickets{query}"), &token).await;
+            assert_eq!(status, 200, "{page}");
+            all.extend(page["tickets"].as_array().unwrap().iter().cloned());
+            match page["next"].as_str() {
+                Some(next) => query = format!("?cursor={next}"),
+                None => return all,
+            }
+        }
+    }
+
+    pub async fn comments(&self, tenant: &str, ticket: &Value) -> Vec<Value> {
+        let token = self.token(tenant, Role::Agent, None);
+        let (status, body) = self.get(&format!("/api/tickets/{}/comments", ticket["id"].as_str().unwrap()), &token).await;
+        assert_eq!(status, 200, "{body}");
+        body["comments"].as_array().unwrap().clone()
+    }
+
+    /// Records of what did not become a ticket, waiting ones first to last; `sys` for what is nobody's.
+    pub async fn unprocessed(&self, owner: &str) -> Vec<helpdesk::tickets::unprocessed::Unprocessed> {
+        let owner = TenantId::try_from(owner.to_owned()).unwrap();
+        helpdesk::tickets::unprocessed::list(&self.app.desk, &owner).await.unwrap()
+    }
+}
+
+/// An invocation of a queue function, as the host words it. Answers the status and the note.
+pub async fn queue(app: &Arc<App>, function: &str, message: &str) -> (u16, String) {
+    let body = json!({ "Data": { "message": serde_json::to_string(message).unwrap() }, "Metadata": {} });
+    let request = WireRequest {
+        method: "POST".to_owned(),
+        path: format!("/{function}"),
+        query: String::new(),
+        headers: BTreeMap::new(),
+        body: Bytes::from(body.to_string()),
+    };
+    let answer = dispatch(app.clone(), request).await;
+    let body: Value = serde_json::from_slice(&answer.body).unwrap();
+    (answer.status, body["Logs"][0].as_str().unwrap_or_default().to_owned())
+}
+
+/// An ordinary mail; `more` are further header lines, each with its CRLF.
+pub fn mail(from: &str, message_id: &str, subject: &str, more: &str, text: &str) -> Vec<u8> {
+    format!(
+        "From: {from}\r\nTo: {HELP}\r\nSubject: {subject}\r\nMessage-ID: <{message_id}>\r\nDate: Mon, 23 Nov 2026 08:59:00 +0000\r\n{more}\
+         MIME-Version: 1.0\r\nContent-Type: text/plain; charset=utf-8\r\n\r\n{text}\r\n"
+    )
+    .into_bytes()
+}
+
+pub fn config() -> Config {
+    Config::read(|_| None).unwrap()
+}
+
+async fn embedded(folder: &Path) -> (Ports, Arc<TestClock>, Arc<Outbound>, LocalIssuer) {
+    let (clock, entropy) = (Arc::new(TestClock::new()), Arc::new(TestEntropy::new(7)));
+    let store = Arc::new(Store::open(folder, clock.clone()).unwrap());
+    let vault = Arc::new(FileVault::open(folder, entropy.clone()).unwrap());
+    let secret = vault.secret(LocalIssuer::SECRET, None).await.unwrap().unwrap();
+    let sent = Arc::new(Outbound::default());
+    let ports = Ports {
+        documents: store.clone(),
+        blobs: store.clone(),
+        queues: store,
+        identity: Arc::new(LocalIssuer::new(&secret).unwrap()),
+        vault,
+        mailer: sent.clone(),
+        clock: clock.clone(),
+        entropy,
+    };
+    (ports, clock, sent, LocalIssuer::new(&secret).unwrap())
+}
