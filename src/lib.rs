@@ -2,6 +2,8 @@
 //!
 //! The house in reading order, from the street to the ground; imports run strictly downward (`tests/architecture.rs`):
 
+#![cfg_attr(not(test), warn(clippy::disallowed_methods, clippy::panic))]
+
 pub mod access;
 pub mod adapters;
 pub mod audit;
