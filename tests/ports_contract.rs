@@ -1,6 +1,7 @@
 //! One contract for each port, run against every adapter of it.
 
 mod blobs;
+mod crash;
 mod documents;
 mod embedded;
 mod queues;

@@ -55,6 +55,8 @@ pub async fn names_are_listed_in_order_and_by_page(world: &World) {
     assert_eq!(blobs.list(C, "t/", Some("t/10"), 2).await.unwrap(), ["t/2", "t/3"]);
     assert_eq!(blobs.list(C, "", None, 10).await.unwrap(), ["T/1", "t", "t/1", "t/10", "t/2", "t/3", "t2/1"]);
     assert!(blobs.list(C, "t/", Some("t/3"), 2).await.unwrap().is_empty());
+    assert_eq!(blobs.list(C, "t/", Some("a name before all"), 1).await.unwrap(), ["t/1"]);
+    assert!(blobs.list(C, "t/", Some("u"), 2).await.unwrap().is_empty());
 }
 
 pub async fn a_deleted_blob_is_absent_at_once(world: &World) {

@@ -100,14 +100,14 @@ impl Blobs for Store {
     async fn list(&self, container: &str, prefix: &str, after: Option<&str>, limit: usize) -> Result<Vec<String>, Fault> {
         limits::check_container(container)?;
         let vanishing = self.vanishing.names(container);
-        // Names are ASCII, so DEL sorts after all that begin with the prefix.
-        let (container, prefix, end, after) =
-            (container.to_owned(), prefix.to_owned(), format!("{prefix}\u{7f}"), after.unwrap_or_default().to_owned());
+        // Names are printable ASCII: a control character sorts before what goes on, DEL after it.
+        let start = after.filter(|after| *after >= prefix).map_or(prefix.to_owned(), |after| format!("{after}\u{1}"));
+        let (container, end) = (container.to_owned(), format!("{prefix}\u{7f}"));
         self.read(move |connection| {
-            let sql = "SELECT name FROM blobs WHERE container = ?1 AND name >= ?2 AND name < ?3 AND name > ?4 ORDER BY name LIMIT ?5";
+            let sql = "SELECT name FROM blobs WHERE container = ?1 AND name >= ?2 AND name < ?3 ORDER BY name LIMIT ?4";
             let mut statement = connection.prepare_cached(sql).map_err(fault)?;
             let rows = i64::try_from(limit.saturating_add(vanishing.len())).unwrap_or(i64::MAX);
-            let found = statement.query_map(params![container, prefix, end, after, rows], |row| row.get(0)).map_err(fault)?;
+            let found = statement.query_map(params![container, start, end, rows], |row| row.get(0)).map_err(fault)?;
             let mut names: Vec<String> = found.collect::<Result<_, _>>().map_err(fault)?;
             names.retain(|name| !vanishing.contains(name));
             names.truncate(limit);

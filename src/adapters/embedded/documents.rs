@@ -82,7 +82,7 @@ impl Documents for Store {
         let now = self.clock.now().unix_timestamp();
         self.read(move |connection| {
             let sql = format!(
-                "SELECT {COLUMNS} FROM documents INDEXED BY documents_by_due WHERE {LIVE} AND k1 >= 'due:' AND k1 < 'due;' AND k1 <= ?2 ORDER BY k1 LIMIT ?3"
+                "SELECT {COLUMNS} FROM documents INDEXED BY documents_by_due WHERE {LIVE} AND substr(k1, 1, 4) = 'due:' AND k1 <= ?2 ORDER BY k1 LIMIT ?3"
             );
             let mut statement = connection.prepare_cached(&sql).map_err(fault)?;
             let found = statement.query_map(params![now, due_key(before), rows(limit)], stored).map_err(fault)?;

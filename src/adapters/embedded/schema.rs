@@ -43,7 +43,8 @@ CREATE INDEX documents_by_k1 ON documents (partition, k1) WHERE k1 IS NOT NULL;
 CREATE INDEX documents_by_k2 ON documents (partition, k2) WHERE k2 IS NOT NULL;
 CREATE INDEX documents_by_k3 ON documents (partition, k3) WHERE k3 IS NOT NULL;
 CREATE INDEX documents_by_k4 ON documents (partition, k4) WHERE k4 IS NOT NULL;
-CREATE INDEX documents_by_due ON documents (k1) WHERE k1 >= 'due:' AND k1 < 'due;';
+-- Not a range of k1: SQLite would then walk over what is due later as well.
+CREATE INDEX documents_by_due ON documents (k1) WHERE substr(k1, 1, 4) = 'due:';
 CREATE INDEX documents_by_expiry ON documents (expires_at) WHERE expires_at IS NOT NULL;
 CREATE INDEX documents_by_deletion ON documents (deleted_at) WHERE deleted_at IS NOT NULL;
 
