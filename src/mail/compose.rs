@@ -129,6 +129,8 @@ mod tests {
     }
 
     proptest! {
+        #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
         #[test]
         fn nothing_in_a_draft_becomes_a_header(evil in "[a-z<>,@\\PC]{0,8}(\r\n|\n|\r|\u{85}|\u{2028}|\0)X-Evil: 1[\\PC\r\n]{0,12}") {
             let address = Address { address: format!("a@b.example{evil}"), name: Some(evil.clone()) };

@@ -11,6 +11,8 @@ use super::{Address, Attachment, Mail, Unreadable, attachment, charset, clean, k
 pub const MAIL_BYTES_MAX: usize = 35 * 1024 * 1024;
 /// Parts of a mail, with the multiparts that hold them. Above it the mail is kept and not read.
 pub const PARTS_MAX: usize = 500;
+/// Bytes of the mail's own header. Headers beyond it are not read.
+pub const HEADER_BYTES_MAX: usize = 1024 * 1024;
 /// Addresses that are read from To and from Cc each. The rest is dropped.
 pub const ADDRESSES_MAX: usize = 200;
 /// Message-IDs that are kept of References and of In-Reply-To each: the first, which began the thread, and the last ones.
@@ -35,7 +37,9 @@ pub fn parse(raw: &[u8]) -> Result<Mail, Unreadable> {
     }
     let original = wire::repair_line_ends(raw);
     let masked = wire::mask(&original)?;
-    let message = MessageParser::default().parse(masked.as_ref()).ok_or(Unreadable::NoHeaders)?;
+    // Parts need their MIME headers alone; the mail's own header is read apart, up to a limit.
+    let parser = MessageParser::new().with_mime_headers().default_header_ignore();
+    let message = parser.parse(masked.as_ref()).ok_or(Unreadable::NoHeaders)?;
     if message.parts.len() > PARTS_MAX {
         return Err(Unreadable::TooManyParts { limit: PARTS_MAX });
     }
@@ -60,20 +64,22 @@ struct Reader<'a> {
 
 impl Reader<'_> {
     fn mail(&self) -> Result<Mail, Unreadable> {
-        let head = self.head(&self.message.parts[0]);
+        let block = self.header_block();
+        let head =
+            MessageParser::default().parse_headers(&block).and_then(|message| message.parts.into_iter().next()).ok_or(Unreadable::NoHeaders)?;
         let is_mail = [HeaderName::From, HeaderName::Sender, HeaderName::ReturnPath, HeaderName::Subject, HeaderName::Date];
         if !is_mail.iter().any(|name| head.headers.header_value(name).is_some()) {
             return Err(Unreadable::NoHeaders);
         }
         let (subject, in_subject) = redact::redact_text(&cut_chars(&one_line(text_of(&head, &HeaderName::Subject)), SUBJECT_CHARS_MAX));
         let raw_html = self.html();
-        let html = raw_html.as_deref().map(|html| clean::clean(html));
+        let html = raw_html.as_deref().map(clean::clean);
         let (text, in_text) = redact::redact_text(cut_bytes(&self.text(html.as_deref()), TEXT_BYTES_MAX));
         let (html, in_html) = html.map(|html| redact::redact_text(&html)).map_or((None, 0), |(html, count)| (Some(html), count));
         let (attachments, in_names) = self.attachments(raw_html.as_deref());
         let from = sender(&head);
         Ok(Mail {
-            kind: kind::kind(&self.lines(), &subject, from.as_ref(), &attachments),
+            kind: kind::kind(&lines(&head, &block), &subject, from.as_ref(), &attachments),
             from,
             reply_to: addresses(&head, &HeaderName::ReplyTo).into_iter().next(),
             to: addresses(&head, &HeaderName::To),
@@ -90,25 +96,27 @@ impl Reader<'_> {
         })
     }
 
-    /// The part with its headers alone, read again in UTF-8 if they were written in raw 8-bit letters.
-    fn head(&self, part: &MessagePart<'_>) -> MessagePart<'static> {
-        let block = self.message.raw_message.get(part.offset_header as usize..part.offset_body as usize).unwrap_or_default();
-        let again = charset::repair_header(block, self.label.as_deref());
-        let again =
-            again.as_deref().and_then(|block| MessageParser::default().parse_headers(block).and_then(|message| message.parts.into_iter().next()));
-        let headers = again.as_ref().map_or(&part.headers, |part| &part.headers);
-        MessagePart { headers: headers.iter().cloned().map(|header| header.into_owned()).collect(), ..MessagePart::default() }
+    /// The mail's own header in UTF-8, in whole lines.
+    fn header_block(&self) -> Vec<u8> {
+        let end = (self.message.parts[0].offset_body as usize).min(self.message.raw_message.len());
+        let block = &self.message.raw_message[..end];
+        let block = match block.get(..HEADER_BYTES_MAX) {
+            Some(within) => &within[..within.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1)],
+            None => block,
+        };
+        let mut block = charset::repair_header(block, self.label.as_deref()).unwrap_or_else(|| block.to_vec());
+        // The parser takes a header for finished only at the end of its line.
+        block.extend_from_slice(b"\r\n\r\n");
+        block
     }
 
-    /// Every header as a line of text, as it was written, for the rules that only look at words.
-    fn lines(&self) -> Vec<(String, String)> {
-        let headers = self.message.parts[0].headers.iter();
-        headers
-            .map(|header| {
-                let value = self.original.get(header.offset_start as usize..header.offset_end as usize).unwrap_or_default();
-                (header.name.as_str().to_ascii_lowercase(), one_line(&String::from_utf8_lossy(value)))
-            })
-            .collect()
+    /// A part with its MIME headers alone, read again in UTF-8 if they were written in raw 8-bit letters.
+    fn head<'b>(&self, part: &'b MessagePart<'b>) -> Cow<'b, MessagePart<'b>> {
+        let block = self.message.raw_message.get(part.offset_header as usize..part.offset_body as usize).unwrap_or_default();
+        let Some(block) = charset::repair_header(block, self.label.as_deref()) else { return Cow::Borrowed(part) };
+        let parser = MessageParser::new().with_mime_headers().default_header_ignore();
+        let again = parser.parse_headers(&block).and_then(|message| message.parts.into_iter().next().map(MessagePart::into_owned));
+        again.map_or(Cow::Borrowed(part), Cow::Owned)
     }
 
     /// The plain text parts, or the HTML as text where a mail has nothing else to read.
@@ -185,6 +193,17 @@ impl Reader<'_> {
     fn decoded(&self, part: &MessagePart<'_>) -> String {
         charset::decode(&self.bytes(part), label_of(part))
     }
+}
+
+/// Every header as a line of text, as it was written, for the rules that only look at words.
+fn lines(head: &MessagePart<'_>, block: &[u8]) -> Vec<(String, String)> {
+    let headers = head.headers.iter();
+    headers
+        .map(|header| {
+            let value = block.get(header.offset_start as usize..header.offset_end as usize).unwrap_or_default();
+            (header.name.as_str().to_ascii_lowercase(), one_line(&String::from_utf8_lossy(value)))
+        })
+        .collect()
 }
 
 /// From; where it names nobody, Sender, then Return-Path.
@@ -290,4 +309,109 @@ fn cut_chars(text: &str, chars_max: usize) -> Cow<'_, str> {
 
 fn cut_bytes(text: &str, bytes_max: usize) -> &str {
     &text[..text.floor_char_boundary(bytes_max)]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::mail::MailKind;
+
+    fn read(raw: &str) -> Mail {
+        parse(raw.as_bytes()).unwrap()
+    }
+
+    #[test]
+    fn what_is_no_mail_is_refused_by_its_reason() {
+        assert_eq!(parse(b" \r\n\n"), Err(Unreadable::Empty));
+        assert_eq!(parse(b"no header here\n\nwords"), Err(Unreadable::NoHeaders));
+        assert_eq!(parse(b"X-Only: this\n\nwords"), Err(Unreadable::NoHeaders));
+        assert_eq!(parse(&vec![b'a'; MAIL_BYTES_MAX + 1]), Err(Unreadable::TooLarge { bytes: MAIL_BYTES_MAX + 1, limit: MAIL_BYTES_MAX }));
+        let parts = format!("Subject: x\nContent-Type: multipart/mixed; boundary=a\n\n{}--a--\n", "--a\n\nwords\n".repeat(PARTS_MAX));
+        assert_eq!(parse(parts.as_bytes()), Err(Unreadable::TooManyParts { limit: PARTS_MAX }));
+    }
+
+    #[test]
+    fn the_sender_is_from_then_sender_then_return_path() {
+        let sender = |raw: &str| read(raw).from.map(|from| from.address);
+        assert_eq!(sender("From: Ann <ANN@A.example>\nSender: b@a.example\n\n").as_deref(), Some("ann@a.example"));
+        assert_eq!(sender("From: nobody\nSender: <b@a.example>\nReturn-Path: <c@a.example>\n\n").as_deref(), Some("b@a.example"));
+        assert_eq!(sender("Subject: x\nReturn-Path: <C@a.example>\n\n").as_deref(), Some("c@a.example"));
+        assert_eq!(sender("Subject: x\nReturn-Path: <>\n\n"), None);
+    }
+
+    #[test]
+    fn long_headers_are_cut_at_their_limits() {
+        let references: String = (0..150).map(|number| format!("<{number}@a.example>\n ")).collect();
+        let to: String = (0..250).map(|number| format!("{number}@a.example,\n ")).collect();
+        let (subject, name) = ("s".repeat(2_000), "ü".repeat(150));
+        let mail = read(&format!("From: \"{name}\" <a@a.example>\nTo: {to}z@a.example\nSubject: {subject}\nReferences: {references}\n\nwords"));
+        assert_eq!(
+            (mail.references.len(), mail.references[0].as_str(), mail.references[1].as_str()),
+            (REFERENCES_MAX, "0@a.example", "51@a.example")
+        );
+        assert_eq!(mail.to.len(), ADDRESSES_MAX);
+        assert_eq!(mail.subject.len(), SUBJECT_CHARS_MAX);
+        assert_eq!(mail.from.unwrap().name.unwrap(), "ü".repeat(ADDRESS_NAME_BYTES_MAX / 2));
+        assert_eq!(read(&format!("Subject: x\n\n{}", "ü".repeat(TEXT_BYTES_MAX))).text.len(), TEXT_BYTES_MAX);
+    }
+
+    #[test]
+    fn message_ids_are_bare_and_found_without_brackets_too() {
+        let mail = read(
+            "Subject: x\nMessage-ID: <a$1@a.example>\nIn-Reply-To: Your message of Monday <b@a.example>\nReferences: c@a.example d@a.example\n\n",
+        );
+        assert_eq!(mail.message_id.as_deref(), Some("a$1@a.example"));
+        assert_eq!(mail.in_reply_to, ["b@a.example"]);
+        assert_eq!(mail.references, ["c@a.example", "d@a.example"]);
+        assert!(read("Subject: x\nIn-Reply-To: Your message of Monday\n\n").in_reply_to.is_empty());
+    }
+
+    #[test]
+    fn carriage_returns_alone_end_lines() {
+        let mail = read("From: a@a.example\rSubject: old\rContent-Type: text/plain\r\rone\rtwo");
+        assert_eq!((mail.subject.as_str(), mail.text.as_str()), ("old", "one\ntwo"));
+    }
+
+    #[test]
+    fn a_mail_inside_a_mail_is_an_attachment_however_it_is_encoded_and_never_read() {
+        let inner = "From: b@a.example\r\nSubject: Inner / one\r\nContent-Type: message/rfc822\r\n\r\nSubject: innermost\r\n\r\nhidden\r\n";
+        let encoded = base64::Engine::encode(&base64::engine::general_purpose::STANDARD, inner);
+        for (encoding, body) in [("7bit", inner), ("base64", encoded.as_str())] {
+            let mail = read(&format!(
+                "Subject: x\r\nContent-Type: multipart/mixed; boundary=a\r\n\r\n--a\r\n\r\nouter\r\n--a\r\nContent-Type: message/rfc822\r\nContent-Transfer-Encoding: {encoding}\r\n\r\n{body}\r\n--a--\r\n"
+            ));
+            assert_eq!(mail.text, "outer", "{encoding}");
+            let attachment = &mail.attachments[0];
+            assert_eq!((attachment.name.as_str(), attachment.media_type.as_str()), ("Inner _ one.eml", "message/rfc822"), "{encoding}");
+            assert_eq!(attachment.bytes, inner.as_bytes(), "{encoding}");
+        }
+    }
+
+    #[test]
+    fn messages_nested_a_hundred_thousand_deep_do_not_exhaust_the_stack() {
+        let deep = format!("Subject: x\n{}", "Content-Type: message/rfc822\n\n".repeat(100_000));
+        assert_eq!(read(&deep).attachments.len(), 1);
+        let encoded = base64::Engine::encode(&base64::engine::general_purpose::STANDARD, &deep);
+        let mail = read(&format!("Subject: x\nContent-Type: message (a) / \"rfc822\nContent-Transfer-Encoding: base64\n\n{encoded}"));
+        assert_eq!(mail.attachments[0].bytes, deep.as_bytes());
+    }
+
+    #[test]
+    fn text_comes_from_html_where_nothing_else_is_there_and_cards_are_cut_everywhere() {
+        let mail = read("From: a@a.example\nSubject: card 4111111111111111\nContent-Type: text/html\n\n<p>one<br>4111&nbsp;1111 1111 1111</p>");
+        assert_eq!(
+            (mail.subject.as_str(), mail.text.as_str(), mail.html.as_deref()),
+            ("card •••• 1111", "one\n•••• 1111", Some("<p>one<br>•••• 1111</p>"))
+        );
+        assert_eq!((mail.redactions, mail.kind), (3, MailKind::Person));
+    }
+
+    #[test]
+    fn a_word_that_was_masked_for_the_parser_is_whole_again() {
+        let mail = read(
+            "From: \"a/global\" <a@a.example>\nSubject: see /digest and (x)rfc822\nMessage-ID: <a/digest@a.example>\n\nhttps://a.example/global: /rfc822\n",
+        );
+        assert_eq!((mail.subject.as_str(), mail.message_id.as_deref()), ("see /digest and (x)rfc822", Some("a/digest@a.example")));
+        assert_eq!((mail.text.as_str(), mail.from.unwrap().name.as_deref()), ("https://a.example/global: /rfc822", Some("a/global")));
+    }
 }

@@ -62,10 +62,10 @@ pub fn is_modest(html: &str, depth_max: usize, reopened_max: usize) -> bool {
         };
         let is = |known: &&str| known.eq_ignore_ascii_case(name);
         reopened += formatting;
-        if let Some(index) = FORMATTING.iter().position(|known| is(&known)) {
+        if let Some(index) = FORMATTING.iter().position(is) {
             open[index] = if opens { open[index] + 1 } else { open[index].saturating_sub(1) };
             formatting = open.iter().sum();
-        } else if !WITHOUT_END.iter().any(|known| is(&known)) {
+        } else if !WITHOUT_END.iter().any(is) {
             depth = if opens { depth + 1 } else { depth.saturating_sub(1) };
         }
         if depth + formatting > depth_max || reopened > reopened_max {
@@ -212,6 +212,12 @@ mod tests {
         for words in ["Dear team,\n\nit fails:\nerror", "5 <x>", "one\n", "two\n"] {
             assert!(text.contains(words), "{words:?} is not in {text:?}");
         }
+    }
+
+    #[test]
+    fn a_list_that_counts_past_the_integers_is_text() {
+        let hostile = "<ol start=9223372036854775807><li>a<li>b</ol><ol start=-9223372036854775808><li>c</ol>";
+        assert_eq!(text_of(&crate::mail::clean::clean(hostile)).split_whitespace().collect::<String>(), "abc");
     }
 
     #[test]

@@ -11,7 +11,13 @@ use super::Unreadable;
 pub const BOUNDARIES_MAX: usize = 200;
 
 /// Bytes of a Content-Type or Content-Disposition header; a longer one is read as a header of no meaning.
-pub const PARAMETER_HEADER_BYTES_MAX: usize = 8 * 1024;
+pub const PARAMETER_HEADER_BYTES_MAX: usize = 4 * 1024;
+
+/// Blank lines after a dash, of which each could end the header of a part. The parser would make a part of every one.
+pub const PART_STARTS_MAX: usize = 50_000;
+
+/// Lines with a colon between a dash and a blank line, of which each could be a header of a part. A text with so many is not likely.
+pub const PART_HEADERS_MAX: usize = 300_000;
 
 /// Stands for the last byte of a masked word. A mail that holds it by itself loses it: it is a control character.
 const MASK: char = '\u{1}';
@@ -54,11 +60,13 @@ pub fn repair_line_ends(raw: &[u8]) -> Cow<'_, [u8]> {
 pub fn mask(bytes: &[u8]) -> Result<Cow<'_, [u8]>, Unreadable> {
     let mut masked = Cow::Borrowed(bytes);
     let mut boundaries = 0;
+    let mut starts = PartStarts { in_header: true, ..PartStarts::default() };
     let mut line_start = 0;
     let mut parameter_header = parameter_header_at(bytes);
     let mut colon_seen = false;
     let mut before = 0;
     for (at, &byte) in bytes.iter().enumerate() {
+        starts.see(byte);
         if byte == b'\n' && !matches!(bytes.get(at + 1), Some(b' ' | b'\t')) {
             set_aside(&mut masked, parameter_header, at - line_start);
             line_start = at + 1;
@@ -86,7 +94,46 @@ pub fn mask(bytes: &[u8]) -> Result<Cow<'_, [u8]>, Unreadable> {
         }
     }
     set_aside(&mut masked, parameter_header, bytes.len() - line_start);
-    if boundaries > BOUNDARIES_MAX { Err(Unreadable::TooManyParts { limit: BOUNDARIES_MAX }) } else { Ok(masked) }
+    let over = [(boundaries, BOUNDARIES_MAX), (starts.count, PART_STARTS_MAX), (starts.headers, PART_HEADERS_MAX)];
+    match over.into_iter().find(|(count, limit)| count > limit) {
+        Some((_, limit)) => Err(Unreadable::TooManyParts { limit }),
+        None => Ok(masked),
+    }
+}
+
+/// An upper bound of the parts and part headers that the parser could find: each part needs the two dashes of a boundary and a blank line after it.
+#[derive(Default)]
+struct PartStarts {
+    count: usize,
+    headers: usize,
+    dash_seen: bool,
+    in_header: bool,
+    line_has_letters: bool,
+    line_has_colon: bool,
+}
+
+impl PartStarts {
+    fn see(&mut self, byte: u8) {
+        match byte {
+            b'\n' => {
+                self.headers += usize::from(self.in_header && self.line_has_colon);
+                if self.in_header && !self.line_has_letters {
+                    self.count += 1;
+                    self.in_header = false;
+                }
+                self.line_has_letters = false;
+                self.line_has_colon = false;
+                self.dash_seen = false;
+            }
+            b' ' | b'\t' | b'\r' => {}
+            _ => {
+                self.in_header |= byte == b'-' && self.dash_seen;
+                self.dash_seen = byte == b'-';
+                self.line_has_letters = true;
+                self.line_has_colon |= byte == b':';
+            }
+        }
+    }
 }
 
 /// Puts back the letters that `mask` took.
@@ -166,5 +213,9 @@ mod tests {
         assert!(mask(huge.as_bytes()).unwrap().starts_with(b" xontent"));
         let many = "Content-Type: multipart/mixed; boundary=a\n".repeat(BOUNDARIES_MAX + 1);
         assert_eq!(mask(many.as_bytes()), Err(Unreadable::TooManyParts { limit: BOUNDARIES_MAX }));
+        assert_eq!(mask("--a\n\n".repeat(PART_STARTS_MAX + 1).as_bytes()), Err(Unreadable::TooManyParts { limit: PART_STARTS_MAX }));
+        let headers = format!("--a\n{}", "A:\n".repeat(PART_HEADERS_MAX + 1));
+        assert_eq!(mask(headers.as_bytes()), Err(Unreadable::TooManyParts { limit: PART_HEADERS_MAX }));
+        assert!(mask(format!("A: b\n\n{}", "a:\n".repeat(PART_HEADERS_MAX + 1)).as_bytes()).is_ok());
     }
 }
