@@ -15,7 +15,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("main", &["cli", "wiring", "handler", "devhost", "config"]),
     ("cli", &["devhost", "wiring", "handler", "config", "functions", "access", "tickets", "tenants", "ids", "ports"]),
     ("devhost", &["functions", "ports"]),
-    ("wiring", &["adapters", "config", "functions", "tickets", "tenants", "keys", "ports"]),
+    ("wiring", &["adapters", "config", "functions", "access", "tickets", "tenants", "keys", "ids", "ports"]),
     ("adapters", &["ports"]),
     ("handler", &["config", "functions", "access", "tenants", "ids", "ports"]),
     ("config", &[]),

@@ -1,6 +1,8 @@
 //! One contract for each port, run against every adapter of it.
 
 mod blobs;
+#[cfg(feature = "azure")]
+mod cosmos;
 mod crash;
 mod documents;
 mod embedded;
@@ -29,6 +31,7 @@ macro_rules! documents_contract {
         mod on_documents {
             use super::{documents, worlds};
             contract!(documents, embedded, [$($name),*]);
+            #[cfg(feature = "azure")]
             contract!(documents, cosmos, [$($name),*]);
         }
     };

@@ -1,5 +1,6 @@
 //! The world behind the ports: Azure's services, and the embedded parts that stand in for them on one laptop.
 
+#[cfg(feature = "azure")]
 pub mod azure;
 pub mod embedded;
 mod limits;

@@ -1,6 +1,198 @@
-//! dev stub
+//! `helpdesk dev`: the whole help desk on this machine, and what a person wants to know of it.
+
+use std::{
+    io::{ErrorKind, Write},
+    path::Path,
+    process::ExitCode,
+    sync::Arc,
+    time::Duration,
+};
+
+use anyhow::{Context, Result};
+use bytes::Bytes;
+use serde::Deserialize;
+use tokio::{
+    net::TcpListener,
+    sync::{mpsc::UnboundedReceiver, watch},
+};
+
+use super::{Data, printable, sample};
+use crate::{
+    access::Role,
+    config::Config,
+    devhost::{self, Invocation, Settings, inbox, queues::Wakes},
+    functions::{ALL, App},
+    handler::{self, logs},
+    tenants::{self, Mailbox, Tenant},
+    wiring::{self, Purpose},
+};
+
+/// How long one sample mail may take; what takes longer goes on in the background.
+const SAMPLE_WAIT: Duration = Duration::from_secs(30);
+/// Mailboxes that the first lines name.
+const MAILBOXES_SHOWN: usize = 5;
+
 #[derive(clap::Args)]
-pub(super) struct Arguments {}
-pub(super) async fn run(_a: Arguments, _c: crate::config::Config) -> anyhow::Result<std::process::ExitCode> {
-    Ok(std::process::ExitCode::SUCCESS)
+#[command(after_help = "Examples:\n  helpdesk dev --sample      two demo tenants and their mail\n  helpdesk dev --port 8080   another port")]
+pub(super) struct Arguments {
+    #[command(flatten)]
+    data: Data,
+    /// Port of the API on 127.0.0.1
+    #[arg(long, default_value_t = 7071)]
+    port: u16,
+    /// Add two demo tenants and take in twenty sample mails
+    #[arg(long)]
+    sample: bool,
+}
+
+pub(super) async fn run(arguments: Arguments, mut config: Config) -> Result<ExitCode> {
+    let folder = arguments.data.folder(&config);
+    config.data = Some(folder.clone());
+    let listener = TcpListener::bind(Config::address(arguments.port)).await.map_err(|error| match error.kind() {
+        ErrorKind::AddrInUse => anyhow::anyhow!("port {} is in use: stop what uses it, or choose another with --port", arguments.port),
+        _ => anyhow::Error::from(error).context(format!("port {} cannot be bound", arguments.port)),
+    })?;
+    let house = wiring::house(&config, Purpose::Host).await?;
+    let log_folder = folder.join("logs");
+    std::fs::create_dir_all(&log_folder).context("the log folder cannot be made")?;
+    logs::to_files(config.log, &log_folder).context("the log folder cannot be written to")?;
+    let app = house.app.clone();
+
+    // The handler listens on a port of its own, as under the Functions host.
+    let handler_listener = TcpListener::bind(Config::address(0)).await.context("no port for the handler")?;
+    let handler_address = handler_listener.local_addr()?;
+    let (stop, stopped) = watch::channel(false);
+    let (_ready, readiness) = watch::channel(Some(app.clone()));
+    let handler = tokio::spawn(handler::serve(handler_listener, readiness, until(stopped.clone())));
+
+    let (observer, mut invocations) = tokio::sync::mpsc::unbounded_channel();
+    let wakes = Wakes::of(ALL);
+    let public = listener.local_addr()?;
+    let settings = Settings { handler: handler_address, listener, table: ALL, state: folder.clone(), wakes: wakes.clone(), observer: Some(observer) };
+    let ports = app.ports.clone();
+    let mut host = tokio::spawn(async move { devhost::run(settings, ports, until(stopped)).await });
+
+    if arguments.sample {
+        add_demo_tenants(&app).await?;
+    }
+    greet(&app, &folder, &format!("http://{public}")).await?;
+    let show = async {
+        if arguments.sample {
+            take_in_samples(&app, &wakes, &mut invocations).await?;
+        }
+        say("Ready. Ctrl-C stops.")?;
+        // Whatever arrives from now on.
+        while let Some(invocation) = invocations.recv().await {
+            if let Some((blob, became)) = intake(&invocation) {
+                say(&format!("  {} {became}", short(&blob)))?;
+            }
+        }
+        anyhow::Ok(())
+    };
+    tokio::select! {
+        () = handler::stop_signal() => {}
+        shown = show => shown?,
+        ended = &mut host => {
+            ended??;
+            anyhow::bail!("the embedded host ended by itself");
+        }
+    }
+    say("Stopping.")?;
+    stop.send_replace(true);
+    if !host.is_finished() {
+        host.await??;
+    }
+    handler.await?;
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn until(mut stopped: watch::Receiver<bool>) {
+    // The sender is gone only when the process ends anyway.
+    let _ = stopped.wait_for(|stopped| *stopped).await;
+}
+
+async fn greet(app: &Arc<App>, folder: &Path, url: &str) -> Result<()> {
+    let tenants = tenants::list(app.ports.documents.as_ref(), &app.keyring).await?;
+    say(&format!("helpdesk dev {}  data in {}, logs in {}", env!("CARGO_PKG_VERSION"), folder.display(), folder.join("logs").display()))?;
+    say(&format!("  API       {url}/api/tickets"))?;
+    say(&format!("  Health    {url}/api/health"))?;
+    for mailbox in tenants.iter().flat_map(|tenant| &tenant.mailboxes).take(MAILBOXES_SHOWN) {
+        say(&format!("  Mail in   {}", folder.join("inbox").join(mailbox.as_str()).display()))?;
+    }
+    say(&format!("  Mail out  {}", folder.join("outbox").display()))?;
+    match tenants.first() {
+        Some(tenant) => {
+            let token = wiring::local_token(folder, &tenant.id, Role::Agent, None, time::Duration::hours(8)).await?;
+            say(&format!("  Try       curl -s -H 'Authorization: Bearer {token}' {url}/api/tickets\n"))
+        }
+        None => say("  No tenant yet: `helpdesk tenant add`, or start with --sample\n"),
+    }
+}
+
+async fn add_demo_tenants(app: &Arc<App>) -> Result<()> {
+    for (id, name, mailbox) in [("contoso", "Contoso", "help@contoso.example"), ("fabrikam", "Fabrikam", "support@fabrikam.example")] {
+        let tenant = Tenant { id: id.parse()?, name: name.to_owned(), mailboxes: vec![Mailbox::parse(mailbox)?] };
+        match tenants::add(app.ports.documents.as_ref(), &app.keyring, &tenant).await {
+            Ok(()) | Err(tenants::Error::Exists) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Ok(())
+}
+
+/// One after the other, so that the story reads in its order.
+async fn take_in_samples(app: &Arc<App>, wakes: &Wakes, invocations: &mut UnboundedReceiver<Invocation>) -> Result<()> {
+    let (mut new, mut kept, mut before) = (0, 0, 0);
+    for sample in sample::ALL {
+        let fed = inbox::feed(&app.ports, sample.mailbox, Bytes::from_static(sample.raw)).await?;
+        wakes.knock(inbox::QUEUE);
+        let became = loop {
+            match tokio::time::timeout(SAMPLE_WAIT, invocations.recv()).await {
+                Ok(Some(invocation)) => match intake(&invocation) {
+                    Some((blob, became)) if blob == fed => break became,
+                    _ => {}
+                },
+                Ok(None) => anyhow::bail!("the embedded host ended by itself"),
+                Err(_) => break "is still waiting".to_owned(),
+            }
+        };
+        match became.as_str() {
+            text if text.starts_with("seen before") => before += 1,
+            text if text.starts_with("unprocessed") => kept += 1,
+            _ => new += 1,
+        }
+        say(&format!("  {:<34} {:<26} {became}", sample.file, sample.mailbox))?;
+    }
+    say(&format!("{} sample mails: {} new ({new} in tickets, {kept} kept as unprocessed), {before} seen before\n", sample::ALL.len(), new + kept))
+}
+
+/// The blob of a mail that went through the intake, and what became of it.
+fn intake(invocation: &Invocation) -> Option<(String, String)> {
+    #[derive(Deserialize)]
+    struct Message {
+        blob: String,
+    }
+    if !invocation.function.starts_with("IntakeMail") {
+        return None;
+    }
+    let blob = serde_json::from_str::<Message>(invocation.message.as_deref()?).map_or_else(|_| "message".to_owned(), |message| message.blob);
+    let became = if invocation.succeeded {
+        invocation.logs.first().cloned().unwrap_or_default()
+    } else {
+        format!("failed at try {}: {}; it is tried again", invocation.dequeue_count, invocation.because.as_deref().unwrap_or("no answer"))
+    };
+    Some((blob, printable(&became)))
+}
+
+/// A blob's name, cut to what a line has room for.
+fn short(blob: &str) -> String {
+    let mut text: String = printable(blob).chars().take(24).collect();
+    if blob.chars().count() > 24 {
+        text.push('…');
+    }
+    text
+}
+
+fn say(line: &str) -> Result<()> {
+    Ok(writeln!(std::io::stdout().lock(), "{line}")?)
 }

@@ -20,7 +20,8 @@ pub enum Put {
 /// personal data.
 #[async_trait]
 pub trait Blobs: Send + Sync {
-    /// Writes once: all bytes are durable when it returns, or none are seen.
+    /// Writes once: all bytes are seen from now on, or none. Durable when it returns, but for the embedded store, which may flush it with the next
+    /// commit or message that it acknowledges: whoever puts a blob names it in one of these.
     async fn put(&self, container: &str, name: &str, bytes: Bytes) -> Result<Put, Fault>;
 
     /// The whole blob, or the part of `range` that exists.

@@ -59,7 +59,7 @@ pub(super) struct Parts {
 pub(super) enum Loaded {
     /// This mail is in this ticket already.
     Seen(u64),
-    Known(Known, Refs),
+    Known(Box<(Known, Refs)>),
 }
 
 /// References of the mail that are not stored yet, and its own if it was only awaited.
@@ -101,7 +101,7 @@ pub(super) async fn look_up(desk: &Desk, arrival: &Arrival<'_>) -> Result<Loaded
             None => unknown.push(id),
         }
     }
-    Ok(Loaded::Known(known, Refs { unknown, own, delivery: (delivery, delivered) }))
+    Ok(Loaded::Known(Box::new((known, Refs { unknown, own, delivery: (delivery, delivered) }))))
 }
 
 pub(super) async fn store_parts(desk: &Desk, arrival: &Arrival<'_>, raw: &[u8]) -> Result<Parts, Error> {

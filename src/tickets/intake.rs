@@ -182,7 +182,7 @@ async fn take_in_once(
     *parts = parts.take().or(found);
     let (known, refs) = match known {
         Loaded::Seen(number) => return Ok(Some(Outcome::Seen { number })),
-        Loaded::Known(known, refs) => (known, refs),
+        Loaded::Known(found) => *found,
     };
     let decision = thread::decide(&known);
     let loaded = match decision {

@@ -2,33 +2,23 @@
 
 use std::sync::Arc;
 
-use azure_core::{
-    credentials::{AccessToken, TokenCredential, TokenRequestOptions},
-    time::{Duration, OffsetDateTime},
-};
-use azure_data_cosmos::{AccountEndpoint, AccountReference, CosmosClient, CosmosRuntimeBuilder, RoutingStrategy};
-use azure_data_cosmos_driver::{
-    in_memory_emulator::{ConsistencyLevel, InMemoryEmulatorHttpClient, VirtualAccountConfig, VirtualRegion},
-    models::PartitionKeyDefinition,
-};
 use helpdesk::{
-    adapters::{
-        azure::cosmos::CosmosDocuments,
-        embedded::{FileVault, Store},
-    },
+    adapters::embedded::{FileVault, Store},
     ports::{Blobs, Documents, Queues, Vault},
 };
 use tempfile::TempDir;
 
+#[cfg(feature = "azure")]
+pub use super::cosmos::cosmos;
 use crate::support::{TestClock, TestEntropy};
 
 /// Ports over one adapter, and what moves their time.
 pub struct World {
     pub clock: Arc<TestClock>,
-    documents: Arc<dyn Documents>,
-    store: Option<Arc<Store>>,
-    vault: Option<FileVault>,
-    _folder: Option<TempDir>,
+    pub(super) documents: Arc<dyn Documents>,
+    pub(super) store: Option<Arc<Store>>,
+    pub(super) vault: Option<FileVault>,
+    pub(super) _folder: Option<TempDir>,
 }
 
 impl World {
@@ -54,30 +44,4 @@ pub async fn embedded() -> World {
     let store = Arc::new(Store::open(folder.path(), clock.clone()).unwrap());
     let vault = FileVault::open(folder.path(), Arc::new(TestEntropy::new(1))).unwrap();
     World { clock, documents: store.clone(), store: Some(store), vault: Some(vault), _folder: Some(folder) }
-}
-
-/// Microsoft's in-memory emulator, in this process. It keeps TTL and never acts on it, so what has expired stays in the way.
-pub async fn cosmos() -> World {
-    let clock = Arc::new(TestClock::new());
-    let url = url::Url::parse("https://eastus.emulator.local").unwrap();
-    let account = VirtualAccountConfig::new(vec![VirtualRegion::new("East US", url.clone())]).unwrap();
-    let emulator = Arc::new(InMemoryEmulatorHttpClient::new(account.with_consistency(ConsistencyLevel::Session)));
-    emulator.store().create_database("helpdesk");
-    emulator.store().create_container("helpdesk", "documents", PartitionKeyDefinition::from("/pk"));
-    let runtime = CosmosRuntimeBuilder::from(emulator.runtime_builder()).build().await.unwrap();
-    let account = AccountReference::with_credential(AccountEndpoint::from(url), Arc::new(Anyone));
-    let client = CosmosClient::builder().with_runtime(runtime).build(account, RoutingStrategy::PreferredRegions(vec![])).await.unwrap();
-    let container = client.database_client("helpdesk").container_client("documents", None).await.unwrap();
-    let documents = Arc::new(CosmosDocuments::new(container, clock.clone()));
-    World { clock, documents, store: None, vault: None, _folder: None }
-}
-
-#[derive(Debug)]
-struct Anyone;
-
-#[async_trait::async_trait]
-impl TokenCredential for Anyone {
-    async fn get_token(&self, _: &[&str], _: Option<TokenRequestOptions<'_>>) -> azure_core::Result<AccessToken> {
-        Ok(AccessToken::new("token", OffsetDateTime::now_utc() + Duration::hours(1)))
-    }
 }

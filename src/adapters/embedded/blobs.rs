@@ -40,7 +40,8 @@ impl Blobs for Store {
         let (container, name) = (container.to_owned(), name.to_owned());
         let size = bytes.len();
         if size <= ROW_BYTES_MAX {
-            return self.write(Durable::Now, move |writing| insert(writing, &container, &name, size, None, Some(&bytes))).await;
+            // It reaches the disk with the commit or the message that names it (decision 0004).
+            return self.write(Durable::Soon, move |writing| insert(writing, &container, &name, size, None, Some(&bytes))).await;
         }
         if self.size(&container, &name).await?.is_some() {
             return Ok(Put::Existed);

@@ -8,6 +8,7 @@ use crate::ports::{Clock, Entropy};
 pub struct SystemClock;
 
 impl Clock for SystemClock {
+    #[expect(clippy::disallowed_methods, reason = "the one place that asks the machine for the time")]
     fn now(&self) -> OffsetDateTime {
         OffsetDateTime::now_utc()
     }
@@ -17,6 +18,7 @@ impl Clock for SystemClock {
 pub struct SystemEntropy;
 
 impl Entropy for SystemEntropy {
+    #[expect(clippy::disallowed_methods, reason = "the one place that asks the machine for random bytes")]
     fn fill(&self, bytes: &mut [u8]) {
         // Unwrap safety: a system that cannot give random bytes cannot make a key or a nonce; nothing may go on without them.
         getrandom::fill(bytes).expect("the operating system gives random bytes");
