@@ -183,6 +183,16 @@ async fn functions_are_fired_by_hand() {
 }
 
 #[tokio::test]
+async fn only_so_many_functions_are_fired_by_hand_at_once() {
+    let host = host().await;
+    host.handler.shut();
+    for run in 0..32 {
+        assert_eq!(status(&host.post("/admin/functions/IntakeMail", "application/json", "{}").await), "202", "run {run}");
+    }
+    assert_eq!(status(&host.post("/admin/functions/IntakeMail", "application/json", "{}").await), "429");
+}
+
+#[tokio::test]
 async fn a_knock_shortens_the_wait_of_an_idle_listener() {
     let host = host().await;
     // By now the listener waits 1.6 seconds between its looks.
