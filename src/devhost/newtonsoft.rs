@@ -128,7 +128,7 @@ fn number(json: &str) -> Option<String> {
     let scientific = format!("{value:e}");
     let (mantissa, exponent) = scientific.split_once('e')?;
     let exponent: i32 = exponent.parse().ok()?;
-    if (-5..15).contains(&exponent) {
+    if (-4..15).contains(&exponent) {
         return Some(value.to_string());
     }
     let sign = if exponent < 0 { '-' } else { '+' };

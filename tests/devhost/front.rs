@@ -1,0 +1,223 @@
+//! The whole host between a client and a scripted handler.
+
+use std::time::Duration;
+
+use helpdesk::{
+    devhost::{Invocation, NotRunning, Settings, queues::Wakes, run},
+    functions::{Access, Function, Method, Trigger},
+    ports::{Queues, encode_text},
+};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::{TcpListener, TcpStream},
+    sync::{
+        mpsc::{UnboundedReceiver, unbounded_channel},
+        oneshot,
+    },
+    task::JoinHandle,
+};
+
+use super::fakes::{Handler, PATIENCE, World, until};
+
+/// The host never calls a function but over the wire.
+static TABLE: &[Function] = &[
+    Function {
+        name: "ListTickets",
+        trigger: Trigger::Http { method: Method::Get, route: "api/tickets", access: Access::Everyone(|_, _| unreachable!()) },
+    },
+    Function {
+        name: "CreateTicket",
+        trigger: Trigger::Http { method: Method::Post, route: "api/tickets", access: Access::Everyone(|_, _| unreachable!()) },
+    },
+    Function { name: "IntakeMail", trigger: Trigger::Queue { queue: "mail-intake", run: |_, _| unreachable!() } },
+    Function { name: "BackUp", trigger: Trigger::Timer { schedule: "0 30 1 * * *", run: |_, _| unreachable!() } },
+];
+
+struct Host {
+    world: World,
+    handler: Handler,
+    address: std::net::SocketAddr,
+    seen: UnboundedReceiver<Invocation>,
+    wakes: Wakes,
+    stop: oneshot::Sender<()>,
+    running: JoinHandle<Result<(), NotRunning>>,
+    _state: tempfile::TempDir,
+}
+
+async fn host() -> Host {
+    let handler = Handler::start().await;
+    host_before(handler).await
+}
+
+async fn host_before(handler: Handler) -> Host {
+    let (world, state) = (World::new(), tempfile::tempdir().unwrap());
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let (observer, seen) = unbounded_channel();
+    let (stop, stopped) = oneshot::channel::<()>();
+    let wakes = Wakes::of(TABLE);
+    let settings =
+        Settings { handler: handler.address, listener, table: TABLE, state: state.path().to_owned(), wakes: wakes.clone(), observer: Some(observer) };
+    let ports = world.ports.clone();
+    let running = tokio::spawn(async move { run(settings, ports, async { drop(stopped.await) }).await });
+    Host { world, handler, address, seen, wakes, stop, running, _state: state }
+}
+
+impl Host {
+    /// Sends a request as it is and reads the answer; `Connection: close` is the caller's affair.
+    async fn send(&self, request: &str) -> String {
+        let mut stream = TcpStream::connect(self.address).await.unwrap();
+        stream.write_all(request.as_bytes()).await.unwrap();
+        let mut answer = Vec::new();
+        tokio::time::timeout(PATIENCE, stream.read_to_end(&mut answer)).await.unwrap().unwrap();
+        String::from_utf8(answer).unwrap()
+    }
+
+    async fn get(&self, target: &str) -> String {
+        self.send(&format!("GET {target} HTTP/1.1\r\nHost: desk.example\r\nConnection: close\r\n\r\n")).await
+    }
+
+    async fn post(&self, target: &str, media_type: &str, body: &str) -> String {
+        let length = body.len();
+        let head =
+            format!("POST {target} HTTP/1.1\r\nHost: desk.example\r\nConnection: close\r\nContent-Type: {media_type}\r\nContent-Length: {length}");
+        self.send(&format!("{head}\r\n\r\n{body}")).await
+    }
+}
+
+fn status(answer: &str) -> &str {
+    answer.split(' ').nth(1).unwrap()
+}
+
+#[tokio::test]
+async fn only_what_the_table_names_reaches_the_handler() {
+    let host = host().await;
+    for (answer, expected) in [
+        (host.get("/api/nothing").await, "404"),
+        (host.send("DELETE /api/tickets HTTP/1.1\r\nHost: d\r\nConnection: close\r\n\r\n").await, "404"),
+        (host.send("OPTIONS /api/tickets HTTP/1.1\r\nHost: d\r\nConnection: close\r\n\r\n").await, "404"),
+        (host.post("/IntakeMail", "application/json", "{}").await, "404"),
+        (host.get("/admin/functions/IntakeMail").await, "404"),
+        (host.get("/").await, "200"),
+        (host.get("/admin/host/status").await, "200"),
+    ] {
+        assert_eq!(status(&answer), expected, "{answer}");
+    }
+    assert!(host.get("/api/nothing").await.ends_with("\r\n\r\n"), "the body is empty");
+    assert!(host.get("/admin/host/status").await.contains(r#""state":"Running""#));
+    assert!(host.handler.calls().is_empty());
+}
+
+#[tokio::test]
+async fn a_request_travels_as_in_azure_and_its_answer_comes_back_whole() {
+    let host = host().await;
+    host.handler.will_answer_with(
+        "HTTP/1.1 418 X\r\nContent-Type: text/plain\r\nSet-Cookie: a=1\r\nSet-Cookie: b=2\r\nConnection: close\r\nTransfer-Encoding: chunked\r\n\r\n\
+         3\r\ntea\r\n0\r\n\r\n",
+    );
+    let answer = host.get("/api/tickets?state=open&state=pending&q=a%2Fb%20c+d%26e").await;
+    assert_eq!(status(&answer), "418");
+    assert!(
+        answer.contains("set-cookie: a=1\r\nset-cookie: b=2\r\n") && answer.contains("content-length: 3\r\n") && answer.ends_with("\r\n\r\ntea"),
+        "{answer}"
+    );
+    let call = &host.handler.calls()[0];
+    assert!(
+        call.starts_with("GET /api/tickets?state=open,pending&q=a%2Fb%20c%20d%26e HTTP/1.1\r\nConnection: close\r\nHost: desk.example\r\n"),
+        "{call}"
+    );
+    assert!(
+        call.contains("\r\nX-Azure-Functions-InvocationId: ") && call.contains("\r\nUser-Agent: Azure-Functions-Host/4.1037.0.23552\r\n"),
+        "{call}"
+    );
+    host.post("/api/tickets", "application/json", r#"{"subject":"x"}"#).await;
+    assert!(host.handler.calls()[1].ends_with("\r\nContent-Length: 15\r\nContent-Type: application/json\r\n\r\n{\"subject\":\"x\"}"));
+}
+
+#[tokio::test]
+async fn a_chunked_body_is_answered_500_without_a_call() {
+    let host = host().await;
+    let request = "POST /api/tickets HTTP/1.1\r\nHost: d\r\nConnection: close\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n";
+    let answer = host.send(request).await;
+    assert!(status(&answer) == "500" && answer.ends_with("\r\n\r\n"), "{answer}");
+    assert!(host.handler.calls().is_empty());
+}
+
+#[tokio::test]
+async fn a_handler_without_an_answer_is_a_500() {
+    let host = host().await;
+    host.handler.will_answer_with("");
+    let answer = host.get("/api/tickets").await;
+    assert!(status(&answer) == "500" && answer.ends_with("\r\n\r\n"), "{answer}");
+}
+
+#[tokio::test]
+async fn heads_have_limits() {
+    let host = host().await;
+    assert_eq!(status(&host.get(&format!("/api/tickets?q={}", "x".repeat(5000))).await), "414");
+    let large = format!("GET /api/tickets HTTP/1.1\r\nHost: d\r\nConnection: close\r\nX: {}\r\n\r\n", "x".repeat(40_000));
+    assert_eq!(status(&host.send(&large).await), "431");
+    assert!(host.handler.calls().is_empty());
+}
+
+#[tokio::test]
+async fn functions_are_fired_by_hand() {
+    let mut host = host().await;
+    assert_eq!(status(&host.post("/admin/functions/IntakeMail", "application/json", r#"{"input":"hello"}"#).await), "202");
+    let seen = tokio::time::timeout(PATIENCE, host.seen.recv()).await.unwrap().unwrap();
+    assert_eq!((seen.function, seen.message.as_deref(), seen.succeeded), ("IntakeMail", Some("hello"), true));
+    assert_eq!(status(&host.post("/admin/functions/backup", "application/json", r#"{"input":""}"#).await), "202");
+    let seen = tokio::time::timeout(PATIENCE, host.seen.recv()).await.unwrap().unwrap();
+    assert_eq!((seen.function, seen.message, seen.succeeded), ("BackUp", None, true));
+    assert!(host.handler.calls()[1].contains(r#""Next":"2026-11-24T01:30:00+00:00""#));
+    for (name, media_type, body, expected) in [
+        ("Nothing", "application/json", "{}", "404"),
+        ("ListTickets", "application/json", "{}", "400"),
+        ("IntakeMail", "application/json", "{", "400"),
+        ("IntakeMail", "text/plain", r#"{"input":"x"}"#, "415"),
+    ] {
+        let answer = host.post(&format!("/admin/functions/{name}"), media_type, body).await;
+        assert_eq!(status(&answer), expected, "{name}");
+    }
+    assert_eq!(host.handler.calls().len(), 2);
+}
+
+#[tokio::test]
+async fn only_so_many_functions_are_fired_by_hand_at_once() {
+    let host = host().await;
+    host.handler.shut();
+    for run in 0..32 {
+        assert_eq!(status(&host.post("/admin/functions/IntakeMail", "application/json", "{}").await), "202", "run {run}");
+    }
+    assert_eq!(status(&host.post("/admin/functions/IntakeMail", "application/json", "{}").await), "429");
+}
+
+#[tokio::test]
+async fn a_knock_shortens_the_wait_of_an_idle_listener() {
+    let host = host().await;
+    // By now the listener waits 1.6 seconds between its looks.
+    tokio::time::sleep(Duration::from_millis(1700)).await;
+    host.world.queues.send("mail-intake", &encode_text(b"hello").unwrap(), Duration::ZERO).await.unwrap();
+    host.wakes.knock("mail-intake");
+    tokio::time::timeout(Duration::from_millis(700), until(|| host.handler.calls().len() == 1)).await.expect("it was woken");
+}
+
+#[tokio::test]
+async fn the_host_waits_for_its_handler_and_ends_when_told() {
+    let reserved = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = reserved.local_addr().unwrap();
+    drop(reserved);
+    let late = tokio::spawn(async move {
+        tokio::time::sleep(Duration::from_millis(200)).await;
+        Handler::start_on(TcpListener::bind(address).await.unwrap())
+    });
+    let placeholder = Handler::at(address);
+    let host = host_before(placeholder).await;
+    let handler = late.await.unwrap();
+    host.world.queues.send("mail-intake", &encode_text(b"hello").unwrap(), Duration::ZERO).await.unwrap();
+    until(|| handler.calls().len() == 1).await;
+    host.stop.send(()).unwrap();
+    let ended = tokio::time::timeout(PATIENCE, host.running).await.unwrap().unwrap();
+    assert!(ended.is_ok());
+    assert!(TcpStream::connect(host.address).await.is_err(), "nobody listens any more");
+}

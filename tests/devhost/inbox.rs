@@ -1,0 +1,120 @@
+//! Mail that is dropped into a folder.
+
+use std::{fs, sync::atomic::Ordering};
+
+use bytes::Bytes;
+use helpdesk::{
+    devhost::{
+        inbox::{Inbox, MAIL_BYTES_MAX, NotFed, feed},
+        queues::Wakes,
+    },
+    ports::decode_text,
+};
+
+use sha2::{Digest, Sha256};
+
+use super::fakes::World;
+
+const MAILBOX: &str = "help@contoso.example";
+
+struct Desk {
+    world: World,
+    state: tempfile::TempDir,
+    inbox: Inbox,
+}
+
+fn desk() -> Desk {
+    let (world, state) = (World::new(), tempfile::tempdir().unwrap());
+    fs::create_dir_all(state.path().join("inbox").join(MAILBOX)).unwrap();
+    let inbox = Inbox::new(state.path(), world.ports.clone(), Wakes::of(&[]));
+    Desk { world, state, inbox }
+}
+
+impl Desk {
+    fn drop_mail(&self, name: &str, text: &str) {
+        fs::write(self.state.path().join("inbox").join(MAILBOX).join(name), text).unwrap();
+    }
+
+    fn left(&self) -> Vec<String> {
+        let entries = fs::read_dir(self.state.path().join("inbox").join(MAILBOX)).unwrap();
+        let mut names: Vec<String> = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+        names.sort();
+        names
+    }
+
+    fn messages(&self) -> Vec<String> {
+        self.world.queues.texts("mail-intake").iter().map(|text| decode_text(text).unwrap()).collect()
+    }
+}
+
+#[tokio::test]
+async fn a_mail_becomes_a_blob_and_a_message() {
+    let mut desk = desk();
+    desk.drop_mail("one.eml", "From: a@b.example\r\n\r\nhi");
+    assert_eq!(desk.inbox.look().await.unwrap(), 0, "it may still be written");
+    assert_eq!(desk.inbox.look().await.unwrap(), 1);
+    let digest: String = Sha256::digest(format!("{MAILBOX}\0From: a@b.example\r\n\r\nhi")).iter().map(|byte| format!("{byte:02x}")).collect();
+    let blob = format!("inbox/{digest}.eml");
+    let stored: Vec<String> = desk.world.blobs.0.lock().unwrap().keys().cloned().collect();
+    assert_eq!(stored, [format!("mail-intake/{blob}")]);
+    assert_eq!(desk.messages(), [format!(r#"{{"v":1,"mailbox":"{MAILBOX}","blob":"{blob}"}}"#)]);
+    assert!(desk.left().is_empty());
+}
+
+#[tokio::test]
+async fn a_mail_that_is_still_written_waits() {
+    let mut desk = desk();
+    desk.drop_mail("one.eml", "From: a@b");
+    desk.inbox.look().await.unwrap();
+    desk.drop_mail("one.eml", "From: a@b.example\r\n\r\nhi");
+    assert_eq!(desk.inbox.look().await.unwrap(), 0);
+    assert_eq!(desk.inbox.look().await.unwrap(), 1);
+}
+
+#[tokio::test]
+async fn hidden_and_other_files_are_left() {
+    let mut desk = desk();
+    for name in [".one.eml", "two.txt", "three.eml.part"] {
+        desk.drop_mail(name, "x");
+    }
+    for _ in 0..3 {
+        assert_eq!(desk.inbox.look().await.unwrap(), 0);
+    }
+    assert_eq!(desk.left().len(), 3);
+}
+
+#[tokio::test]
+async fn nothing_is_lost_when_the_queue_refuses() {
+    let mut desk = desk();
+    desk.drop_mail("one.eml", "x");
+    desk.inbox.look().await.unwrap();
+    desk.world.queues.refuses_sends.store(true, Ordering::Relaxed);
+    assert!(matches!(desk.inbox.look().await, Err(NotFed::Store(_))));
+    assert_eq!(desk.left(), ["one.eml"]);
+    desk.world.queues.refuses_sends.store(false, Ordering::Relaxed);
+    assert_eq!(desk.inbox.look().await.unwrap(), 1);
+    assert_eq!((desk.messages().len(), desk.world.blobs.0.lock().unwrap().len()), (1, 1));
+}
+
+#[tokio::test]
+async fn a_mail_that_is_too_large_is_set_aside() {
+    let mut desk = desk();
+    desk.drop_mail("one.eml", "");
+    let path = desk.state.path().join("inbox").join(MAILBOX).join("one.eml");
+    fs::File::options().write(true).open(path).unwrap().set_len(MAIL_BYTES_MAX + 1).unwrap();
+    for _ in 0..3 {
+        assert_eq!(desk.inbox.look().await.unwrap(), 0);
+    }
+    assert_eq!(desk.left(), ["one.eml.too-large"]);
+    assert!(desk.messages().is_empty());
+}
+
+#[tokio::test]
+async fn the_same_mail_has_the_same_blob_only_in_the_same_mailbox() {
+    let world = World::new();
+    let mail = Bytes::from_static(b"x");
+    let first = feed(&world.ports, MAILBOX, mail.clone()).await.unwrap();
+    assert_eq!(feed(&world.ports, MAILBOX, mail.clone()).await.unwrap(), first);
+    assert_ne!(feed(&world.ports, "other@contoso.example", mail).await.unwrap(), first);
+    assert_eq!(world.blobs.0.lock().unwrap().len(), 2);
+}
