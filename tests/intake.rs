@@ -272,6 +272,28 @@ async fn mail_for_an_unknown_mailbox_becomes_a_ticket_when_somebody_owns_it_and_
 }
 
 #[tokio::test]
+async fn a_record_never_swallows_another_mail() {
+    let world = World::new().await;
+    // The message came before its blob, then the blob came, then the name was used again.
+    let message = format!(r#"{{"v":1,"mailbox":"{HELP}","blob":"x.eml"}}"#);
+    assert!(queue(&world.app, "IntakeMail", &message).await.1.ends_with("blob_missing"));
+    for (garbage, records) in [(b"\x00\x01", 1), (b"\x02\x03", 2)] {
+        world.leave(HELP, "x.eml", garbage).await;
+        assert!(queue(&world.app, "IntakeMail", &message).await.1.ends_with("unreadable"));
+        let kept = world.unprocessed("contoso").await;
+        assert_eq!(kept.len(), records);
+        let bytes = helpdesk::tickets::unprocessed::raw(&world.app.desk, &"contoso".parse().unwrap(), kept.last().unwrap()).await.unwrap();
+        assert_eq!(bytes.unwrap().as_ref(), garbage);
+        world.clock.advance(time::Duration::seconds(1));
+    }
+    // Under the name of a record's replay too.
+    let record = world.unprocessed("contoso").await[0].id;
+    world.mail(HELP, &format!("replay/{record}.eml"), &question()).await;
+    assert_eq!(world.tickets("contoso").await.len(), 1);
+    assert!(world.unprocessed("contoso").await.iter().all(|kept| kept.state == helpdesk::tickets::unprocessed::State::Waiting));
+}
+
+#[tokio::test]
 async fn what_the_host_gave_up_on_becomes_a_record_that_can_be_replayed() {
     let world = World::new().await;
     let message = world.leave(HELP, "a.eml", &question()).await;
