@@ -56,7 +56,16 @@ async fn a_mail_becomes_a_sealed_ticket_that_its_agent_reads() {
 
 #[tokio::test]
 async fn every_message_delivered_twice_makes_one_comment_each() {
-    let world = World::new().await;
+    deliver_twice(&World::new().await).await;
+}
+
+#[cfg(feature = "azure")]
+#[tokio::test]
+async fn every_message_delivered_twice_makes_one_comment_each_in_cosmos() {
+    deliver_twice(&World::on(crate::ports_contract::cosmos::documents).await).await;
+}
+
+async fn deliver_twice(world: &World) {
     let first = world.leave(HELP, "a.eml", &question()).await;
     let second = world.leave(HELP, "b.eml", &answer("q1@adventure-works.example", "q2@adventure-works.example")).await;
     for message in [&first, &second, &first, &second] {
@@ -123,8 +132,17 @@ async fn a_port_that_fails_at_any_call_loses_and_doubles_nothing() {
 
 #[tokio::test]
 async fn two_processes_racing_on_one_tenant_share_no_number_and_lose_no_mail() {
+    race(&World::new().await).await;
+}
+
+#[cfg(feature = "azure")]
+#[tokio::test]
+async fn two_processes_racing_on_one_tenant_in_cosmos_share_no_number_and_lose_no_mail() {
+    race(&World::on(crate::ports_contract::cosmos::documents).await).await;
+}
+
+async fn race(world: &World) {
     const MAILS: usize = 60;
-    let world = World::new().await;
     let (one, two) = (world.app.clone(), world.another());
     let mut messages = Vec::new();
     for n in 0..MAILS {
