@@ -21,7 +21,7 @@ use crate::ports::{Fault, MessageTooLarge, Ports, encode_text};
 /// Where the mails and their messages go.
 pub const CONTAINER: &str = "mail-intake";
 pub const QUEUE: &str = "mail-intake";
-/// Bytes of a mail; what is larger is left with [`TOO_LARGE_SUFFIX`].
+/// Bytes of a mail; what is larger is left with the suffix `too-large`.
 pub const MAIL_BYTES_MAX: u64 = 35 * 1024 * 1024;
 /// The folder below the state folder, one folder a mailbox in it.
 const FOLDER: &str = "inbox";
@@ -107,7 +107,7 @@ impl Inbox {
         Ok(taken)
     }
 
-    /// Looks every [`LOOK_EVERY`] until told to stop.
+    /// Looks every 300 ms until told to stop.
     pub async fn run(mut self, mut stop: watch::Receiver<bool>) {
         while !*stop.borrow_and_update() {
             let pause = match self.look().await {
