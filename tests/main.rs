@@ -6,5 +6,6 @@ mod devhost;
 mod handler;
 mod intake;
 mod ports_contract;
+mod process;
 mod samples;
 mod support;
