@@ -4,7 +4,7 @@ mod command_line;
 mod kills;
 mod outage;
 mod outbox;
-
+mod privacy;
 
 use std::{
     io::{BufRead, BufReader, Read, Write},
