@@ -24,7 +24,7 @@ const SMTP_URL: Setting = Setting {
 };
 const LOG: Setting = Setting { name: "HELPDESK_LOG", default: "info", what: "Least level that is logged: error, warn, info, debug or trace" };
 const KEY_CACHE: Setting =
-    Setting { name: "HELPDESK_KEY_CACHE_SECONDS", default: "600", what: "How long a tenant's unwrapped keys stay in memory, 0 to 3600" };
+    Setting { name: "HELPDESK_KEY_CACHE_SECONDS", default: "600", what: "How long a tenant's unwrapped keys stay in memory, 60 to 3600" };
 const MAIL_IN_FLIGHT: Setting = Setting {
     name: "HELPDESK_MAIL_IN_FLIGHT_BYTES",
     default: "134217728",
@@ -111,8 +111,8 @@ impl Config {
                 LevelFilter::INFO
             }
         };
-        let key_cache = key_cache.parse::<u64>().ok().filter(|seconds| *seconds <= 3600).unwrap_or_else(|| {
-            fault(&KEY_CACHE, "is no number of seconds from 0 to 3600");
+        let key_cache = key_cache.parse::<u64>().ok().filter(|seconds| (60..=3600).contains(seconds)).unwrap_or_else(|| {
+            fault(&KEY_CACHE, "is no number of seconds from 60 to 3600");
             0
         });
         let mail_in_flight_bytes =

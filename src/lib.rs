@@ -4,19 +4,22 @@
 
 #![cfg_attr(not(test), warn(clippy::disallowed_methods, clippy::panic))]
 
-pub mod access;
-pub mod adapters;
-pub mod audit;
 pub mod cli;
 pub mod config;
+pub mod wiring;
+
+pub mod handler;
 pub mod devhost;
 pub mod functions;
-pub mod handler;
-pub mod ids;
+pub mod access;
+pub mod tickets;
+
+pub mod outbox;
+pub mod audit;
+pub mod tenants;
 pub mod keys;
 pub mod mail;
-pub mod outbox;
+pub mod ids;
+
+pub mod adapters;
 pub mod ports;
-pub mod tenants;
-pub mod tickets;
-pub mod wiring;

@@ -12,6 +12,7 @@ use std::{
 use helpdesk::{
     access::{Action, Role, roles},
     config::SETTINGS,
+    devhost::{FUNCTION_TIMEOUT, queues},
     functions::{ALL, Access, Function, Method, Trigger},
 };
 use serde::Serialize;
@@ -303,6 +304,12 @@ impl FunctionJson {
     }
 }
 
+/// `hh:mm:ss`, as host.json writes a time span.
+fn span(duration: std::time::Duration) -> String {
+    let seconds = duration.as_secs();
+    format!("{:02}:{:02}:{:02}", seconds / 3600, seconds / 60 % 60, seconds % 60)
+}
+
 /// The host's settings. Ten tries two minutes apart outlive a short outage of the vault or the store.
 fn host() -> serde_json::Value {
     json!({
@@ -315,14 +322,14 @@ fn host() -> serde_json::Value {
         "extensions": {
             "http": { "routePrefix": "" },
             "queues": {
-                "batchSize": 16,
-                "newBatchThreshold": 8,
-                "maxDequeueCount": 10,
-                "visibilityTimeout": "00:02:00",
+                "batchSize": queues::BATCH_MESSAGES,
+                "newBatchThreshold": queues::NEW_BATCH_THRESHOLD,
+                "maxDequeueCount": queues::MAX_DEQUEUE_COUNT,
+                "visibilityTimeout": span(queues::VISIBILITY_TIMEOUT),
                 "messageEncoding": "base64",
             },
         },
-        "functionTimeout": "00:10:00",
+        "functionTimeout": span(FUNCTION_TIMEOUT),
         "logging": {
             "logLevel": { "default": "Information", "Azure.Core": "Warning" },
             "applicationInsights": { "samplingSettings": { "isEnabled": true, "excludedTypes": "Request;Exception" } },

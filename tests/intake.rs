@@ -56,7 +56,16 @@ async fn a_mail_becomes_a_sealed_ticket_that_its_agent_reads() {
 
 #[tokio::test]
 async fn every_message_delivered_twice_makes_one_comment_each() {
-    let world = World::new().await;
+    deliver_twice(&World::new().await).await;
+}
+
+#[cfg(feature = "azure")]
+#[tokio::test]
+async fn every_message_delivered_twice_makes_one_comment_each_in_cosmos() {
+    deliver_twice(&World::on(crate::ports_contract::cosmos::documents).await).await;
+}
+
+async fn deliver_twice(world: &World) {
     let first = world.leave(HELP, "a.eml", &question()).await;
     let second = world.leave(HELP, "b.eml", &answer("q1@adventure-works.example", "q2@adventure-works.example")).await;
     for message in [&first, &second, &first, &second] {
@@ -123,8 +132,17 @@ async fn a_port_that_fails_at_any_call_loses_and_doubles_nothing() {
 
 #[tokio::test]
 async fn two_processes_racing_on_one_tenant_share_no_number_and_lose_no_mail() {
+    race(&World::new().await).await;
+}
+
+#[cfg(feature = "azure")]
+#[tokio::test]
+async fn two_processes_racing_on_one_tenant_in_cosmos_share_no_number_and_lose_no_mail() {
+    race(&World::on(crate::ports_contract::cosmos::documents).await).await;
+}
+
+async fn race(world: &World) {
     const MAILS: usize = 60;
-    let world = World::new().await;
     let (one, two) = (world.app.clone(), world.another());
     let mut messages = Vec::new();
     for n in 0..MAILS {
@@ -269,6 +287,28 @@ async fn mail_for_an_unknown_mailbox_becomes_a_ticket_when_somebody_owns_it_and_
     assert!(unprocessed::replay(&world.app.desk, &house, record.id).await.unwrap());
     take_what_waits(&world).await;
     assert_eq!(world.tickets("sales").await.len(), 1);
+}
+
+#[tokio::test]
+async fn a_record_never_swallows_another_mail() {
+    let world = World::new().await;
+    // The message came before its blob, then the blob came, then the name was used again.
+    let message = format!(r#"{{"v":1,"mailbox":"{HELP}","blob":"x.eml"}}"#);
+    assert!(queue(&world.app, "IntakeMail", &message).await.1.ends_with("blob_missing"));
+    for (garbage, records) in [(b"\x00\x01", 1), (b"\x02\x03", 2)] {
+        world.leave(HELP, "x.eml", garbage).await;
+        assert!(queue(&world.app, "IntakeMail", &message).await.1.ends_with("unreadable"));
+        let kept = world.unprocessed("contoso").await;
+        assert_eq!(kept.len(), records);
+        let bytes = helpdesk::tickets::unprocessed::raw(&world.app.desk, &"contoso".parse().unwrap(), kept.last().unwrap()).await.unwrap();
+        assert_eq!(bytes.unwrap().as_ref(), garbage);
+        world.clock.advance(time::Duration::seconds(1));
+    }
+    // Under the name of a record's replay too.
+    let record = world.unprocessed("contoso").await[0].id;
+    world.mail(HELP, &format!("replay/{record}.eml"), &question()).await;
+    assert_eq!(world.tickets("contoso").await.len(), 1);
+    assert!(world.unprocessed("contoso").await.iter().all(|kept| kept.state == helpdesk::tickets::unprocessed::State::Waiting));
 }
 
 #[tokio::test]

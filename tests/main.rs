@@ -5,6 +5,7 @@ mod deployment;
 mod devhost;
 mod handler;
 mod intake;
+mod keys;
 mod ports_contract;
 mod process;
 mod samples;

@@ -2,7 +2,7 @@
 
 mod blobs;
 #[cfg(feature = "azure")]
-mod cosmos;
+pub mod cosmos;
 mod crash;
 mod documents;
 mod embedded;

@@ -2,12 +2,12 @@
 //!
 //! `tests/deployment.rs` renders each row to `functions/<Name>/function.json` and fails on drift.
 
-mod cursor;
 mod health;
-mod mail;
-pub mod problem;
-pub mod route;
 mod tickets;
+mod mail;
+mod cursor;
+pub mod route;
+pub mod problem;
 
 use std::{collections::BTreeMap, sync::Arc};
 

@@ -59,7 +59,8 @@ pub struct TenantKeys {
     current: u32,
     index: Zeroizing<[u8; 32]>,
     signing: BTreeMap<u32, Zeroizing<[u8; 32]>>,
-    seals_left: AtomicU64,
+    /// Shared with the keys that these follow, if they seal under the same data key.
+    seals_left: Arc<AtomicU64>,
     entropy: Arc<dyn Entropy>,
 }
 
@@ -117,7 +118,8 @@ impl Keyring {
         {
             return Ok(keys.clone());
         }
-        let keys = Arc::new(self.load(tenant, now).await?);
+        let leased = cached.as_ref().map(|Cached { keys, .. }| (keys.current, keys.seals_left.clone()));
+        let keys = Arc::new(self.load(tenant, now, leased).await?);
         *cached = Some(Cached { keys: keys.clone(), until: now + self.cache_for });
         Ok(keys)
     }
@@ -130,7 +132,8 @@ impl Keyring {
         cache.entry(tenant.clone()).or_default().clone()
     }
 
-    async fn load(&self, tenant: &TenantId, now: OffsetDateTime) -> Result<TenantKeys, Error> {
+    /// `leased` is what this process still has, and of which data key.
+    async fn load(&self, tenant: &TenantId, now: OffsetDateTime, leased: Option<(u32, Arc<AtomicU64>)>) -> Result<TenantKeys, Error> {
         let partition = partition(tenant, Kind::Keyring);
         for _ in 0..TRIES_MAX {
             let stored = self.documents.get(&partition, tenant.as_str()).await?;
@@ -142,6 +145,14 @@ impl Keyring {
                 }
                 None => (RingBody { keys: self.first_keys(now).await?, seals_leased: 0 }, None),
             };
+            let enough = |(number, left): &(u32, Arc<AtomicU64>)| {
+                ring.newest_data_key().is_some_and(|key| key.number == *number) && left.load(Ordering::Relaxed) >= SEALS_LOW
+            };
+            if let Some((_, left)) = leased.as_ref().filter(|leased| enough(leased))
+                && !ring.worn(now)
+            {
+                return self.unwrap(&ring, left.clone()).await;
+            }
             if ring.worn(now) {
                 let number = ring.newest_data_key().map_or(1, |key| key.number + 1);
                 ring.keys.push(self.new_key(Purpose::Data, number, now).await?);
@@ -160,7 +171,7 @@ impl Keyring {
                 Some(etag) => Write::Replace { document, etag },
             };
             match self.documents.commit(&partition, vec![write]).await {
-                Ok(_) => return self.unwrap(&ring).await,
+                Ok(_) => return self.unwrap(&ring, Arc::new(AtomicU64::new(SEALS_LEASED))).await,
                 Err(Fault::Conflict) => {}
                 Err(fault) => return Err(fault.into()),
             }
@@ -183,7 +194,7 @@ impl Keyring {
         Ok(RingKey { purpose, number, vault_version: wrapped.version, wrapped: STANDARD.encode(wrapped.bytes), created_at: now.unix_timestamp() })
     }
 
-    async fn unwrap(&self, ring: &RingBody) -> Result<TenantKeys, Error> {
+    async fn unwrap(&self, ring: &RingBody, seals_left: Arc<AtomicU64>) -> Result<TenantKeys, Error> {
         let (mut data, mut signing, mut index) = (BTreeMap::new(), BTreeMap::new(), None);
         for key in &ring.keys {
             let bytes = STANDARD.decode(&key.wrapped).map_err(|_| Error::UnknownShape { kind: Kind::Keyring.name().to_owned() })?;
@@ -198,7 +209,7 @@ impl Keyring {
         }
         match (data.keys().next_back().copied(), index) {
             (Some(current), Some(index)) if !signing.is_empty() => {
-                Ok(TenantKeys { data, current, index, signing, seals_left: AtomicU64::new(SEALS_LEASED), entropy: self.entropy.clone() })
+                Ok(TenantKeys { data, current, index, signing, seals_left, entropy: self.entropy.clone() })
             }
             _ => Err(Fault::Corrupt("a keyring lacks a key".to_owned()).into()),
         }

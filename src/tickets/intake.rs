@@ -84,7 +84,7 @@ pub async fn take_in(desk: &Desk, message: &str) -> Result<Outcome, Error> {
     };
     let outcome = take_in_mail(desk, tenant, mailbox, &request, message, &raw).await?;
     if !matches!(outcome, Outcome::Unprocessed { .. }) {
-        unprocessed::processed(desk, tenant, &request.blob).await?;
+        unprocessed::processed(desk, tenant, &request.mailbox, &request.blob, &raw).await?;
         desk.ports.blobs.delete(INTAKE_CONTAINER, &request.blob).await?;
     }
     Ok(outcome)
@@ -120,7 +120,7 @@ async fn refuse(
 ) -> Result<Outcome, Error> {
     let (mailbox, blob) = (request.map(|r| r.mailbox.as_str()), request.map(|r| r.blob.as_str()));
     let kept = unprocessed::keep(desk, Keep { owner, reason, detail, message, mailbox, blob, raw }).await?;
-    Ok(Outcome::Unprocessed { record: kept.record, reason, first: kept.first })
+    Ok(Outcome::Unprocessed { record: kept.record, reason: kept.reason, first: kept.first })
 }
 
 /// No blob: either this delivery was dealt with before, or there never was one.

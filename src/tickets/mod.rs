@@ -1,13 +1,13 @@
 //! Tickets and their comments: what they are, which ticket a mail belongs to, and how a mail becomes one.
 
-mod arrival;
-mod comment;
-mod contract;
 pub mod intake;
-mod numbers;
-pub mod store;
+mod contract;
+mod arrival;
 pub mod thread;
+mod numbers;
 pub mod unprocessed;
+mod comment;
+pub mod store;
 
 use std::sync::Arc;
 

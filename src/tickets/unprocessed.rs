@@ -116,6 +116,27 @@ pub enum State {
     Processed,
 }
 
+impl Raw {
+    /// Whether these can be the bytes that came now. Two different mails never share a record.
+    fn may_be(&self, now: &Raw) -> bool {
+        match (self, now) {
+            (Raw::Sealed { blob: kept, .. }, Raw::Sealed { blob: new, .. }) => kept == new,
+            _ => true,
+        }
+    }
+}
+
+impl Unprocessed {
+    fn failed_again(&mut self, keep: &Keep<'_>, raw: Raw) {
+        self.reason = keep.reason;
+        self.detail.clone_from(&keep.detail);
+        self.state = State::Waiting;
+        if matches!(raw, Raw::Sealed { .. }) {
+            self.raw = raw;
+        }
+    }
+}
+
 /// What there is to keep.
 pub(super) struct Keep<'a> {
     pub owner: &'a TenantId,
@@ -132,6 +153,8 @@ pub(super) struct Keep<'a> {
 /// A record, and whether it is new.
 pub(super) struct Kept {
     pub record: RecordId,
+    /// The record's own: a redelivery may find less than the first delivery did.
+    pub reason: Reason,
     pub first: bool,
 }
 
@@ -170,30 +193,28 @@ pub(super) async fn keep(desk: &Desk, keep: Keep<'_>) -> Result<Kept, Error> {
 async fn keep_once(desk: &Desk, keys: &TenantKeys, keep: &Keep<'_>) -> Result<Kept, Error> {
     let place = partition(keep.owner, Kind::Unprocessed);
     let now = desk.ports.clock.now();
-    if let Some((mut record, etag)) = replayed(desk, keys, keep.owner, keep.blob).await? {
-        // It came from a record of ours and failed again: the record knows the mail already.
-        record.reason = keep.reason;
-        record.detail.clone_from(&keep.detail);
-        record.state = State::Waiting;
-        desk.ports.documents.commit(&place, vec![write(keys, keep.owner, &record, Some(etag))?]).await?;
-        return Ok(Kept { record: record.id, first: false });
-    }
+    let raw = seal_raw(desk, keys, keep).await?;
     let delivery = delivery_document(keys, keep.mailbox.unwrap_or_default(), keep.blob.unwrap_or_default(), keep.message);
     let delivered = desk.ports.documents.get(&partition(keep.owner, Kind::MailRef), &delivery).await?;
-    if let Some(Delivery::Unprocessed { record }) = delivered.as_ref().map(|document| keys.open_document(document)).transpose()? {
-        return Ok(Kept { record, first: false });
+    if let Some((mut record, etag)) = replayed(desk, keys, keep.owner, keep.blob).await?
+        && record.raw.may_be(&raw)
+    {
+        // It came from a record of ours and failed again.
+        record.failed_again(keep, raw);
+        desk.ports.documents.commit(&place, vec![write(keys, keep.owner, &record, Some(etag))?]).await?;
+        return Ok(Kept { record: record.id, reason: record.reason, first: false });
     }
-    let raw = match (keep.raw, keep.blob) {
-        (Some(bytes), Some(_)) => {
-            let blob = format!("{}/{}/raw", keep.owner, keys.index("mail-content", &[keep.mailbox.unwrap_or_default().as_bytes(), bytes]));
-            let cut = mail::redact::redact_raw(bytes);
-            let kept: &[u8] = cut.as_deref().unwrap_or(bytes);
-            store::seal_blob(desk.ports.blobs.as_ref(), keys, &blob, kept).await?;
-            Raw::Sealed { blob, bytes: kept.len() as u64, altered: cut.is_some() }
+    if let Some(Delivery::Unprocessed { record }) = delivered.as_ref().map(|document| keys.open_document(document)).transpose()?
+        && let Some((mut record, etag)) = get(desk, keep.owner, record).await?
+        && record.raw.may_be(&raw)
+    {
+        // Only what came late, its bytes, is news.
+        if matches!(raw, Raw::Sealed { .. }) && record.raw != raw {
+            record.failed_again(keep, raw);
+            desk.ports.documents.commit(&place, vec![write(keys, keep.owner, &record, Some(etag))?]).await?;
         }
-        (None, Some(blob)) => Raw::Intake { blob: blob.to_owned() },
-        _ => Raw::Nowhere,
-    };
+        return Ok(Kept { record: record.id, reason: record.reason, first: false });
+    }
     let id = RecordId::new(new_ulid(desk.ports.entropy.as_ref(), now));
     let record = Unprocessed {
         id,
@@ -217,7 +238,23 @@ async fn keep_once(desk: &Desk, keys: &TenantKeys, keep: &Keep<'_>) -> Result<Ke
         writes.push(event(desk, keys, keep.owner, audit::Action::MailUnprocessed, id, now)?);
     }
     desk.ports.documents.commit(&place, writes).await?;
-    Ok(Kept { record: id, first: true })
+    Ok(Kept { record: id, reason: record.reason, first: true })
+}
+
+/// Where the bytes are kept. The name is made from what is kept, so that a second try, or a replay, finds the same blob.
+async fn seal_raw(desk: &Desk, keys: &TenantKeys, keep: &Keep<'_>) -> Result<Raw, Error> {
+    let (Some(bytes), Some(_)) = (keep.raw, keep.blob) else {
+        return Ok(keep.blob.map_or(Raw::Nowhere, |blob| Raw::Intake { blob: blob.to_owned() }));
+    };
+    let cut = mail::redact::redact_raw(bytes);
+    let kept: &[u8] = cut.as_deref().unwrap_or(bytes);
+    let blob = sealed_name(keys, keep.owner, keep.mailbox.unwrap_or_default(), kept);
+    store::seal_blob(desk.ports.blobs.as_ref(), keys, &blob, kept).await?;
+    Ok(Raw::Sealed { blob, bytes: kept.len() as u64, altered: cut.is_some() })
+}
+
+fn sealed_name(keys: &TenantKeys, owner: &TenantId, mailbox: &str, kept: &[u8]) -> String {
+    format!("{owner}/{}/unprocessed", keys.index("unprocessed", &[mailbox.as_bytes(), kept]))
 }
 
 /// The records of an owner, oldest first.
@@ -277,14 +314,20 @@ pub async fn replay(desk: &Desk, owner: &TenantId, id: RecordId) -> Result<bool,
 }
 
 /// After a mail became a ticket: if it came from a record, the record says so.
-pub(super) async fn processed(desk: &Desk, tenant: &TenantId, blob: &str) -> Result<(), Error> {
+pub(super) async fn processed(desk: &Desk, tenant: &TenantId, mailbox: &str, blob: &str, raw: &[u8]) -> Result<(), Error> {
     // The record stands with the tenant, or, if nobody owned the mailbox then, with the house.
     for owner in [tenant, &TenantId::system()] {
         if replay_of(blob).is_none() {
             return Ok(());
         }
         let keys = desk.keyring.keys(owner).await?;
-        if let Some((mut record, etag)) = replayed(desk, &keys, owner, Some(blob)).await? {
+        let found = replayed(desk, &keys, owner, Some(blob)).await?;
+        // Whoever puts another mail under the record's name does not make the record's mail a ticket.
+        let same = |record: &Unprocessed| match &record.raw {
+            Raw::Sealed { blob, .. } => *blob == sealed_name(&keys, owner, mailbox, raw),
+            Raw::Intake { .. } | Raw::Nowhere => true,
+        };
+        if let Some((mut record, etag)) = found.filter(|(record, _)| same(record)) {
             record.state = State::Processed;
             desk.ports.documents.commit(&partition(owner, Kind::Unprocessed), vec![write(&keys, owner, &record, Some(etag))?]).await?;
         }

@@ -11,7 +11,7 @@ use azure_data_cosmos_driver::{
     in_memory_emulator::{ConsistencyLevel, InMemoryEmulatorHttpClient, VirtualAccountConfig, VirtualRegion},
     models::PartitionKeyDefinition,
 };
-use helpdesk::adapters::azure::cosmos::CosmosDocuments;
+use helpdesk::{adapters::azure::cosmos::CosmosDocuments, ports::Documents};
 
 use super::worlds::World;
 use crate::support::TestClock;
@@ -19,6 +19,11 @@ use crate::support::TestClock;
 /// Microsoft's in-memory emulator, in this process. It keeps TTL and never acts on it, so what has expired stays in the way.
 pub async fn cosmos() -> World {
     let clock = Arc::new(TestClock::new());
+    World { documents: documents(&clock).await, clock, store: None, vault: None, _folder: None }
+}
+
+/// An empty container, as the infrastructure makes it.
+pub async fn documents(clock: &Arc<TestClock>) -> Arc<dyn Documents> {
     let url = url::Url::parse("https://eastus.emulator.local").unwrap();
     let account = VirtualAccountConfig::new(vec![VirtualRegion::new("East US", url.clone())]).unwrap();
     let emulator = Arc::new(InMemoryEmulatorHttpClient::new(account.with_consistency(ConsistencyLevel::Session)));
@@ -28,8 +33,7 @@ pub async fn cosmos() -> World {
     let account = AccountReference::with_credential(AccountEndpoint::from(url), Arc::new(Anyone));
     let client = CosmosClient::builder().with_runtime(runtime).build(account, RoutingStrategy::PreferredRegions(vec![])).await.unwrap();
     let container = client.database_client("helpdesk").container_client("documents", None).await.unwrap();
-    let documents = Arc::new(CosmosDocuments::new(container, clock.clone()));
-    World { clock, documents, store: None, vault: None, _folder: None }
+    Arc::new(CosmosDocuments::new(container, clock.clone()))
 }
 
 #[derive(Debug)]

@@ -57,8 +57,24 @@ impl World {
 
     /// The same, its app on changed ports; the tenants are made on the unchanged ones.
     pub async fn with(change: impl FnOnce(Ports) -> Ports) -> World {
+        World::built(change, async |_: &Arc<TestClock>| None).await
+    }
+
+    /// The same, its documents in another store.
+    #[cfg(feature = "azure")]
+    pub async fn on(documents: impl AsyncFnOnce(&Arc<TestClock>) -> Arc<dyn helpdesk::ports::Documents>) -> World {
+        World::built(|ports| ports, async |clock: &Arc<TestClock>| Some(documents(clock).await)).await
+    }
+
+    async fn built(
+        change: impl FnOnce(Ports) -> Ports,
+        documents: impl AsyncFnOnce(&Arc<TestClock>) -> Option<Arc<dyn helpdesk::ports::Documents>>,
+    ) -> World {
         let folder = tempfile::tempdir().unwrap();
-        let (ports, clock, sent, issuer) = embedded(folder.path()).await;
+        let (mut ports, clock, sent, issuer) = embedded(folder.path()).await;
+        if let Some(documents) = documents(&clock).await {
+            ports.documents = documents;
+        }
         let plain = wiring::app(ports.clone(), &config());
         for (id, mailbox) in [("contoso", HELP), ("fabrikam", SUPPORT)] {
             let tenant = Tenant { id: id.parse().unwrap(), name: id.to_owned(), mailboxes: vec![Mailbox::parse(mailbox).unwrap()] };

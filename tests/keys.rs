@@ -1,0 +1,121 @@
+//! Keys of tenants: made once, cached for a while, followed by new ones, never mixed up.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
+
+use async_trait::async_trait;
+use helpdesk::{
+    ids::{Kind, TenantId},
+    keys::{Error, Keyring, Place},
+    ports::{Fault, Secret, Vault, Wrapped},
+};
+use zeroize::Zeroizing;
+
+use crate::support::world::World;
+
+const PLACE: Place<'static> = Place { partition: "p", id: "i", kind: "k" };
+
+fn contoso() -> TenantId {
+    "contoso".parse().unwrap()
+}
+
+fn keyring(world: &World) -> Keyring {
+    Keyring::new(&world.ports, Duration::from_secs(600))
+}
+
+#[tokio::test]
+async fn two_processes_that_meet_a_new_tenant_make_the_same_keys() {
+    let world = World::new().await;
+    let tenant: TenantId = "northwind".parse().unwrap();
+    let (one, two) = (keyring(&world), keyring(&world));
+    let (one, two) = futures::join!(one.keys(&tenant), two.keys(&tenant));
+    let (one, two) = (one.unwrap(), two.unwrap());
+    assert_eq!(one.index("x", &[b"1"]), two.index("x", &[b"1"]));
+    assert_eq!(two.open(&PLACE, &one.seal(&PLACE, b"words").unwrap()).unwrap().as_slice(), b"words");
+}
+
+#[tokio::test]
+async fn tenants_share_no_key() {
+    let world = World::new().await;
+    let ring = keyring(&world);
+    let (contoso, fabrikam) = (ring.keys(&contoso()).await.unwrap(), ring.keys(&"fabrikam".parse().unwrap()).await.unwrap());
+    let sealed = contoso.seal(&PLACE, b"words").unwrap();
+    assert!(matches!(fabrikam.open(&PLACE, &sealed), Err(Error::DoesNotOpen { .. })));
+    assert_ne!(contoso.index("x", &[b"1"]), fabrikam.index("x", &[b"1"]));
+    let (number, signature) = contoso.sign("x", &[b"1"]);
+    assert!(contoso.verify("x", &[b"1"], number, &signature));
+    assert!(!fabrikam.verify("x", &[b"1"], number, &signature) && !contoso.verify("x", &[b"2"], number, &signature));
+}
+
+#[tokio::test]
+async fn after_a_year_a_new_data_key_seals_and_the_old_one_still_opens() {
+    let world = World::new().await;
+    let ring = keyring(&world);
+    let before = ring.keys(&contoso()).await.unwrap();
+    let old = before.seal(&PLACE, b"words").unwrap();
+    world.clock.advance(time::Duration::days(366));
+    let after = ring.keys(&contoso()).await.unwrap();
+    let new = after.seal(&PLACE, b"words").unwrap();
+    // The number stands behind the format's byte.
+    assert_eq!((&old[1..5], &new[1..5]), (&[0, 0, 0, 1][..], &[0, 0, 0, 2][..]));
+    assert!(after.open(&PLACE, &old).is_ok() && after.open(&PLACE, &new).is_ok());
+    // What must be found for ever does not rotate with it.
+    assert_eq!(before.index("x", &[b"1"]), after.index("x", &[b"1"]));
+    let (number, signature) = before.sign("x", &[b"1"]);
+    assert!(after.verify("x", &[b"1"], number, &signature));
+}
+
+#[tokio::test]
+async fn a_process_leases_more_seals_before_it_has_none() {
+    let world = World::new().await;
+    let ring = keyring(&world);
+    for _ in 0..70_000 {
+        ring.keys(&contoso()).await.unwrap().seal(&PLACE, b"").unwrap();
+    }
+}
+
+#[tokio::test]
+async fn keys_are_unwrapped_once_in_ten_minutes_and_the_ring_is_not_written_for_it() {
+    let world = World::new().await;
+    let vault = Arc::new(Counting { inner: world.ports.vault.clone(), unwrapped: AtomicUsize::new(0) });
+    let mut ports = world.ports.clone();
+    ports.vault = vault.clone();
+    let ring = Keyring::new(&ports, Duration::from_secs(600));
+    let stored = || async { world.ports.documents.get(&helpdesk::ids::partition(&contoso(), Kind::Keyring), "contoso").await.unwrap().unwrap().etag };
+    futures::future::try_join_all((0..50).map(|_| ring.keys(&TENANT))).await.unwrap();
+    let first = stored().await;
+    assert_eq!(vault.unwrapped.load(Ordering::SeqCst), 3);
+    world.clock.advance(time::Duration::seconds(599));
+    ring.keys(&contoso()).await.unwrap();
+    assert_eq!(vault.unwrapped.load(Ordering::SeqCst), 3);
+    world.clock.advance(time::Duration::seconds(1));
+    ring.keys(&contoso()).await.unwrap();
+    assert_eq!(vault.unwrapped.load(Ordering::SeqCst), 6);
+    assert_eq!(stored().await, first);
+}
+
+static TENANT: std::sync::LazyLock<TenantId> = std::sync::LazyLock::new(contoso);
+
+struct Counting {
+    inner: Arc<dyn Vault>,
+    unwrapped: AtomicUsize,
+}
+
+#[async_trait]
+impl Vault for Counting {
+    async fn wrap(&self, key: &str, plaintext: &[u8]) -> Result<Wrapped, Fault> {
+        self.inner.wrap(key, plaintext).await
+    }
+    async fn unwrap(&self, key: &str, wrapped: &Wrapped) -> Result<Zeroizing<Vec<u8>>, Fault> {
+        self.unwrapped.fetch_add(1, Ordering::SeqCst);
+        self.inner.unwrap(key, wrapped).await
+    }
+    async fn secret(&self, name: &str, version: Option<&str>) -> Result<Option<Secret>, Fault> {
+        self.inner.secret(name, version).await
+    }
+}
