@@ -1,1 +1,40 @@
-//! To be written.
+//! The handler as the Functions host sees it: bytes on a socket, and callers who may or may not.
+
+mod callers;
+mod cursors;
+mod faults;
+mod wire;
+
+use std::net::SocketAddr;
+
+use helpdesk::handler::{self, Ready};
+use tokio::{net::TcpListener, sync::watch, task::JoinHandle};
+
+use crate::support::world::World;
+
+/// A handler on a port of its own.
+struct Served {
+    address: SocketAddr,
+    stop: watch::Sender<bool>,
+    serving: JoinHandle<()>,
+}
+
+impl Served {
+    async fn new(world: &World) -> Served {
+        let (ready, readiness) = watch::channel(Some(world.app.clone()));
+        let served = Served::when(readiness).await;
+        // A house that is ready stays so.
+        std::mem::forget(ready);
+        served
+    }
+
+    async fn when(ready: Ready) -> Served {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let (stop, mut stopped) = watch::channel(false);
+        let stopped = async move {
+            let _ = stopped.wait_for(|stopped| *stopped).await;
+        };
+        Served { address, stop, serving: tokio::spawn(handler::serve(listener, ready, stopped)) }
+    }
+}

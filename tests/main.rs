@@ -7,5 +7,6 @@ mod handler;
 mod intake;
 mod keys;
 mod ports_contract;
+mod process;
 mod samples;
 mod support;

@@ -48,7 +48,9 @@ pub fn open(keys: &TenantKeys, scope: &Scope<'_>, text: &str, now: OffsetDateTim
 
 impl Scope<'_> {
     fn name(&self) -> String {
-        format!("{}\n{}\n{}\n{:?}", self.route, self.filter, self.caller.subject, self.caller.role)
+        // The address too: it says whose tickets a requester sees, and one subject may have had several.
+        let Caller { subject, role, address, .. } = self.caller;
+        format!("{}\n{}\n{subject}\n{role:?}\n{}", self.route, self.filter, address.as_deref().unwrap_or_default())
     }
 }
 

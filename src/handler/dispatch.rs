@@ -20,10 +20,15 @@ use crate::{
     tenants,
 };
 
-/// The host's functionTimeout is 10 minutes, after which it kills the process with all that runs in it: our deadlines are below.
-pub const ENVELOPE_DEADLINE: Duration = Duration::from_secs(5 * 60);
-/// Azure's front end cuts an HTTP request at 230 s.
-pub const HTTP_DEADLINE: Duration = Duration::from_secs(100);
+/// How long a function may take.
+#[derive(Debug, Clone, Copy)]
+pub struct Deadlines {
+    pub envelope: Duration,
+    pub http: Duration,
+}
+
+/// The host's functionTimeout is 10 minutes, after which it kills the process with all that runs in it; Azure's front end cuts an HTTP request at 230 s.
+pub const DEADLINES: Deadlines = Deadlines { envelope: Duration::from_secs(5 * 60), http: Duration::from_secs(100) };
 /// Query parameters that are read.
 const QUERY_PARAMETERS_MAX: usize = 50;
 /// Characters of an invocation id that are believed.
@@ -41,6 +46,11 @@ pub struct WireRequest {
 
 /// Answers one request; it never fails and never panics.
 pub async fn dispatch(app: Arc<App>, request: WireRequest) -> HttpAnswer {
+    dispatch_within(app, request, DEADLINES).await
+}
+
+/// The same with other deadlines than [`DEADLINES`].
+pub async fn dispatch_within(app: Arc<App>, request: WireRequest, deadlines: Deadlines) -> HttpAnswer {
     let invocation = invocation_id(&request.headers);
     let started = Instant::now();
     // What is not a function of the table is `POST /<Name>` of none, or a route that the host would not have forwarded.
@@ -55,7 +65,7 @@ pub async fn dispatch(app: Arc<App>, request: WireRequest) -> HttpAnswer {
     let trace = trace_id(&request.headers).unwrap_or_default();
     let span = tracing::info_span!("invocation", function = function.name, invocation_id = %invocation, trace_id = %trace);
     async {
-        let deadline = if matches!(function.trigger, Trigger::Http { .. }) { HTTP_DEADLINE } else { ENVELOPE_DEADLINE };
+        let deadline = if matches!(function.trigger, Trigger::Http { .. }) { deadlines.http } else { deadlines.envelope };
         // The panic is caught here; what it leaves behind is dropped, and stories keep no state in the process.
         let run = panic::AssertUnwindSafe(run(&app, function, params, request)).catch_unwind();
         let outcome = match tokio::time::timeout(deadline, run).await {

@@ -35,8 +35,9 @@ pub enum Filter<'a> {
 pub fn ticket_write(keys: &TenantKeys, tenant: &TenantId, ticket: &Ticket, read: Option<Etag>) -> Result<Write, Error> {
     let place = partition(tenant, Kind::Ticket);
     let updated = timestamp(ticket.updated_at);
-    let requester = ticket.requester.address.as_deref().map(|address| format!("{}+{updated}", requester_key(keys, address)));
-    let clear = [Some(format!("{}+{updated}", ticket.status.name())), None, requester, Some(number_key(ticket.number))];
+    // With the id, because a page ends at a key: tickets that share one would be split.
+    let requester = ticket.requester.address.as_deref().map(|address| format!("{}+{updated}+{}", requester_key(keys, address), ticket.id));
+    let clear = [Some(format!("{}+{updated}+{}", ticket.status.name(), ticket.id)), None, requester, Some(number_key(ticket.number))];
     let document = keys.seal_document(&place, format!("ticket:{}", ticket.id), Kind::Ticket, clear, None, ticket)?;
     Ok(match read {
         Some(etag) => Write::Replace { document, etag },

@@ -1,6 +1,7 @@
 //! What tests stand on: a clock that they move and randomness that they repeat.
 
 pub mod faulty;
+pub mod http;
 pub mod world;
 
 use std::sync::{

@@ -11,6 +11,8 @@ use super::OpenError;
 const SCHEMA_VERSION: u32 = 1;
 /// How long a process waits for another one's transaction.
 const BUSY_WAIT: std::time::Duration = std::time::Duration::from_secs(10);
+/// How long cutting the log waits for readers; the writer stands still meanwhile.
+const CUT_WAIT: std::time::Duration = std::time::Duration::from_millis(50);
 /// Pages of the log before they are moved into the main file; a thousand pages, SQLite's default, would stall the writer every few groups.
 const CHECKPOINT_PAGES: u32 = 4_000;
 /// Prepared statements that a connection keeps.
@@ -76,8 +78,12 @@ pub(super) fn open_writer(file: &Path) -> Result<Connection, OpenError> {
     let database = |cause| OpenError::Database { file: file.to_owned(), cause };
     let mut connection = Connection::open(file).map_err(database)?;
     prepare(&connection).map_err(database)?;
+    // Mails wait here as they came until they are sealed: what is deleted is overwritten, and no temporary file of SQLite's holds it.
     connection
-        .execute_batch(&format!("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = {CHECKPOINT_PAGES}"))
+        .execute_batch(&format!(
+            "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = {CHECKPOINT_PAGES};
+             PRAGMA secure_delete = ON; PRAGMA temp_store = MEMORY"
+        ))
         .map_err(database)?;
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(database)?;
     let found: u32 = transaction.query_row("PRAGMA user_version", [], |row| row.get(0)).map_err(database)?;
@@ -103,6 +109,16 @@ fn prepare(connection: &Connection) -> rusqlite::Result<()> {
     connection.busy_timeout(BUSY_WAIT)?;
     connection.set_prepared_statement_cache_capacity(STATEMENTS_KEPT);
     Ok(())
+}
+
+/// Moves the log into the main file and cuts it to nothing; false if somebody is reading it. What was deleted then stands in no file of the store.
+/// Not promised: that the disk forgets. A large blob's file is removed, not overwritten, and a copy-on-write file system, a flash disk, swap or a
+/// backup may keep old blocks.
+pub(super) fn cut_log(connection: &Connection) -> rusqlite::Result<bool> {
+    connection.busy_timeout(CUT_WAIT)?;
+    let busy: rusqlite::Result<i64> = connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get(0));
+    connection.busy_timeout(BUSY_WAIT)?;
+    Ok(busy? == 0)
 }
 
 /// Removes documents that have expired and deletions that are no longer told.

@@ -8,11 +8,15 @@ use std::{
     path::{Path, PathBuf},
     sync::{Arc, Mutex, PoisonError},
     thread::JoinHandle,
+    time::Instant,
 };
 
 use rusqlite::{Connection, ErrorCode};
 use time::{Duration, OffsetDateTime};
-use tokio::sync::{Semaphore, mpsc, oneshot};
+use tokio::{
+    runtime::Runtime,
+    sync::{Semaphore, mpsc, oneshot},
+};
 
 use super::{OpenError, blobs::Vanishing, files, schema};
 use crate::ports::{Clock, Fault};
@@ -25,6 +29,11 @@ const JOBS_WAITING_MAX: usize = 1024;
 const READERS_MAX: usize = 4;
 /// Between two sweeps. Nothing runs while nothing is written: what has expired reads as absent without it.
 const SWEEP_EVERY: Duration = Duration::HOUR;
+
+/// The log is cut when nothing was changed for so long, and under load at the latest after the second: until then it may hold a mail
+/// that is sealed or deleted by now.
+const CUT_AFTER: std::time::Duration = std::time::Duration::from_secs(1);
+const CUT_AT_LATEST: std::time::Duration = std::time::Duration::from_secs(60);
 
 /// Documents, queues and blobs in one folder, shared by everything in the process.
 pub struct Store {
@@ -54,7 +63,18 @@ impl Store {
         let connection = schema::open_writer(&file)?;
         let (jobs, waiting) = mpsc::channel(JOBS_WAITING_MAX);
         let next_sweep = clock.now();
-        let writer = Writer { connection, clock: clock.clone(), folder: folder.to_owned(), durable: Durable::Now, orphans: Vec::new(), next_sweep };
+        let timer = tokio::runtime::Builder::new_current_thread().enable_time().build().map_err(OpenError::file(&file))?;
+        let writer = Writer {
+            connection,
+            clock: clock.clone(),
+            folder: folder.to_owned(),
+            durable: Durable::Now,
+            orphans: Vec::new(),
+            next_sweep,
+            timer,
+            // A process that was killed leaves its log.
+            uncut: Some(Uncut::now()),
+        };
         let thread =
             std::thread::Builder::new().name("store-writer".to_owned()).spawn(move || writer.run(waiting)).map_err(OpenError::file(&file))?;
         let readers = Arc::new(Readers { file, idle: Mutex::default(), permits: Arc::new(Semaphore::new(READERS_MAX)) });
@@ -156,14 +176,40 @@ struct Writer {
     /// Files whose rows are gone, perhaps not yet for good.
     orphans: Vec<PathBuf>,
     next_sweep: OffsetDateTime,
+    /// For the waits of this thread alone.
+    timer: Runtime,
+    uncut: Option<Uncut>,
+}
+
+/// Since when the log has something in it, and since when nothing was added.
+#[derive(Clone, Copy)]
+struct Uncut {
+    since: Instant,
+    changed: Instant,
+}
+
+impl Uncut {
+    fn now() -> Uncut {
+        let now = Instant::now();
+        Uncut { since: now, changed: now }
+    }
+
+    fn due(self) -> Instant {
+        (self.changed + CUT_AFTER).min(self.since + CUT_AT_LATEST)
+    }
 }
 
 impl Writer {
     fn run(mut self, mut waiting: mpsc::Receiver<Job>) {
         let mut group = Vec::with_capacity(GROUP_JOBS_MAX);
         self.sweep();
-        while waiting.blocking_recv_many(&mut group, GROUP_JOBS_MAX) > 0 {
+        while self.next_group(&mut waiting, &mut group) {
+            let before = self.connection.total_changes();
             self.commit_group(&mut group);
+            if self.connection.total_changes() != before {
+                let now = Instant::now();
+                self.uncut = Some(Uncut { since: self.uncut.map_or(now, |uncut| uncut.since), changed: now });
+            }
             if self.clock.now() >= self.next_sweep {
                 self.sweep();
             }
@@ -171,6 +217,35 @@ impl Writer {
         if !self.orphans.is_empty() {
             self.commit_group(&mut group);
         }
+    }
+
+    /// Waits for jobs, and cuts the log when it is time; false when there will be no more.
+    fn next_group(&mut self, waiting: &mut mpsc::Receiver<Job>, group: &mut Vec<Job>) -> bool {
+        while let Some(uncut) = self.uncut {
+            let wait = uncut.due().saturating_duration_since(Instant::now());
+            if wait.is_zero() {
+                self.cut_log();
+                continue;
+            }
+            // The wait begins within the runtime, which has the time.
+            let received = self.timer.block_on(async { tokio::time::timeout(wait, waiting.recv_many(group, GROUP_JOBS_MAX)).await });
+            if let Ok(jobs) = received {
+                return jobs > 0;
+            }
+        }
+        waiting.blocking_recv_many(group, GROUP_JOBS_MAX) > 0
+    }
+
+    fn cut_log(&mut self) {
+        // Somebody reads it: again after the next pause.
+        self.uncut = match schema::cut_log(&self.connection).map_err(fault) {
+            Ok(true) => None,
+            Ok(false) => Some(Uncut::now()),
+            Err(error) => {
+                tracing::warn!(%error, "the log of the embedded store could not be cut; it is tried again");
+                Some(Uncut::now())
+            }
+        };
     }
 
     /// Commits all jobs of a group and answers them.

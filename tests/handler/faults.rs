@@ -1,0 +1,157 @@
+//! What goes wrong inside is a failure with a whole answer, and its detail stays inside.
+
+use std::{
+    collections::BTreeMap,
+    sync::{
+        Arc,
+        atomic::{AtomicU8, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use helpdesk::{
+    access::Role,
+    handler::{
+        WireRequest,
+        dispatch::{DEADLINES, Deadlines, dispatch_within},
+    },
+    ports::{Changes, Document, Documents, Etag, Fault, Ports, Scan, Watermark, Write},
+};
+use serde_json::{Value, json};
+use time::OffsetDateTime;
+
+use super::Served;
+use crate::support::{
+    http::{PATIENCE, request},
+    world::{HELP, World, mail, queue},
+};
+
+/// Documents of whom a get does what the mood says.
+struct Moody {
+    inner: Arc<dyn Documents>,
+    mood: Arc<AtomicU8>,
+}
+
+const WELL: u8 = 0;
+const PANICS: u8 = 1;
+const NEVER_ANSWERS: u8 = 2;
+const IS_DAMAGED: u8 = 3;
+const IS_DOWN: u8 = 4;
+/// A text that only a log may hold.
+const DETAIL: &str = "detail-of-the-inside";
+
+#[async_trait]
+impl Documents for Moody {
+    async fn get(&self, partition: &str, id: &str) -> Result<Option<Document>, Fault> {
+        match self.mood.load(Ordering::SeqCst) {
+            PANICS => panic!("{DETAIL}"),
+            NEVER_ANSWERS => std::future::pending().await,
+            IS_DAMAGED => Err(Fault::Corrupt(DETAIL.to_owned())),
+            IS_DOWN => Err(Fault::Unavailable(DETAIL.to_owned())),
+            _ => self.inner.get(partition, id).await,
+        }
+    }
+    async fn scan(&self, scan: &Scan<'_>) -> Result<Vec<Document>, Fault> {
+        self.inner.scan(scan).await
+    }
+    async fn commit(&self, partition: &str, writes: Vec<Write>) -> Result<Vec<Etag>, Fault> {
+        self.inner.commit(partition, writes).await
+    }
+    async fn changed_since(&self, partition: &str, watermark: Option<&Watermark>, limit: usize) -> Result<Changes, Fault> {
+        self.inner.changed_since(partition, watermark, limit).await
+    }
+    async fn due(&self, before: OffsetDateTime, limit: usize) -> Result<Vec<Document>, Fault> {
+        self.inner.due(before, limit).await
+    }
+}
+
+async fn moody() -> (World, Arc<AtomicU8>) {
+    let mood = Arc::new(AtomicU8::new(WELL));
+    let own = mood.clone();
+    (World::with(move |ports| Ports { documents: Arc::new(Moody { inner: ports.documents.clone(), mood: own }), ..ports }).await, mood)
+}
+
+#[tokio::test]
+async fn a_panic_is_a_500_and_the_process_lives() {
+    let (world, mood) = moody().await;
+    let served = Served::new(&world).await;
+    let message = world.leave(HELP, "a.eml", &mail("ann@adventure-works.example", "q@a.example", "Hello", "", "Hello")).await;
+    mood.store(PANICS, Ordering::SeqCst);
+    let token = format!("Authorization: Bearer {}", world.token("contoso", Role::Agent, None));
+    let answer = request(served.address, "GET", "/api/tickets", &[&token], b"").await;
+    assert_eq!((answer.status, answer.header("content-type")), (500, Some("application/problem+json")));
+    assert_eq!(queue(&world.app, "IntakeMail", &message).await.0, 500);
+    mood.store(WELL, Ordering::SeqCst);
+    // The same message, the same process.
+    assert_eq!(queue(&world.app, "IntakeMail", &message).await, (200, "opened ticket 1".to_owned()));
+    assert_eq!(request(served.address, "GET", "/api/tickets", &[&token], b"").await.status, 200);
+}
+
+#[tokio::test]
+async fn an_answer_of_the_500s_shows_no_detail() {
+    let (world, mood) = moody().await;
+    let token = world.token("contoso", Role::Agent, None);
+    for (what, status) in [(PANICS, 500), (IS_DAMAGED, 500), (IS_DOWN, 503)] {
+        mood.store(what, Ordering::SeqCst);
+        for path in ["/api/tickets", "/api/tickets/01JD7Z3M9QK4T5V6W7X8Y9Z0AB", "/api/tickets/01JD7Z3M9QK4T5V6W7X8Y9Z0AB/comments"] {
+            let answer = world.http("GET", path, Some(&token), b"").await;
+            assert_eq!(answer.status, status, "{path}");
+            let body: Value = serde_json::from_slice(&answer.body).unwrap();
+            assert_eq!(body.get("detail"), None, "{body}");
+            assert!(!body.to_string().contains(DETAIL), "{body}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_passed_deadline_is_a_failure_in_time() {
+    let (world, mood) = moody().await;
+    let token = world.token("contoso", Role::Agent, None);
+    let message = world.leave(HELP, "a.eml", &mail("ann@adventure-works.example", "q@a.example", "Hello", "", "Hello")).await;
+    mood.store(NEVER_ANSWERS, Ordering::SeqCst);
+    let short = Deadlines { envelope: Duration::from_millis(300), http: Duration::from_millis(150) };
+    let headers = BTreeMap::from([("authorization".to_owned(), format!("Bearer {token}"))]);
+    let body = json!({ "Data": { "message": serde_json::to_string(&message).unwrap() } }).to_string();
+    for (method, path, deadline) in [("GET", "/api/tickets", short.http), ("POST", "/IntakeMail", short.envelope)] {
+        let request = WireRequest {
+            method: method.to_owned(),
+            path: path.to_owned(),
+            query: String::new(),
+            headers: headers.clone(),
+            body: Bytes::from(body.clone()),
+        };
+        let started = Instant::now();
+        let answer = dispatch_within(world.app.clone(), request, short).await;
+        assert!((deadline..deadline + PATIENCE).contains(&started.elapsed()), "{path}: {:?}", started.elapsed());
+        assert_eq!(answer.status, 500, "{path}");
+        assert!(!answer.body.is_empty());
+    }
+    mood.store(WELL, Ordering::SeqCst);
+    assert_eq!(queue(&world.app, "IntakeMail", &message).await.0, 200);
+}
+
+#[test]
+fn the_deadlines_are_below_those_of_the_host() {
+    let host: Value = serde_json::from_str(include_str!("../../host.json")).unwrap();
+    assert_eq!(host["functionTimeout"], "00:10:00");
+    assert!(DEADLINES.envelope < Duration::from_secs(600) && DEADLINES.http < Duration::from_secs(230));
+}
+
+#[tokio::test]
+async fn a_wrong_traceparent_or_invocation_id_harms_nothing() {
+    let (world, _) = moody().await;
+    let served = Served::new(&world).await;
+    let token = format!("Authorization: Bearer {}", world.token("contoso", Role::Agent, None));
+    for trace in ["00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01", "00-zz-00-01", "", "00-\u{e4}", &"0".repeat(4_000)] {
+        let line = format!("traceparent: {trace}");
+        assert_eq!(request(served.address, "GET", "/api/tickets", &[&token, &line], b"").await.status, 200, "{trace:.60}");
+    }
+    // What cannot be the host's is not repeated.
+    for (id, shown) in [("0d4dcbb4-51a3", "0d4dcbb4-51a3"), ("<b>x</b>", "none"), ("", "none"), (&"a".repeat(65), "none")] {
+        let line = format!("X-Azure-Functions-InvocationId: {id}");
+        let answer = request(served.address, "GET", "/api/tickets", &[&line], b"").await;
+        assert_eq!(answer.json()["instance"], format!("urn:helpdesk:invocation:{shown}"));
+    }
+}

@@ -1,0 +1,193 @@
+//! Commands, exit codes, and one folder that several processes use.
+
+use std::{fs, os::unix::fs::PermissionsExt};
+
+use serde_json::{Value, json};
+use tokio::io::AsyncWriteExt;
+
+use super::{Dev, Handler, drop_mail, free_port, get, helpdesk, ran, run, tickets, token, until};
+use crate::support::{
+    http::{self, Connection},
+    world::{HELP, mail},
+};
+
+#[test]
+fn without_a_word_it_says_what_to_try() {
+    let ended = run(helpdesk(&[]));
+    assert_eq!(ended.code, Some(2));
+    assert!(ended.stderr.contains("try `helpdesk dev --sample`"), "{}", ended.stderr);
+    assert_eq!(ended.stdout, "");
+}
+
+#[test]
+fn a_wrong_word_suggests_the_right_one() {
+    for (wrong, right) in [("devv", "'dev'"), ("tokn", "'token'"), ("tenants", "'tenant'")] {
+        let ended = run(helpdesk(&[wrong]));
+        assert_eq!(ended.code, Some(2));
+        assert!(ended.stderr.contains("similar") && ended.stderr.contains(right), "{}", ended.stderr);
+    }
+    let ended = run(helpdesk(&["dev", "--samples"]));
+    assert_eq!(ended.code, Some(2));
+    assert!(ended.stderr.contains("--sample"), "{}", ended.stderr);
+}
+
+#[test]
+fn wrong_settings_end_the_start_with_one_line_that_names_all() {
+    let mut command = helpdesk(&["dev"]);
+    command.env("HELPDESK_LOG", "loud").env("HELPDESK_KEY_CACHE_SECONDS", "long").env("FUNCTIONS_CUSTOMHANDLER_PORT", "0");
+    let ended = run(command);
+    assert_eq!(ended.code, Some(78));
+    assert_eq!(ended.stderr.lines().count(), 1, "{}", ended.stderr);
+    for name in ["HELPDESK_LOG", "HELPDESK_KEY_CACHE_SECONDS", "FUNCTIONS_CUSTOMHANDLER_PORT"] {
+        assert!(ended.stderr.contains(name), "{}", ended.stderr);
+    }
+}
+
+#[test]
+fn a_handler_without_a_folder_says_so_in_one_line() {
+    let mut command = helpdesk(&[]);
+    command.env("FUNCTIONS_CUSTOMHANDLER_PORT", free_port().port().to_string());
+    let ended = run(command);
+    assert_eq!(ended.code, Some(78));
+    assert_eq!(ended.stderr.lines().count(), 1, "{}", ended.stderr);
+    assert!(ended.stderr.contains("HELPDESK_DATA"), "{}", ended.stderr);
+}
+
+#[test]
+fn a_command_without_its_folder_says_what_to_do() {
+    let folder = tempfile::tempdir().unwrap();
+    let missing = folder.path().join("none");
+    for arguments in [&["tenant", "list"][..], &["unprocessed", "list"], &["token", "--tenant", "contoso", "--role", "agent"]] {
+        let mut command = helpdesk(arguments);
+        command.arg("--data").arg(&missing);
+        let ended = run(command);
+        assert_eq!(ended.code, Some(1), "{arguments:?}");
+        assert!(ended.stderr.contains("start `helpdesk dev` first"), "{}", ended.stderr);
+        assert!(!missing.exists(), "{arguments:?} made the folder");
+    }
+}
+
+#[tokio::test]
+async fn a_handler_serves_drains_and_survives_a_kill() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut handler = Handler::start(folder.path()).await;
+    let ping = http::request(handler.address, "GET", "/", &[], b"").await;
+    assert_eq!(ping.status, 200);
+    let mode = fs::metadata(folder.path().join("vault.json")).unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o600, "the key file is for its owner alone");
+
+    // A second host on the same folder is refused and changes nothing.
+    let mut command = helpdesk(&["dev", "--port", "0", "--data"]);
+    command.arg(folder.path());
+    let mut other = helpdesk(&[]);
+    other.env("FUNCTIONS_CUSTOMHANDLER_PORT", free_port().port().to_string()).env("HELPDESK_DATA", folder.path());
+    for second in [command, other] {
+        let ended = run(second);
+        assert_ne!(ended.code, Some(0));
+        assert!(ended.stderr.contains("another helpdesk serves the folder"), "{}", ended.stderr);
+    }
+
+    // A request whose body is still coming when SIGTERM arrives is answered.
+    let mut running = Connection::open(handler.address).await;
+    running.stream.write_all(b"POST /api/health HTTP/1.1\r\nHost: h\r\nContent-Length: 4\r\n\r\nab").await.unwrap();
+    tokio::time::sleep(std::time::Duration::from_millis(300)).await;
+    handler.process.terminate();
+    handler.process.stdout.wait_for("stopping");
+    running.stream.write_all(b"cd").await.unwrap();
+    assert_eq!(running.answer().await.unwrap().status, 404);
+    assert_eq!(handler.process.ended().code(), Some(0));
+
+    let handler = Handler::start(folder.path()).await;
+    handler.process.kill();
+    let handler = Handler::start(folder.path()).await;
+    assert_eq!(http::request(handler.address, "GET", "/api/health", &[], b"").await.json()["status"], "ok");
+}
+
+#[tokio::test]
+async fn a_port_that_is_taken_is_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = taken.local_addr().unwrap().port().to_string();
+    let mut command = helpdesk(&["dev", "--port", &port, "--data"]);
+    command.arg(folder.path());
+    let ended = run(command);
+    assert_eq!(ended.code, Some(1));
+    assert!(ended.stderr.contains(&format!("port {port} is in use")) && ended.stderr.contains("--port"), "{}", ended.stderr);
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0, "nothing was made");
+}
+
+#[tokio::test]
+async fn the_samples_become_tickets_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path();
+    let shown = Dev::start(data, &["--sample"]).stop();
+    let summary = |shown: &str| shown.lines().find(|line| line.contains("sample mails:")).unwrap().to_owned();
+    assert!(summary(&shown).starts_with("20 sample mails: 20 new"), "{shown}");
+    assert!(shown.contains("curl -s -H 'Authorization: Bearer "), "{shown}");
+    let dev = Dev::start(data, &["--sample"]);
+    let agent = token(data, "contoso", "agent");
+    let before = tickets(dev.address, &agent).await.len();
+    assert!(before >= 6, "{before}");
+    let shown = dev.stop();
+    assert!(summary(&shown).starts_with("20 sample mails: 0 new"), "{shown}");
+    assert!(summary(&shown).contains("20 seen before"), "{shown}");
+}
+
+#[tokio::test]
+async fn commands_work_beside_a_running_dev() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path();
+    let dev = Dev::start(data, &[]);
+    for (id, mailbox) in [("contoso", HELP), ("fabrikam", "support@fabrikam.example")] {
+        ran(data, &["tenant", "add", id, "--name", id, "--mailbox", mailbox]);
+    }
+    let listed: Vec<Value> = ran(data, &["tenant", "list", "--json"]).lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!(listed.len(), 2);
+    assert_eq!((&listed[0]["id"], &listed[0]["mailboxes"]), (&json!("contoso"), &json!([HELP])));
+    let twice = run({
+        let mut command = helpdesk(&["tenant", "add", "contoso", "--name", "x", "--mailbox", "x@contoso.example", "--data"]);
+        command.arg(data);
+        command
+    });
+    assert_eq!(twice.code, Some(1));
+    assert!(twice.stderr.contains("exists already"), "{}", twice.stderr);
+
+    // One mail by the command, one by the folder, one to a mailbox that is nobody's.
+    let file = data.join("question.txt");
+    fs::write(&file, mail("ann@adventure-works.example", "q1@a.example", "First", "", "Words.")).unwrap();
+    ran(data, &["send", file.to_str().unwrap(), "--mailbox", HELP]);
+    drop_mail(data, HELP, "second", &mail("bob@northwind.example", "q2@a.example", "Second", "", "Words."));
+    drop_mail(data, "later@contoso.example", "third", &mail("bob@northwind.example", "q3@a.example", "Third", "", "Words."));
+    let agent = token(data, "contoso", "agent");
+    let mut found = Vec::new();
+    for _ in 0..500 {
+        found = tickets(dev.address, &agent).await;
+        if found.len() == 2 {
+            break;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+    }
+    assert_eq!(found.len(), 2);
+    let path = format!("/api/tickets/{}", found[0]["id"].as_str().unwrap());
+    get(dev.address, &path, &agent).await;
+    let other = format!("Authorization: Bearer {}", token(data, "fabrikam", "agent"));
+    assert_eq!(http::request(dev.address, "GET", &path, &[&other], b"").await.status, 404);
+    assert_eq!(http::request(dev.address, "GET", &path, &[], b"").await.status, 401);
+
+    let mut records = Vec::new();
+    until("the third mail", || {
+        records = ran(data, &["unprocessed", "list", "--json"]).lines().map(|line| serde_json::from_str::<Value>(line).unwrap()).collect();
+        !records.is_empty()
+    });
+    assert_eq!((records.len(), &records[0]["reason"], &records[0]["tenant"]), (1, &json!("unknown_mailbox"), &json!("sys")));
+    let id = records[0]["id"].as_str().unwrap();
+    assert!(ran(data, &["unprocessed", "show", id]).contains("reason    unknown_mailbox"));
+    assert!(ran(data, &["unprocessed", "show", id, "--raw"]).contains("Subject: Third"));
+    // With the mailbox it becomes a ticket.
+    ran(data, &["tenant", "add", "later", "--name", "Later", "--mailbox", "later@contoso.example"]);
+    ran(data, &["unprocessed", "replay", id]);
+    until("the replay", || ran(data, &["unprocessed", "list", "--json"]).is_empty());
+    let later = token(data, "later", "agent");
+    assert_eq!(tickets(dev.address, &later).await.len(), 1);
+    dev.stop();
+}
