@@ -47,7 +47,11 @@ async fn embedded(config: &Config, folder: &Path, purpose: Purpose) -> Result<Ho
     // Opened first: it makes the folder.
     let store = Arc::new(Store::open(folder, clock.clone())?);
     let lock = match purpose {
-        Purpose::Host => Some(HostLock::acquire(folder)?),
+        Purpose::Host => {
+            let lock = HostLock::acquire(folder)?;
+            store.end_leases().await?;
+            Some(lock)
+        }
         Purpose::Visit => None,
     };
     let vault = Arc::new(FileVault::open(folder, entropy.clone())?);

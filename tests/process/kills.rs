@@ -1,6 +1,6 @@
 //! kill -9 in a loop while mails arrive: none is lost, none is doubled.
 
-use std::{collections::BTreeMap, path::Path, time::Duration};
+use std::{collections::BTreeMap, time::Duration};
 
 use helpdesk::ports::Entropy;
 
@@ -14,8 +14,6 @@ const THREADS: usize = 50;
 const MAILS: usize = 120;
 const KILLS: usize = 12;
 const SEED: u64 = 11;
-/// Leases of the killed are ended after so many kills, so that no message is leased too often.
-const LEASES_END_EVERY: usize = 3;
 
 /// 50 questions, 50 answers to them in any order, 20 that came before.
 fn mails() -> Vec<Vec<u8>> {
@@ -41,7 +39,7 @@ async fn killing_in_a_loop_loses_and_doubles_nothing() {
     let entropy = TestEntropy::new(SEED);
     let mut mails = mails().into_iter().enumerate();
     let mut interrupted = 0;
-    for kill in 0..KILLS {
+    for _ in 0..KILLS {
         let dev = Dev::start_without_waiting(data, &[]);
         // Half of the share lies there when the process looks first, half arrives while it works.
         let mut share = mails.by_ref().take(MAILS / KILLS);
@@ -57,13 +55,9 @@ async fn killing_in_a_loop_loses_and_doubles_nothing() {
         dev.kill();
         let in_the_inbox = std::fs::read_dir(data.join("inbox").join(HELP)).unwrap().count() as i64;
         interrupted += in_the_inbox + count(data, "SELECT count(*) FROM messages WHERE queue = 'mail-intake'");
-        if kill % LEASES_END_EVERY == 0 {
-            end_leases(data);
-        }
     }
     assert!(mails.next().is_none(), "all were dropped");
     assert!(interrupted > 0, "no kill met a mail under way");
-    end_leases(data);
 
     let dev = Dev::start(data, &[]);
     until("the inbox and the queues to be empty", || {
@@ -90,11 +84,4 @@ async fn killing_in_a_loop_loses_and_doubles_nothing() {
     assert_eq!(ran(data, &["unprocessed", "list", "--all", "--json"]), "");
     assert_eq!(count(data, "SELECT count(*) FROM blobs WHERE container = 'mail-intake'"), 0);
     dev.stop();
-}
-
-/// What ten minutes do: the leases of a killed process end.
-fn end_leases(data: &Path) {
-    let connection = rusqlite::Connection::open(data.join("helpdesk.sqlite")).unwrap();
-    connection.busy_timeout(Duration::from_secs(10)).unwrap();
-    connection.execute("UPDATE messages SET visible_at = 0, receipt = -id WHERE queue = 'mail-intake'", []).unwrap();
 }
