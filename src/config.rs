@@ -28,7 +28,7 @@ const KEY_CACHE: Setting =
 const MAIL_IN_FLIGHT: Setting = Setting {
     name: "HELPDESK_MAIL_IN_FLIGHT_BYTES",
     default: "134217728",
-    what: "Bytes of raw mail that are worked on at once; more waits. At least one mail of 36700160 bytes",
+    what: "Memory for mails in work, counted as four times their size; more waits. At least 36700160",
 };
 
 /// All settings in the order of the documentation.

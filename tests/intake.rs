@@ -272,19 +272,19 @@ async fn mail_for_an_unknown_mailbox_becomes_a_ticket_when_somebody_owns_it_and_
     let house = helpdesk::ids::TenantId::system();
 
     // Too early: it comes back to the same record.
-    assert!(unprocessed::replay(&world.app.desk, &house, record.id).await.unwrap());
+    unprocessed::replay(&world.app.desk, &house, record.id).await.unwrap();
     take_what_waits(&world).await;
     let again = world.unprocessed("sys").await;
     assert_eq!((again.len(), again[0].state, again[0].replays), (1, State::Waiting, 1));
 
     let tenant = Tenant { id: "sales".parse().unwrap(), name: "Sales".to_owned(), mailboxes: vec![Mailbox::parse("sales@contoso.example").unwrap()] };
     tenants::add(world.ports.documents.as_ref(), &world.app.keyring, &tenant).await.unwrap();
-    assert!(unprocessed::replay(&world.app.desk, &house, record.id).await.unwrap());
+    unprocessed::replay(&world.app.desk, &house, record.id).await.unwrap();
     take_what_waits(&world).await;
     assert_eq!(world.tickets("sales").await.len(), 1);
     assert_eq!(world.unprocessed("sys").await[0].state, State::Processed);
     // Replayed once more, it is still one ticket.
-    assert!(unprocessed::replay(&world.app.desk, &house, record.id).await.unwrap());
+    unprocessed::replay(&world.app.desk, &house, record.id).await.unwrap();
     take_what_waits(&world).await;
     assert_eq!(world.tickets("sales").await.len(), 1);
 }
@@ -321,9 +321,84 @@ async fn what_the_host_gave_up_on_becomes_a_record_that_can_be_replayed() {
     }
     let records = world.unprocessed("contoso").await;
     assert_eq!(records.len(), 1);
-    assert!(helpdesk::tickets::unprocessed::replay(&world.app.desk, &"contoso".parse().unwrap(), records[0].id).await.unwrap());
+    helpdesk::tickets::unprocessed::replay(&world.app.desk, &"contoso".parse().unwrap(), records[0].id).await.unwrap();
     take_what_waits(&world).await;
     assert_eq!(world.tickets("contoso").await.len(), 1);
+}
+
+#[tokio::test]
+async fn what_is_a_ticket_never_becomes_a_record_as_well() {
+    let world = World::new().await;
+    let message = world.leave(HELP, "a.eml", &question()).await;
+    queue(&world.app, "IntakeMail", &message).await;
+    // The host gave up although the commit had been made.
+    assert_eq!(queue(&world.app, "MailIntakePoison", &message).await.1, "seen before, in ticket 1");
+    // The same mail under another name, whose message comes twice.
+    let second = world.leave(HELP, "b.eml", &question()).await;
+    for _ in 0..2 {
+        assert_eq!(queue(&world.app, "IntakeMail", &second).await.1, "seen before, in ticket 1");
+    }
+    assert!(world.unprocessed("contoso").await.is_empty());
+}
+
+#[tokio::test]
+async fn a_replay_that_comes_to_nothing_twice_keeps_its_reason() {
+    let world = World::new().await;
+    world.mail(HELP, "a.eml", &[0, 1, 2]).await;
+    let record = world.unprocessed("contoso").await.remove(0);
+    helpdesk::tickets::unprocessed::replay(&world.app.desk, &"contoso".parse().unwrap(), record.id).await.unwrap();
+    take_what_waits(&world).await;
+    let again = format!(r#"{{"v":1,"mailbox":"{HELP}","blob":"replay/{}.eml"}}"#, record.id);
+    queue(&world.app, "IntakeMail", &again).await;
+    let records = world.unprocessed("contoso").await;
+    assert_eq!((records.len(), records[0].reason.name()), (1, "unreadable"));
+}
+
+#[tokio::test]
+async fn strangers_with_one_message_id_do_not_share_a_ticket() {
+    let world = World::new().await;
+    let from = |sender: &str, text: &str| mail(sender, "const@scanner.example", "Scan", "", text);
+    world.mail(HELP, "a.eml", &from("alice@one.example", "Mine.")).await;
+    assert_eq!(world.mail(HELP, "b.eml", &from("bob@two.example", "Secret.")).await.1, "opened ticket 2");
+    let (_, note) = world.mail(HELP, "c.eml", &from("alice@one.example", "Mine again.")).await;
+    assert_eq!(note, "comment on ticket 1: another mail with its Message-ID is there");
+    let alice = world.token("contoso", Role::Requester, Some("alice@one.example"));
+    assert_eq!(world.get("/api/tickets", &alice).await.1["tickets"].as_array().unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn a_long_conversation_is_read_page_by_page() {
+    let world = World::new().await;
+    world.mail(HELP, "q.eml", &question()).await;
+    let long = "word ".repeat(100_000);
+    for n in 0..130 {
+        let more = "In-Reply-To: <q1@adventure-works.example>\r\n";
+        let text = if n < 10 { long.as_str() } else { "Short." };
+        world.clock.advance(time::Duration::seconds(1));
+        world.mail(HELP, &format!("{n}.eml"), &mail(ANN, &format!("r{n}@adventure-works.example"), "Re", more, text)).await;
+    }
+    let ticket = world.tickets("contoso").await.remove(0);
+    let comments = world.comments("contoso", &ticket).await;
+    assert_eq!((comments.len(), &ticket["comments"]), (131, &Value::from(131)));
+    let token = world.token("contoso", Role::Agent, None);
+    let path = format!("/api/tickets/{}/comments", ticket["id"].as_str().unwrap());
+    let (_, first) = world.get(&path, &token).await;
+    assert!(first["comments"].as_array().unwrap().len() < 100, "the words of a page are bounded");
+    assert_eq!(world.get(&format!("{path}?limit=3"), &token).await.1["comments"].as_array().unwrap().len(), 3);
+}
+
+#[tokio::test]
+async fn nobodys_mail_that_somebody_owns_by_now_is_kept_with_him_alone() {
+    use helpdesk::tenants::{self, Mailbox, Tenant};
+    let world = World::new().await;
+    world.mail("sales@contoso.example", "a.eml", &mail(ANN, "x@a.example", "Away", "Auto-Submitted: auto-replied\r\n", "I am away.")).await;
+    let record = world.unprocessed("sys").await.remove(0);
+    let tenant = Tenant { id: "sales".parse().unwrap(), name: "Sales".to_owned(), mailboxes: vec![Mailbox::parse("sales@contoso.example").unwrap()] };
+    tenants::add(world.ports.documents.as_ref(), &world.app.keyring, &tenant).await.unwrap();
+    helpdesk::tickets::unprocessed::replay(&world.app.desk, &helpdesk::ids::TenantId::system(), record.id).await.unwrap();
+    take_what_waits(&world).await;
+    assert_eq!(world.unprocessed("sys").await[0].state, helpdesk::tickets::unprocessed::State::Processed);
+    assert_eq!(world.unprocessed("sales").await.len(), 1);
 }
 
 #[tokio::test]

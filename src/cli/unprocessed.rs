@@ -80,9 +80,16 @@ pub(super) async fn run(arguments: Arguments, config: Config) -> Result<ExitCode
             };
             let mut entries = Vec::new();
             for owner in owners {
-                let records = unprocessed::list(&app.desk, &owner).await?;
-                let wanted = records.into_iter().filter(|record| all || record.state != State::Processed);
-                entries.extend(wanted.map(|record| Entry { tenant: owner.clone(), record }));
+                let mut after = None;
+                loop {
+                    let records = unprocessed::list(&app.desk, &owner, after).await?;
+                    after = records.last().map(|record| record.id);
+                    let wanted = records.into_iter().filter(|record| all || record.state != State::Processed);
+                    entries.extend(wanted.map(|record| Entry { tenant: owner.clone(), record }));
+                    if after.is_none() {
+                        break;
+                    }
+                }
             }
             print_list(&entries, json, line, "nothing is unprocessed")?;
         }
@@ -95,11 +102,8 @@ pub(super) async fn run(arguments: Arguments, config: Config) -> Result<ExitCode
             let app = data.visit(config).await?.app;
             for id in ids {
                 let entry = find(&app, id).await?;
-                if unprocessed::replay(&app.desk, &entry.tenant, id).await? {
-                    println!("{id} goes through the intake again");
-                } else {
-                    bail!("{id} cannot be replayed: its mail or its mailbox is not known ({})", entry.record.detail);
-                }
+                unprocessed::replay(&app.desk, &entry.tenant, id).await?;
+                println!("{id} goes through the intake again");
             }
         }
     }

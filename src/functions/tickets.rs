@@ -1,7 +1,5 @@
 //! Tickets over HTTP: lists, one ticket, its comments, attachments and mails.
 
-use std::collections::BTreeMap;
-
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
@@ -9,6 +7,7 @@ use time::OffsetDateTime;
 use super::{App, HttpAnswer, HttpRequest, Problem, cursor};
 use crate::{
     access::{Caller, Role},
+    ids::TicketId,
     tickets::{
         self, Author, Comment, NewComment, Status, Ticket, Viewer, Words,
         store::{self, Filter},
@@ -21,11 +20,7 @@ const COMMENT_BODY_BYTES_MAX: usize = 512 * 1024;
 const HARMLESS_TYPES: &[&str] = &["image/png", "image/jpeg", "image/gif", "application/pdf", "text/plain", "text/calendar"];
 
 pub async fn list(app: &App, caller: Caller, request: HttpRequest) -> Result<HttpAnswer, Problem> {
-    let limit = match request.query.get("limit").map(|text| text.parse::<usize>()) {
-        None => store::LIST_MAX,
-        Some(Ok(limit)) if (1..=store::LIST_MAX).contains(&limit) => limit,
-        Some(_) => return Err(bad("limit", format!("`limit` is a number from 1 to {}.", store::LIST_MAX))),
-    };
+    let limit = limit(&request)?;
     let status = request.query.get("status").map(|text| status(text)).transpose()?;
     let filter = match (caller.role, caller.address.as_deref(), status) {
         (Role::Agent, _, None) => Filter::All,
@@ -52,9 +47,16 @@ pub async fn get(app: &App, caller: Caller, request: HttpRequest) -> Result<Http
 }
 
 pub async fn comments(app: &App, caller: Caller, request: HttpRequest) -> Result<HttpAnswer, Problem> {
-    let found = store::comments(&app.desk, &caller.tenant, viewer(&caller), id(&request.params, "id")?).await?;
-    let comments: Vec<CommentBody<'_>> = found.iter().map(|(comment, words)| CommentBody::new(comment, words)).collect();
-    Ok(json(200, &BTreeMap::from([("comments", comments)])))
+    let ticket: TicketId = id(&request.params, "id")?;
+    let keys = app.keyring.keys(&caller.tenant).await?;
+    let filter = ticket.to_string();
+    let scope = cursor::Scope { caller: &caller, route: "comments", filter: &filter };
+    let now = app.ports.clock.now();
+    let after = request.query.get("cursor").map(|text| cursor::open(&keys, &scope, text, now)).transpose()?;
+    let (found, next) = store::comments(&app.desk, &caller.tenant, viewer(&caller), ticket, after, limit(&request)?).await?;
+    let next = next.map(|key| cursor::seal(&keys, &scope, &key, now)).transpose()?;
+    let comments = found.iter().map(|(comment, words)| CommentBody::new(comment, words)).collect();
+    Ok(json(200, &CommentPage { comments, next }))
 }
 
 pub async fn comment(app: &App, caller: Caller, request: HttpRequest) -> Result<HttpAnswer, Problem> {
@@ -71,9 +73,9 @@ pub async fn comment(app: &App, caller: Caller, request: HttpRequest) -> Result<
     })?;
     let new = NewComment { ticket: id(&request.params, "id")?, text: &body.text, public: body.public, agent: &caller.subject };
     let comment = tickets::add_comment(&app.desk, &caller.tenant, &new).await?;
-    let found = store::comments(&app.desk, &caller.tenant, viewer(&caller), comment.ticket).await?;
-    let (comment, words) = found.iter().find(|(found, _)| found.id == comment.id).ok_or(tickets::Error::NotFound)?;
-    Ok(json(201, &CommentBody::new(comment, words)))
+    let keys = app.keyring.keys(&caller.tenant).await?;
+    let words = store::words(&app.desk, &keys, &comment).await?;
+    Ok(json(201, &CommentBody::new(&comment, &words)))
 }
 
 pub async fn attachment(app: &App, caller: Caller, request: HttpRequest) -> Result<HttpAnswer, Problem> {
@@ -108,6 +110,14 @@ struct CommentRequest {
 #[derive(Serialize)]
 struct Page<'a> {
     tickets: Vec<TicketBody<'a>>,
+    /// For `?cursor=`; absent on the last page.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    next: Option<String>,
+}
+
+#[derive(Serialize)]
+struct CommentPage<'a> {
+    comments: Vec<CommentBody<'a>>,
     /// For `?cursor=`; absent on the last page.
     #[serde(skip_serializing_if = "Option::is_none")]
     next: Option<String>,
@@ -234,6 +244,15 @@ fn viewer(caller: &Caller) -> Viewer<'_> {
 /// A value of the route. What cannot be one names nothing that exists.
 fn id<T: std::str::FromStr>(params: &super::route::Params, name: &str) -> Result<T, Problem> {
     params.get(name).and_then(|text| text.parse().ok()).ok_or_else(|| tickets::Error::NotFound.into())
+}
+
+/// Entries of a page: `?limit=`, or as many as there may be.
+fn limit(request: &HttpRequest) -> Result<usize, Problem> {
+    match request.query.get("limit").map(|text| text.parse::<usize>()) {
+        None => Ok(store::LIST_MAX),
+        Some(Ok(limit)) if (1..=store::LIST_MAX).contains(&limit) => Ok(limit),
+        Some(_) => Err(bad("limit", format!("`limit` is a number from 1 to {}.", store::LIST_MAX))),
+    }
 }
 
 fn status(text: &str) -> Result<Status, Problem> {

@@ -23,7 +23,7 @@ pub const SUBJECT_CHARS_MAX: usize = 998;
 pub const ADDRESS_NAME_BYTES_MAX: usize = 200;
 /// Bytes of an address (RFC 5321, section 4.5.3.1). What is longer is no address.
 pub const ADDRESS_BYTES_MAX: usize = 320;
-/// Bytes of a Message-ID. What is longer is no Message-ID.
+/// Bytes of a Message-ID or Content-ID. What is longer is none.
 pub const MESSAGE_ID_BYTES_MAX: usize = 998;
 /// Bytes of the text. The rest is dropped; the mail itself has it.
 pub const TEXT_BYTES_MAX: usize = 1024 * 1024;
@@ -167,7 +167,10 @@ impl Reader<'_> {
             None if matches!(media_type.as_str(), "message/rfc822" | "message/global") => Some(message_name(&bytes)),
             declared => declared,
         };
-        let content_id = head.content_id().map(|id| wire::unmask(id).trim_matches(['<', '>', ' ']).to_owned()).filter(|id| !id.is_empty());
+        let content_id = head
+            .content_id()
+            .map(|id| wire::unmask(id).trim_matches(['<', '>', ' ']).to_owned())
+            .filter(|id| !id.is_empty() && id.len() <= MESSAGE_ID_BYTES_MAX);
         let inline = content_id.as_deref().is_some_and(|id| is_shown(shown, id));
         Attachment { name: attachment::name(declared.as_deref(), &media_type, number), media_type, bytes, inline, content_id }
     }

@@ -49,6 +49,25 @@ pub(super) struct Arrival<'a> {
     pub(super) now: OffsetDateTime,
 }
 
+impl Arrival<'_> {
+    pub(super) fn sender_address(&self) -> Option<String> {
+        self.mail.from.as_ref().map(|from| from.address.clone())
+    }
+
+    /// Remembers a delivery of a mail that had come before, so that its blob may go.
+    pub(super) async fn remember(&self, desk: &Desk, number: u64, delivery: Option<String>) -> Result<(), Error> {
+        let Some(delivery) = delivery else { return Ok(()) };
+        let place = partition(self.tenant, Kind::MailRef);
+        let expires_at = Some(self.now + DELIVERY_REMEMBERED);
+        let document = self.keys.seal_document(&place, delivery, Kind::MailRef, Default::default(), expires_at, &Delivery::Ticket { number })?;
+        match desk.ports.documents.commit(&place, vec![Write::Create(document)]).await {
+            // Somebody else remembered it.
+            Ok(_) | Err(Fault::Conflict) => Ok(()),
+            Err(fault) => Err(fault.into()),
+        }
+    }
+}
+
 /// The sealed parts of a mail.
 pub(super) struct Parts {
     content: Content,
@@ -57,8 +76,11 @@ pub(super) struct Parts {
 }
 
 pub(super) enum Loaded {
-    /// This mail is in this ticket already.
-    Seen(u64),
+    /// This mail is in this ticket already; `delivery` is to be remembered if this one came by another way.
+    Seen {
+        number: u64,
+        delivery: Option<String>,
+    },
     Known(Box<(Known, Refs)>),
 }
 
@@ -80,7 +102,9 @@ pub(super) async fn look_up(desk: &Desk, arrival: &Arrival<'_>) -> Result<Loaded
     let wanted = [&content, &delivery].into_iter().chain(own.as_ref()).chain(&ids);
     let mut found = futures::future::try_join_all(wanted.map(|id| documents.get(&place, id))).await?.into_iter();
     if let Some(document) = found.next().flatten() {
-        return Ok(Loaded::Seen(keys.open_document::<ContentRef>(&document)?.number));
+        let number = keys.open_document::<ContentRef>(&document)?.number;
+        let delivery = found.next().flatten().is_none().then_some(delivery);
+        return Ok(Loaded::Seen { number, delivery });
     }
     let delivered = found.next().flatten().map(|document| document.etag);
     let mut known = Known { own: references.iter().find_map(|id| thread::own_ticket(keys, id)), ..Known::default() };
@@ -153,7 +177,7 @@ pub(super) fn opened(desk: &Desk, arrival: &Arrival<'_>, number: u64) -> Ticket 
 pub(super) fn continued(mut ticket: Ticket, arrival: &Arrival<'_>) -> Ticket {
     ticket.updated_at = ticket.updated_at.max(arrival.now);
     ticket.comments += 1;
-    if opens_ticket(arrival.mail.kind) {
+    if matches!(arrival.mail.kind, MailKind::Person | MailKind::Bulk) {
         // A person answered: what rested is open again. A machine's answer changes nothing.
         if matches!(ticket.status, Status::Pending | Status::Solved) {
             ticket.status = Status::InProgress;
@@ -242,8 +266,8 @@ fn sender(mail: &Mail) -> Party {
     Party { address: mail.from.as_ref().map(|from| from.address.clone()), name: mail.from.as_ref().and_then(|from| from.name.clone()) }
 }
 
-/// Whether a mail of this kind opens a ticket, and wakes one that rests. Alerts and lists do: help desks live from the former, and
-/// a mailbox behind a list would lose people with the latter.
+/// Whether a mail of this kind opens a ticket. Alerts and lists do: help desks live from the former, and a mailbox behind a list would lose
+/// people with the latter.
 pub(super) fn opens_ticket(kind: MailKind) -> bool {
     match kind {
         MailKind::Person | MailKind::Automatic | MailKind::Bulk => true,

@@ -24,6 +24,8 @@ use crate::{
 
 /// Bytes of a raw mail.
 pub const MAIL_BYTES_MAX: u64 = 35 * 1024 * 1024;
+/// Bytes of memory that a byte of raw mail takes at most times: itself, cut, parsed, sealed.
+const MEMORY_FOR_A_RAW_BYTE: u64 = 4;
 /// Tries against others who write the same ticket or reference; then the queue tries again.
 const TRIES_MAX: u32 = 5;
 /// The longest pause between two tries.
@@ -73,7 +75,8 @@ pub async fn take_in(desk: &Desk, message: &str) -> Result<Outcome, Error> {
         return refuse(desk, tenant, Reason::Unreadable, detail, message, Some(&request), None).await;
     }
     // Held until the mail is dealt with, so that memory does not grow with the queue.
-    let permits = u32::try_from(size).unwrap_or(u32::MAX).clamp(1, desk.mail_in_flight_bytes);
+    let weight = size.saturating_mul(MEMORY_FOR_A_RAW_BYTE);
+    let permits = u32::try_from(weight).unwrap_or(u32::MAX).clamp(1, desk.mail_in_flight_bytes);
     let _in_flight = desk.mail_in_flight.acquire_many(permits).await.map_err(|_| Fault::Unavailable("the intake is closing".to_owned()))?;
     let Some(raw) = desk.ports.blobs.get(INTAKE_CONTAINER, &request.blob, None).await? else {
         return without_blob(desk, tenant, &request, message).await;
@@ -99,6 +102,13 @@ pub async fn take_in_poison(desk: &Desk, message: &str) -> Result<Outcome, Error
         None => None,
     };
     let tenant = tenant.unwrap_or_else(TenantId::system);
+    // The tries may have failed after the commit.
+    if let Some(request) = &request
+        && let Some(Delivery::Ticket { number }) = delivered(desk, &tenant, request, message).await?
+    {
+        desk.ports.blobs.delete(INTAKE_CONTAINER, &request.blob).await?;
+        return Ok(Outcome::Seen { number });
+    }
     let raw = match &request {
         Some(request) if desk.ports.blobs.size(INTAKE_CONTAINER, &request.blob).await?.is_some_and(|size| size <= MAIL_BYTES_MAX) => {
             desk.ports.blobs.get(INTAKE_CONTAINER, &request.blob, None).await?
@@ -125,26 +135,35 @@ async fn refuse(
 
 /// No blob: either this delivery was dealt with before, or there never was one.
 async fn without_blob(desk: &Desk, owner: &TenantId, request: &Request, message: &str) -> Result<Outcome, Error> {
-    let keys = desk.keyring.keys(owner).await?;
-    let delivery = unprocessed::delivery_document(&keys, &request.mailbox, &request.blob, message);
-    let known = desk.ports.documents.get(&partition(owner, Kind::MailRef), &delivery).await?;
-    if let Some(Delivery::Ticket { number }) = known.map(|document| keys.open_document(&document)).transpose()? {
+    if let Some(Delivery::Ticket { number }) = delivered(desk, owner, request, message).await? {
         return Ok(Outcome::Seen { number });
     }
     let detail = "the blob that the message names is not in the container `mail-intake`".to_owned();
     refuse(desk, owner, Reason::BlobMissing, detail, message, Some(request), None).await
 }
 
+/// What this delivery became, if it was dealt with before.
+async fn delivered(desk: &Desk, owner: &TenantId, request: &Request, message: &str) -> Result<Option<Delivery>, Error> {
+    let keys = desk.keyring.keys(owner).await?;
+    let delivery = unprocessed::delivery_document(&keys, &request.mailbox, &request.blob, message);
+    let known = desk.ports.documents.get(&partition(owner, Kind::MailRef), &delivery).await?;
+    Ok(known.map(|document| keys.open_document(&document)).transpose()?)
+}
+
 async fn take_in_mail(desk: &Desk, tenant: &TenantId, mailbox: &Mailbox, request: &Request, message: &str, raw: &Bytes) -> Result<Outcome, Error> {
     let keys = desk.keyring.keys(tenant).await?;
-    let content = keys.index("mail-content", &[mailbox.as_str().as_bytes(), raw]);
-    // Card numbers are cut before anything of the mail is kept.
-    let cut = mail::redact::redact_raw(raw).map(Zeroizing::new);
-    let parsed = if raw.len() > PARSED_HERE_BYTES_MAX {
-        let bytes = raw.clone();
-        tokio::task::spawn_blocking(move || mail::parse::parse(&bytes)).await.map_err(|_| Fault::Corrupt("parsing a mail panicked".to_owned()))?
+    let read = {
+        let (keys, mailbox, bytes) = (keys.clone(), mailbox.clone(), raw.clone());
+        move || {
+            // Named by its bytes as they came; card numbers are cut before anything of it is kept.
+            let content = keys.index("mail-content", &[mailbox.as_str().as_bytes(), &bytes]);
+            (content, mail::redact::redact_raw(&bytes).map(Zeroizing::new), mail::parse::parse(&bytes))
+        }
+    };
+    let (content, cut, parsed) = if raw.len() > PARSED_HERE_BYTES_MAX {
+        tokio::task::spawn_blocking(read).await.map_err(|_| Fault::Unavailable("reading a mail panicked".to_owned()))?
     } else {
-        mail::parse::parse(raw)
+        read()
     };
     let mail = match parsed {
         Ok(mail) => mail,
@@ -160,6 +179,11 @@ async fn take_in_mail(desk: &Desk, tenant: &TenantId, mailbox: &Mailbox, request
             Ok(None) => {
                 let detail = format!("a mail of kind {} that belongs to no ticket", kind_name(arrival.mail.kind));
                 return refuse(desk, tenant, Reason::Automatic, detail, message, Some(request), Some(raw)).await;
+            }
+            // Trying again does not help.
+            Err(Error::Fault(Fault::Corrupt(why))) => {
+                let detail = format!("what it would become cannot be stored: {why}");
+                return refuse(desk, tenant, Reason::Unreadable, detail, message, Some(request), Some(raw)).await;
             }
             Err(error) => return Err(error),
         }
@@ -181,7 +205,10 @@ async fn take_in_once(
     let (found, known) = futures::try_join!(stored, look_up(desk, arrival))?;
     *parts = parts.take().or(found);
     let (known, refs) = match known {
-        Loaded::Seen(number) => return Ok(Some(Outcome::Seen { number })),
+        Loaded::Seen { number, delivery } => {
+            arrival.remember(desk, number, delivery).await?;
+            return Ok(Some(Outcome::Seen { number }));
+        }
         Loaded::Known(found) => *found,
     };
     let decision = thread::decide(&known);
@@ -189,6 +216,8 @@ async fn take_in_once(
         Decision::Join { ticket, because } => store::ticket(desk, arrival.keys, arrival.tenant, ticket).await?.map(|found| (found, because)),
         Decision::Open => None,
     };
+    // Scanners and forms send all their mails with one Message-ID: only the same sender's is the same conversation.
+    let loaded = loaded.filter(|((ticket, _), because)| *because != Because::SameMessageId || ticket.requester.address == arrival.sender_address());
     if loaded.is_none() && !opens {
         return Ok(None);
     }

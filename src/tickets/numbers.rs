@@ -1,9 +1,12 @@
 //! Ticket numbers: unique, rising, with gaps. A process leases twenty at a time, so that not every mail writes the same document.
 
-use std::{collections::HashMap, ops::Range};
+use std::{
+    collections::HashMap,
+    ops::Range,
+    sync::{Arc, Mutex, PoisonError},
+};
 
 use serde::{Deserialize, Serialize};
-use tokio::sync::Mutex;
 
 use super::Error;
 use crate::{
@@ -21,7 +24,7 @@ const DOCUMENT: &str = "numbers";
 /// The blocks that this process has leased.
 #[derive(Default)]
 pub(super) struct Numbers {
-    blocks: Mutex<HashMap<TenantId, Range<u64>>>,
+    blocks: Mutex<HashMap<TenantId, Arc<tokio::sync::Mutex<Range<u64>>>>>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -32,9 +35,9 @@ struct BlockBody {
 impl Numbers {
     /// The tenant's next number.
     pub(super) async fn next(&self, documents: &dyn Documents, keys: &TenantKeys, tenant: &TenantId) -> Result<u64, Error> {
+        let slot = self.blocks.lock().unwrap_or_else(PoisonError::into_inner).entry(tenant.clone()).or_default().clone();
         // Held while leasing, so that those who wait share one block.
-        let mut blocks = self.blocks.lock().await;
-        let block = blocks.entry(tenant.clone()).or_insert(0..0);
+        let mut block = slot.lock().await;
         if block.is_empty() {
             *block = lease(documents, keys, tenant).await?;
         }

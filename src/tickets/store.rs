@@ -17,8 +17,8 @@ pub const CONTAINER: &str = "mail";
 pub const BODY_HERE_BYTES_MAX: usize = 16 * 1024;
 /// Tickets in one answer.
 pub const LIST_MAX: usize = 100;
-/// Comments of one ticket that are read.
-pub const COMMENTS_MAX: usize = 1_000;
+/// Bytes of words after which a page of comments ends; the last comment may go over.
+pub const PAGE_WORDS_BYTES: usize = 4 * 1024 * 1024;
 
 /// How a list of tickets is narrowed.
 #[derive(Debug, Clone, Copy)]
@@ -106,21 +106,39 @@ pub async fn seen_ticket(desk: &Desk, tenant: &TenantId, viewer: Viewer<'_>, id:
     found.map(|(ticket, _)| ticket).filter(|ticket| viewer.sees(ticket)).ok_or(Error::NotFound)
 }
 
-/// The comments of a ticket that the viewer may see, in their order, with their words.
-pub async fn comments(desk: &Desk, tenant: &TenantId, viewer: Viewer<'_>, id: TicketId) -> Result<Vec<(Comment, Words)>, Error> {
+/// A page of the comments of a ticket that the viewer may see, in their order, with their words, and where the next page begins.
+/// A page ends after `limit` comments or [`PAGE_WORDS_BYTES`], whichever is first.
+pub async fn comments(
+    desk: &Desk,
+    tenant: &TenantId,
+    viewer: Viewer<'_>,
+    id: TicketId,
+    after: Option<String>,
+    limit: usize,
+) -> Result<(Vec<(Comment, Words)>, Option<String>), Error> {
     seen_ticket(desk, tenant, viewer, id).await?;
     let keys = desk.keyring.keys(tenant).await?;
     let place = partition(tenant, Kind::Comment);
-    let found = desk.ports.documents.scan(&Scan::prefix(&place, Slot::Id, &format!("comment:{id}:"), COMMENTS_MAX)).await?;
-    let mut comments = Vec::with_capacity(found.len());
-    for document in &found {
+    let prefix = format!("comment:{id}:");
+    let limit = limit.min(LIST_MAX);
+    let mut scan = Scan::prefix(&place, Slot::Id, &prefix, limit);
+    if let Some(after) = after.filter(|after| after.starts_with(&prefix)) {
+        scan.range.start = format!("{after}\0");
+    }
+    let found = desk.ports.documents.scan(&scan).await?;
+    let (mut comments, mut bytes) = (Vec::with_capacity(found.len()), 0);
+    for (at, document) in found.iter().enumerate() {
         let comment: Comment = keys.open_document(document)?;
         if viewer.sees_comment(&comment) {
             let words = words(desk, &keys, &comment).await?;
+            bytes += words.text.len() + words.html.as_ref().map_or(0, String::len);
             comments.push((comment, words));
         }
+        if at + 1 == limit || (bytes >= PAGE_WORDS_BYTES && at + 1 < found.len()) {
+            return Ok((comments, Some(document.id.clone())));
+        }
     }
-    Ok(comments)
+    Ok((comments, None))
 }
 
 /// One comment that the viewer may see.
@@ -132,7 +150,8 @@ pub async fn seen_comment(desk: &Desk, tenant: &TenantId, viewer: Viewer<'_>, ti
     comment.filter(|comment| viewer.sees_comment(comment)).ok_or(Error::NotFound)
 }
 
-async fn words(desk: &Desk, keys: &TenantKeys, comment: &Comment) -> Result<Words, Error> {
+/// The words of a comment, wherever they are.
+pub async fn words(desk: &Desk, keys: &TenantKeys, comment: &Comment) -> Result<Words, Error> {
     match &comment.content {
         Content::Here(words) => Ok(words.clone()),
         Content::Blob(name) => {

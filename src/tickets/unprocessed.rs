@@ -25,6 +25,8 @@ const REPLAY_PREFIX: &str = "replay/";
 pub const LIST_MAX: usize = 1_000;
 /// How long it is remembered that a delivery was dealt with.
 pub(super) const DELIVERY_REMEMBERED: Duration = Duration::days(400);
+/// How long after its first failure a record is kept whose mail is in a ticket.
+const PROCESSED_KEPT: Duration = Duration::days(90);
 /// Tries to store a record against a redelivery that stores it too.
 const TRIES_MAX: u32 = 5;
 
@@ -179,7 +181,11 @@ pub(super) async fn keep(desk: &Desk, keep: Keep<'_>) -> Result<Kept, Error> {
         match keep_once(desk, &keys, &keep).await {
             Err(error) if error.is_conflict() => {}
             Ok(kept) => {
-                if let (Some(blob), Some(_)) = (keep.blob, keep.raw) {
+                if let (Some(blob), Some(raw)) = (keep.blob, keep.raw) {
+                    // Nobody's mail that somebody owns by now is kept with him.
+                    if !keep.owner.is_system() {
+                        close(desk, &TenantId::system(), keep.mailbox.unwrap_or_default(), blob, raw).await?;
+                    }
                     desk.ports.blobs.delete(INTAKE_CONTAINER, blob).await?;
                 }
                 return Ok(kept);
@@ -199,17 +205,23 @@ async fn keep_once(desk: &Desk, keys: &TenantKeys, keep: &Keep<'_>) -> Result<Ke
     if let Some((mut record, etag)) = replayed(desk, keys, keep.owner, keep.blob).await?
         && record.raw.may_be(&raw)
     {
-        // It came from a record of ours and failed again.
+        // It came from a record of ours and failed again. A redelivery after that finds nothing new to say.
+        if matches!(record.raw, Raw::Sealed { .. }) && !matches!(raw, Raw::Sealed { .. }) {
+            return Ok(Kept { record: record.id, reason: record.reason, first: false });
+        }
         record.failed_again(keep, raw);
         desk.ports.documents.commit(&place, vec![write(keys, keep.owner, &record, Some(etag))?]).await?;
         return Ok(Kept { record: record.id, reason: record.reason, first: false });
     }
-    if let Some(Delivery::Unprocessed { record }) = delivered.as_ref().map(|document| keys.open_document(document)).transpose()?
+    let known: Option<Delivery> = delivered.as_ref().map(|document| keys.open_document(document)).transpose()?;
+    let known_ticket = matches!(known, Some(Delivery::Ticket { .. }));
+    if let Some(Delivery::Unprocessed { record }) = known
         && let Some((mut record, etag)) = get(desk, keep.owner, record).await?
         && record.raw.may_be(&raw)
     {
-        // Only what came late, its bytes, is news.
-        if matches!(raw, Raw::Sealed { .. }) && record.raw != raw {
+        // Only what came late, its bytes, is news, or that a replay came to nothing.
+        let late = matches!(raw, Raw::Sealed { .. }) && record.raw != raw;
+        if late || record.state == State::Replayed {
             record.failed_again(keep, raw);
             desk.ports.documents.commit(&place, vec![write(keys, keep.owner, &record, Some(etag))?]).await?;
         }
@@ -229,11 +241,15 @@ async fn keep_once(desk: &Desk, keys: &TenantKeys, keep: &Keep<'_>) -> Result<Ke
     };
     let expires_at = Some(now + DELIVERY_REMEMBERED);
     let mut writes = vec![write(keys, keep.owner, &record, None)?];
-    let remembered = keys.seal_document(&place, delivery, Kind::MailRef, Default::default(), expires_at, &Delivery::Unprocessed { record: id })?;
-    writes.push(match delivered {
-        Some(before) => Write::Replace { document: remembered, etag: before.etag },
-        None => Write::Create(remembered),
-    });
+    // What is in a ticket stays there: the blob's name was used again.
+    if !known_ticket {
+        let remembered =
+            keys.seal_document(&place, delivery, Kind::MailRef, Default::default(), expires_at, &Delivery::Unprocessed { record: id })?;
+        writes.push(match delivered {
+            Some(before) => Write::Replace { document: remembered, etag: before.etag },
+            None => Write::Create(remembered),
+        });
+    }
     if !keep.owner.is_system() {
         writes.push(event(desk, keys, keep.owner, audit::Action::MailUnprocessed, id, now)?);
     }
@@ -257,10 +273,14 @@ fn sealed_name(keys: &TenantKeys, owner: &TenantId, mailbox: &str, kept: &[u8]) 
     format!("{owner}/{}/unprocessed", keys.index("unprocessed", &[mailbox.as_bytes(), kept]))
 }
 
-/// The records of an owner, oldest first.
-pub async fn list(desk: &Desk, owner: &TenantId) -> Result<Vec<Unprocessed>, Error> {
+/// The records of an owner, oldest first, up to [`LIST_MAX`] that come after one.
+pub async fn list(desk: &Desk, owner: &TenantId, after: Option<RecordId>) -> Result<Vec<Unprocessed>, Error> {
     let place = partition(owner, Kind::Unprocessed);
-    let found = desk.ports.documents.scan(&Scan::prefix(&place, Slot::Id, "unprocessed:", LIST_MAX)).await?;
+    let mut scan = Scan::prefix(&place, Slot::Id, "unprocessed:", LIST_MAX);
+    if let Some(after) = after {
+        scan.range.start = format!("unprocessed:{after}\0");
+    }
+    let found = desk.ports.documents.scan(&scan).await?;
     if found.is_empty() {
         return Ok(Vec::new());
     }
@@ -290,15 +310,20 @@ pub async fn raw(desk: &Desk, owner: &TenantId, record: &Unprocessed) -> Result<
     }
 }
 
-/// Sends a mail through the intake again. False if there is nothing to send: no bytes, or no mailbox.
+/// Sends a mail through the intake again: what we sealed under a name that tells of the record, anything else by its own message.
 ///
 /// Killed in between, it has done nothing or has sent the mail without saying so; sent twice, the mail still becomes one ticket.
-pub async fn replay(desk: &Desk, owner: &TenantId, id: RecordId) -> Result<bool, Error> {
+pub async fn replay(desk: &Desk, owner: &TenantId, id: RecordId) -> Result<(), Error> {
     let (mut record, etag) = get(desk, owner, id).await?.ok_or(Error::NotFound)?;
-    let (Some(bytes), Some(mailbox)) = (raw(desk, owner, &record).await?, record.mailbox.clone()) else { return Ok(false) };
-    let blob = format!("{REPLAY_PREFIX}{id}.eml");
-    desk.ports.blobs.put(INTAKE_CONTAINER, &blob, bytes).await?;
-    let message = serde_json::json!({ "v": 1, "mailbox": mailbox, "blob": blob }).to_string();
+    let message = match (&record.raw, &record.mailbox) {
+        (Raw::Sealed { .. }, Some(mailbox)) => {
+            let bytes = raw(desk, owner, &record).await?.ok_or(Error::BlobMissing)?;
+            let blob = format!("{REPLAY_PREFIX}{id}.eml");
+            desk.ports.blobs.put(INTAKE_CONTAINER, &blob, bytes).await?;
+            serde_json::json!({ "v": 1, "mailbox": mailbox, "blob": blob }).to_string()
+        }
+        _ => record.message.clone(),
+    };
     // Marked before it is sent, so that the intake never meets a record that is still waiting and then overwritten.
     record.state = State::Replayed;
     record.replays += 1;
@@ -310,27 +335,30 @@ pub async fn replay(desk: &Desk, owner: &TenantId, id: RecordId) -> Result<bool,
     }
     desk.ports.documents.commit(&partition(owner, Kind::Unprocessed), writes).await?;
     desk.ports.queues.send(INTAKE_QUEUE, &encode_text(message.as_bytes())?, std::time::Duration::ZERO).await?;
-    Ok(true)
+    Ok(())
 }
 
 /// After a mail became a ticket: if it came from a record, the record says so.
 pub(super) async fn processed(desk: &Desk, tenant: &TenantId, mailbox: &str, blob: &str, raw: &[u8]) -> Result<(), Error> {
     // The record stands with the tenant, or, if nobody owned the mailbox then, with the house.
     for owner in [tenant, &TenantId::system()] {
-        if replay_of(blob).is_none() {
-            return Ok(());
-        }
-        let keys = desk.keyring.keys(owner).await?;
-        let found = replayed(desk, &keys, owner, Some(blob)).await?;
-        // Whoever puts another mail under the record's name does not make the record's mail a ticket.
-        let same = |record: &Unprocessed| match &record.raw {
-            Raw::Sealed { blob, .. } => *blob == sealed_name(&keys, owner, mailbox, raw),
-            Raw::Intake { .. } | Raw::Nowhere => true,
-        };
-        if let Some((mut record, etag)) = found.filter(|(record, _)| same(record)) {
-            record.state = State::Processed;
-            desk.ports.documents.commit(&partition(owner, Kind::Unprocessed), vec![write(&keys, owner, &record, Some(etag))?]).await?;
-        }
+        close(desk, owner, mailbox, blob, raw).await?;
+    }
+    Ok(())
+}
+
+/// Closes the owner's record that this blob was replayed from, if the bytes are the record's.
+async fn close(desk: &Desk, owner: &TenantId, mailbox: &str, blob: &str, raw: &[u8]) -> Result<(), Error> {
+    if replay_of(blob).is_none() {
+        return Ok(());
+    }
+    let keys = desk.keyring.keys(owner).await?;
+    let found = replayed(desk, &keys, owner, Some(blob)).await?;
+    // Whoever puts another mail under the record's name does not close it.
+    let same = |record: &Unprocessed| matches!(&record.raw, Raw::Sealed { blob, .. } if *blob == sealed_name(&keys, owner, mailbox, raw));
+    if let Some((mut record, etag)) = found.filter(|(record, _)| same(record)) {
+        record.state = State::Processed;
+        desk.ports.documents.commit(&partition(owner, Kind::Unprocessed), vec![write(&keys, owner, &record, Some(etag))?]).await?;
     }
     Ok(())
 }
@@ -351,7 +379,8 @@ fn replay_of(blob: &str) -> Option<RecordId> {
 fn write(keys: &TenantKeys, owner: &TenantId, record: &Unprocessed, read: Option<Etag>) -> Result<Write, Error> {
     let place = partition(owner, Kind::Unprocessed);
     let clear = [Some(format!("{}+{}", record.reason, timestamp(record.at))), None, None, None];
-    let document = keys.seal_document(&place, format!("unprocessed:{}", record.id), Kind::Unprocessed, clear, None, record)?;
+    let expires_at = (record.state == State::Processed).then_some(record.at + PROCESSED_KEPT);
+    let document = keys.seal_document(&place, format!("unprocessed:{}", record.id), Kind::Unprocessed, clear, expires_at, record)?;
     Ok(match read {
         Some(etag) => Write::Replace { document, etag },
         None => Write::Create(document),

@@ -153,17 +153,25 @@ impl World {
         }
     }
 
+    /// All comments of a ticket as its agent reads them, page by page.
     pub async fn comments(&self, tenant: &str, ticket: &Value) -> Vec<Value> {
         let token = self.token(tenant, Role::Agent, None);
-        let (status, body) = self.get(&format!("/api/tickets/{}/comments", ticket["id"].as_str().unwrap()), &token).await;
-        assert_eq!(status, 200, "{body}");
-        body["comments"].as_array().unwrap().clone()
+        let (mut all, mut query) = (Vec::new(), String::new());
+        loop {
+            let (status, page) = self.get(&format!("/api/tickets/{}/comments{query}", ticket["id"].as_str().unwrap()), &token).await;
+            assert_eq!(status, 200, "{page}");
+            all.extend(page["comments"].as_array().unwrap().iter().cloned());
+            match page["next"].as_str() {
+                Some(next) => query = format!("?cursor={next}"),
+                None => return all,
+            }
+        }
     }
 
     /// Records of what did not become a ticket, waiting ones first to last; `sys` for what is nobody's.
     pub async fn unprocessed(&self, owner: &str) -> Vec<helpdesk::tickets::unprocessed::Unprocessed> {
         let owner = TenantId::try_from(owner.to_owned()).unwrap();
-        helpdesk::tickets::unprocessed::list(&self.app.desk, &owner).await.unwrap()
+        helpdesk::tickets::unprocessed::list(&self.app.desk, &owner, None).await.unwrap()
     }
 }
 
