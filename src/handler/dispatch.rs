@@ -53,7 +53,7 @@ pub async fn dispatch(app: Arc<App>, request: WireRequest) -> HttpAnswer {
 pub async fn dispatch_within(app: Arc<App>, request: WireRequest, deadlines: Deadlines) -> HttpAnswer {
     let invocation = invocation_id(&request.headers);
     let started = Instant::now();
-    // What is not a function of the table is `POST /<Name>` of none, or a route that the host would not have forwarded.
+    // An envelope is posted to `/<Name>`; everything else is a forwarded route.
     let envelope_of = (request.method == "POST")
         .then(|| functions::named(request.path.trim_start_matches('/')))
         .flatten()
