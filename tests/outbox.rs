@@ -345,7 +345,7 @@ async fn a_silent_server_is_not_asked_again_after_two_minutes() {
     desk.will((0..10).map(|_| Step::FailsAfter(Duration::seconds(30))));
     assert_eq!(desk.deliver().await, Delivered { delayed: 4, ..NOTHING });
     assert_eq!(desk.server.steps.lock().unwrap().drain(..).count(), 6);
-    // Claims and pauses count from when each mail was sent, not from the beginning of the batch: only the first pause is over.
+    // A pause counts from when its mail failed, not from the beginning of the batch: only the first is over.
     let mut dues: Vec<_> = Vec::new();
     let place = partition(&desk.tenant, Kind::Outbox);
     for document in desk.world.ports.documents.scan(&Scan::prefix(&place, Slot::K1, "due:", 20)).await.unwrap() {
@@ -354,6 +354,21 @@ async fn a_silent_server_is_not_asked_again_after_two_minutes() {
     assert_eq!(dues[..6], vec!["09:00:00.000Z"; 6]);
     assert_eq!(dues[6..], ["09:01:30.000Z", "09:02:00.000Z", "09:02:30.000Z", "09:03:00.000Z"]);
     assert_eq!(desk.deliver().await.sent, 8);
+}
+
+#[tokio::test]
+async fn a_claim_lasts_from_its_own_beginning() {
+    let desk = Desk::new().await;
+    desk.leave("contoso", 10).await;
+    desk.world.clock.advance(Duration::SECOND);
+    let second = desk.leave("contoso", 10).await;
+    desk.will([Step::FailsAfter(Duration::seconds(30)), Step::TakesAndHangs]);
+    let mut process = Box::pin(desk.deliver());
+    while desk.sent().is_empty() {
+        assert!(tokio::time::timeout(std::time::Duration::from_millis(2), &mut process).await.is_err());
+    }
+    drop(process);
+    assert_eq!(desk.stored(second).await.keys[0].as_deref(), Some("due:2026-11-23T09:05:31.000Z"));
 }
 
 #[tokio::test]
