@@ -1,9 +1,10 @@
 //! What must leave the house: a row written in the commit of its change, delivered later, at least once.
 //!
-//! Before the commit a queue message goes out that comes back in a minute, so that a process killed right after the commit is made good; a sweep finds the rest.
+//! Before the commit a wake-up goes into a queue that comes back in a minute, so that a process killed right after the commit is made good; after
+//! the commit another comes at once; a sweep finds the rest.
 //! A mail whose sending was cut off is sent again and marked `possibly_duplicate`: SMTP cannot tell. Its Message-ID stays the same.
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 use bytes::Bytes;
@@ -13,21 +14,25 @@ use time::OffsetDateTime;
 use crate::{
     ids::{Kind, RecordId, TenantId, partition, tenant_of},
     keys::{self, Keyring, Place, TenantKeys},
-    ports::{Document, Etag, Fault, MessageTooLarge, NewDocument, OutgoingMail, Ports, Scan, Slot, Write, due_key, encode_text},
+    ports::{Document, Etag, Fault, MessageTooLarge, NewDocument, OutgoingMail, Ports, Scan, Slot, Write, due_key, encode_text, timestamp},
 };
 
 /// The queue that wakes the delivery for one tenant.
 pub const QUEUE: &str = "outbox";
-/// A wake-up comes back after this long.
+/// An announced wake-up comes after this long.
 const WAKE_DELAY: Duration = Duration::from_secs(60);
 /// Rows that one call delivers.
 const BATCH_MAX: usize = 50;
+/// After this long a call claims no further row, so that with a server that is silent over each mail it still answers before its deadline.
+const CLAIMING_MAX: time::Duration = time::Duration::minutes(2);
 /// Tenants that one sweep wakes.
 const SWEEP_MAX: usize = 200;
 /// While a row is being sent nobody else takes it; a process that dies over it holds it up this long.
 const CLAIM: time::Duration = time::Duration::minutes(5);
-/// Tries before a mail is given up; the pauses in between add up to about two days.
-const TRIES_MAX: u32 = 12;
+/// How long a mail is tried at least before it is given up, unless it is refused for good.
+const PATIENCE: time::Duration = time::Duration::days(2);
+/// Tries before a mail is given up; the pauses in between add up to [`PATIENCE`], and to less than one pause more.
+const TRIES_MAX: u32 = 14;
 /// The first pause; each is twice the one before, up to the longest.
 const PAUSE_FIRST: time::Duration = time::Duration::minutes(1);
 const PAUSE_LONGEST: time::Duration = time::Duration::hours(12);
@@ -36,6 +41,8 @@ const DELIVERED_KEPT: time::Duration = time::Duration::days(7);
 /// A mail over this many bytes is kept in a sealed blob.
 const BODY_HERE_BYTES_MAX: usize = 16 * 1024;
 const CONTAINER: &str = "outbox";
+/// The `k2` of a row that was given up begins with this, and the instant follows.
+pub const GIVEN_UP: &str = "given_up:";
 
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -53,8 +60,10 @@ pub struct Delivered {
     pub sent: usize,
     /// Not taken by the other side; due again later.
     pub delayed: usize,
-    /// Tried to the end.
+    /// Tried to the end, or refused for good.
     pub given_up: usize,
+    /// How it went could not be stored; to be called again.
+    pub failed: usize,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -102,13 +111,22 @@ pub async fn row(
         Raw::Here(STANDARD.encode(&mail.raw))
     };
     let row = Row { from: mail.from.clone(), to: mail.to.clone(), raw, tries: 0, state: State::Waiting, possibly_duplicate: false };
-    Ok(Write::Create(document(keys, tenant, id, &row, now)?))
+    Ok(Write::Create(document(keys, tenant, id, &row, due(now))?))
 }
 
 /// Asks to be woken for this tenant, whatever happens to this process. To be called before the commit.
 pub async fn announce(ports: &Ports, tenant: &TenantId) -> Result<(), Error> {
+    wake_after(ports, tenant, WAKE_DELAY).await
+}
+
+/// Asks for the delivery at once. To be called after the commit; whoever changed something does not wait for a mail server.
+pub async fn wake(ports: &Ports, tenant: &TenantId) -> Result<(), Error> {
+    wake_after(ports, tenant, Duration::ZERO).await
+}
+
+async fn wake_after(ports: &Ports, tenant: &TenantId, delay: Duration) -> Result<(), Error> {
     let message = serde_json::json!({ "v": 1, "tenant": tenant }).to_string();
-    Ok(ports.queues.send(QUEUE, &encode_text(message.as_bytes())?, WAKE_DELAY).await?)
+    Ok(ports.queues.send(QUEUE, &encode_text(message.as_bytes())?, delay).await?)
 }
 
 /// The tenant of a wake-up, if it is one.
@@ -121,22 +139,31 @@ pub fn woken_for(message: &str) -> Option<TenantId> {
     serde_json::from_str::<WakeUp>(message).ok().filter(|wake| wake.v == 1).map(|wake| wake.tenant)
 }
 
-/// Sends what is due in a tenant.
+/// Sends what is due in a tenant. A row's trouble is its own: the others are sent.
 pub async fn deliver(ports: &Ports, keyring: &Keyring, tenant: &TenantId) -> Result<Delivered, Error> {
     let keys = keyring.keys(tenant).await?;
     let place = partition(tenant, Kind::Outbox);
-    let now = ports.clock.now();
+    let began = ports.clock.now();
     let mut scan = Scan::prefix(&place, Slot::K1, "due:", BATCH_MAX);
-    scan.range.end = format!("{}\u{7f}", due_key(now));
+    scan.range.end = format!("{}\u{7f}", due_key(began));
     let mut delivered = Delivered::default();
     for document in ports.documents.scan(&scan).await? {
+        // The rows before this one took their time: its claim begins now.
+        let now = ports.clock.now();
+        if now - began >= CLAIMING_MAX {
+            break;
+        }
+        let record = document.id.clone();
         match deliver_one(ports, &keys, tenant, document, now).await {
             Ok(Some(State::Sent)) => delivered.sent += 1,
             Ok(Some(State::GivenUp)) => delivered.given_up += 1,
             Ok(Some(State::Waiting | State::Sending)) => delivered.delayed += 1,
             // Somebody else has it.
             Ok(None) => {}
-            Err(error) => return Err(error),
+            Err(error) => {
+                tracing::warn!(record, %error, "how the sending of a mail went could not be stored; the mail is due again later");
+                delivered.failed += 1;
+            }
         }
     }
     Ok(delivered)
@@ -144,21 +171,16 @@ pub async fn deliver(ports: &Ports, keyring: &Keyring, tenant: &TenantId) -> Res
 
 /// Wakes every tenant with something overdue. Answers how many.
 pub async fn sweep(ports: &Ports) -> Result<usize, Error> {
-    let mut tenants: Vec<String> = Vec::new();
-    for document in ports.documents.due(ports.clock.now(), SWEEP_MAX).await? {
-        if document.kind == Kind::Outbox.name() && !tenants.contains(&document.partition) {
-            tenants.push(document.partition);
-        }
-    }
-    for place in &tenants {
-        let Some(tenant) = tenant_of(place) else { continue };
-        let message = serde_json::json!({ "v": 1, "tenant": tenant }).to_string();
-        ports.queues.send(QUEUE, &encode_text(message.as_bytes())?, Duration::ZERO).await?;
+    let overdue = ports.documents.due(ports.clock.now(), SWEEP_MAX).await?;
+    let mail = overdue.iter().filter(|document| document.kind == Kind::Outbox.name());
+    let tenants: BTreeSet<TenantId> = mail.filter_map(|document| tenant_of(&document.partition)).collect();
+    for tenant in &tenants {
+        wake(ports, tenant).await?;
     }
     Ok(tenants.len())
 }
 
-/// Claim, send, say how it went. `None` if the row was taken by somebody else.
+/// Claim, send, say how it went. `None` if the row was taken by somebody else; an error if that could not be stored.
 async fn deliver_one(
     ports: &Ports,
     keys: &Arc<TenantKeys>,
@@ -166,49 +188,106 @@ async fn deliver_one(
     stored: Document,
     now: OffsetDateTime,
 ) -> Result<Option<State>, Error> {
-    let place = partition(tenant, Kind::Outbox);
-    let Some(id) = stored.id.strip_prefix("outbox:").and_then(|id| id.parse::<RecordId>().ok()) else {
-        return Err(Fault::Corrupt("an outbox row has no id".to_owned()).into());
+    let id = stored.id.strip_prefix("outbox:").and_then(|id| id.parse::<RecordId>().ok());
+    let (id, mut row) = match (id, keys.open_document::<Row>(&stored)) {
+        (Some(id), Ok(row)) => (id, row),
+        (id, opened) => return put_off(ports, stored, id, opened.err(), now).await,
     };
-    let mut row: Row = keys.open_document(&stored)?;
+    let place = partition(tenant, Kind::Outbox);
     // A claim that ran out: its holder died while sending.
     row.possibly_duplicate |= row.state == State::Sending;
     row.state = State::Sending;
     row.tries += 1;
-    let claimed = match replace(ports, &place, document(keys, tenant, id, &row, now + CLAIM)?, stored.etag).await? {
-        Some(etag) => etag,
-        None => return Ok(None),
+    let Some(claimed) = replace(ports, &place, document(keys, tenant, id, &row, due(now + CLAIM))?, stored.etag).await? else {
+        return Ok(None);
     };
-    let raw = match &row.raw {
-        Raw::Here(text) => STANDARD.decode(text).map_err(|_| Fault::Corrupt("an outbox row is no base64".to_owned()))?,
-        Raw::Blob(name) => {
-            let sealed =
-                ports.blobs.get(CONTAINER, name, None).await?.ok_or_else(|| Fault::Corrupt("the blob of an outbox row is missing".to_owned()))?;
-            keys.open(&Place::blob(CONTAINER, name), &sealed)?.to_vec()
+    let sent = send(ports, keys, &row).await;
+    // The server may have taken its time.
+    let now = ports.clock.now();
+    let (state, clear, expires_at) = match sent {
+        Ok(()) => (State::Sent, Default::default(), Some(now + DELIVERED_KEPT)),
+        Err(error) if row.tries >= TRIES_MAX || is_permanent(&error) => {
+            tracing::warn!(record = %id, tries = row.tries, %error, "a mail could not be sent and is given up");
+            // It stays until somebody has seen it.
+            (State::GivenUp, given_up(now), None)
         }
-    };
-    let mail = OutgoingMail { from: row.from.clone(), to: row.to.clone(), raw };
-    let (state, due) = match ports.mailer.send(&mail).await {
-        Ok(()) => (State::Sent, None),
-        Err(_) if row.tries >= TRIES_MAX => (State::GivenUp, None),
-        Err(fault) => {
-            tracing::warn!(record = %id, tries = row.tries, %fault, "a mail could not be sent and is due again later");
-            (State::Waiting, Some(now + pause(row.tries)))
+        Err(error) => {
+            tracing::warn!(record = %id, tries = row.tries, %error, "a mail could not be sent and is due again later");
+            (State::Waiting, due(now.saturating_add(pause(row.tries).max(asked_for(&error)))), None)
         }
     };
     row.state = state;
-    let mut settled = document(keys, tenant, id, &row, due.unwrap_or(now))?;
-    if due.is_none() {
-        settled.keys = Default::default();
-        // What was given up stays until somebody has seen it.
-        settled.expires_at = (state == State::Sent).then_some(now + DELIVERED_KEPT);
-    }
+    let settled = NewDocument { expires_at, ..document(keys, tenant, id, &row, clear)? };
     // If this write is lost the claim runs out and the mail goes out again, marked.
     Ok(replace(ports, &place, settled, claimed).await?.map(|_| state))
 }
 
+async fn send(ports: &Ports, keys: &TenantKeys, row: &Row) -> Result<(), Error> {
+    if row.tries > TRIES_MAX {
+        // Only claims that ran out bring it here.
+        return Err(Fault::Corrupt("whoever sent it died over it too often".to_owned()).into());
+    }
+    let raw = match &row.raw {
+        Raw::Here(text) => STANDARD.decode(text).map_err(|_| Fault::Corrupt("an outbox row is no base64".to_owned()))?,
+        Raw::Blob(name) => {
+            // It may come back with a restore, so it is waited for like a server.
+            let missing = || Fault::Unavailable("the blob of an outbox row is missing".to_owned());
+            let sealed = ports.blobs.get(CONTAINER, name, None).await?.ok_or_else(missing)?;
+            keys.open(&Place::blob(CONTAINER, name), &sealed)?.to_vec()
+        }
+    };
+    Ok(ports.mailer.send(&OutgoingMail { from: row.from.clone(), to: row.to.clone(), raw }).await?)
+}
+
+/// A row that does not open cannot count its tries, so it waits as long as it is old, and is given up when it is old enough. Its body is kept: the
+/// key may be one that this process does not have yet.
+async fn put_off(
+    ports: &Ports,
+    stored: Document,
+    id: Option<RecordId>,
+    error: Option<keys::Error>,
+    now: OffsetDateTime,
+) -> Result<Option<State>, Error> {
+    let age = id.and_then(created_at).map_or(PATIENCE, |created| now - created);
+    let why = error.map_or_else(|| "its id is not one".to_owned(), |error| error.to_string());
+    let (state, clear) = if age >= PATIENCE {
+        tracing::error!(record = stored.id, why, "an outbox row cannot be read and is given up");
+        (State::GivenUp, given_up(now))
+    } else {
+        tracing::error!(record = stored.id, why, "an outbox row cannot be read and is due again later");
+        (State::Waiting, due(now + age.clamp(PAUSE_FIRST, PAUSE_LONGEST)))
+    };
+    let document = NewDocument { id: stored.id, kind: stored.kind, keys: clear, expires_at: stored.expires_at, body: stored.body };
+    Ok(replace(ports, &stored.partition, document, stored.etag).await?.map(|_| state))
+}
+
+fn created_at(id: RecordId) -> Option<OffsetDateTime> {
+    OffsetDateTime::from_unix_timestamp_nanos(i128::from(id.ulid().timestamp_ms()) * 1_000_000).ok()
+}
+
 fn pause(tries: u32) -> time::Duration {
     (PAUSE_FIRST * 2_i32.saturating_pow(tries.saturating_sub(1))).min(PAUSE_LONGEST)
+}
+
+fn asked_for(error: &Error) -> time::Duration {
+    match error {
+        Error::Fault(Fault::Throttled { after }) => (*after).try_into().unwrap_or(PAUSE_LONGEST),
+        _ => time::Duration::ZERO,
+    }
+}
+
+fn is_permanent(error: &Error) -> bool {
+    matches!(error, Error::Fault(Fault::Corrupt(_)))
+}
+
+/// Clear keys of a row that waits.
+fn due(at: OffsetDateTime) -> [Option<String>; 4] {
+    [Some(due_key(at)), None, None, None]
+}
+
+/// Clear keys of a row that was given up, by which it is listed.
+fn given_up(at: OffsetDateTime) -> [Option<String>; 4] {
+    [None, Some(format!("{GIVEN_UP}{}", timestamp(at))), None, None]
 }
 
 async fn replace(ports: &Ports, place: &str, document: NewDocument, etag: Etag) -> Result<Option<Etag>, Error> {
@@ -219,7 +298,20 @@ async fn replace(ports: &Ports, place: &str, document: NewDocument, etag: Etag) 
     }
 }
 
-fn document(keys: &TenantKeys, tenant: &TenantId, id: RecordId, row: &Row, due: OffsetDateTime) -> Result<NewDocument, keys::Error> {
-    let clear = [Some(due_key(due)), None, None, None];
+fn document(keys: &TenantKeys, tenant: &TenantId, id: RecordId, row: &Row, clear: [Option<String>; 4]) -> Result<NewDocument, keys::Error> {
     keys.seal_document(&partition(tenant, Kind::Outbox), format!("outbox:{id}"), Kind::Outbox, clear, None, row)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_pauses_grow_and_add_up_to_the_patience() {
+        let pauses: Vec<time::Duration> = (1..TRIES_MAX).map(pause).collect();
+        assert!(pauses.is_sorted());
+        assert_eq!((pauses[0], pauses[1], pauses.last().copied()), (PAUSE_FIRST, PAUSE_FIRST * 2, Some(PAUSE_LONGEST)));
+        let sum: time::Duration = pauses.into_iter().sum();
+        assert!((PATIENCE..PATIENCE + PAUSE_LONGEST).contains(&sum), "{sum}");
+    }
 }

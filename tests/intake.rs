@@ -205,6 +205,7 @@ async fn an_answer_to_our_own_mail_joins_by_its_signature_and_only_by_it() {
     let path = format!("/api/tickets/{}/comments", ticket["id"].as_str().unwrap());
     let made = world.http("POST", &path, Some(&token), br#"{"text":"Use the extinguisher.","public":true}"#).await;
     assert_eq!(made.status, 201, "{:?}", made.body);
+    assert_eq!(queue(&world.app, "DeliverOutbox", r#"{"v":1,"tenant":"contoso"}"#).await.1, "1 sent, 0 delayed, 0 given up");
     let sent = world.sent.mails.lock().unwrap().clone();
     assert_eq!(sent.len(), 1);
     assert_eq!((sent[0].from.as_str(), sent[0].to.as_slice()), (HELP, &["ann@adventure-works.example".to_owned()][..]));

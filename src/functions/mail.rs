@@ -23,7 +23,10 @@ pub async fn deliver(app: &App, message: QueueMessage) -> Verdict {
         return Verdict::Done("the message is no wake-up of this version and was left to the sweep".to_owned());
     };
     match outbox::deliver(&app.ports, &app.keyring, &tenant).await {
-        Ok(done) => Verdict::Done(format!("{} sent, {} delayed, {} given up", done.sent, done.delayed, done.given_up)),
+        Ok(done) => {
+            let note = format!("{} sent, {} delayed, {} given up", done.sent, done.delayed, done.given_up);
+            if done.failed == 0 { Verdict::Done(note) } else { Verdict::Retry(format!("{note}, {} not stored", done.failed)) }
+        }
         Err(error) => problem::retry(&error),
     }
 }

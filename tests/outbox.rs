@@ -1,0 +1,389 @@
+//! Mail out, row by row: sent once, tried again, given up, sent again in doubt; and no row's trouble is another's.
+
+use std::{
+    collections::{BTreeSet, VecDeque},
+    sync::{Arc, Mutex},
+};
+
+use async_trait::async_trait;
+use helpdesk::{
+    access::Role,
+    functions::App,
+    ids::{Kind, RecordId, TenantId, partition},
+    outbox::{self, Delivered},
+    ports::{Document, Fault, Mailer, NewDocument, OutgoingMail, Ports, Scan, Slot, Write, decode_text},
+};
+use serde_json::{Value, json};
+use time::Duration;
+use ulid::Ulid;
+
+use crate::support::{
+    TestClock,
+    world::{HELP, World, mail, queue},
+};
+
+const ANN: &str = "ann@adventure-works.example";
+/// More than a row keeps itself.
+const LONG: usize = 20 * 1024;
+
+/// What the mail server does with the next mail; without a step it takes it.
+enum Step {
+    Fails(Fault),
+    /// Takes it and never says so.
+    TakesAndHangs,
+    /// Is silent so long, by the world's clock, and fails.
+    FailsAfter(Duration),
+}
+
+#[derive(Default)]
+struct Server {
+    steps: Mutex<VecDeque<Step>>,
+    clock: Mutex<Option<Arc<TestClock>>>,
+}
+
+struct Scripted {
+    server: Arc<Server>,
+    inner: Arc<dyn Mailer>,
+}
+
+#[async_trait]
+impl Mailer for Scripted {
+    async fn send(&self, mail: &OutgoingMail) -> Result<(), Fault> {
+        // Bound to a name, so that the lock is not held while sending.
+        let step = self.server.steps.lock().unwrap().pop_front();
+        match step {
+            None => self.inner.send(mail).await,
+            Some(Step::Fails(fault)) => Err(fault),
+            Some(Step::TakesAndHangs) => {
+                self.inner.send(mail).await?;
+                std::future::pending().await
+            }
+            Some(Step::FailsAfter(silence)) => {
+                self.server.clock.lock().unwrap().as_ref().unwrap().advance(silence);
+                Err(silent())
+            }
+        }
+    }
+}
+
+struct Desk {
+    world: World,
+    server: Arc<Server>,
+    tenant: TenantId,
+}
+
+impl Desk {
+    async fn new() -> Desk {
+        let server = Arc::new(Server::default());
+        let own = server.clone();
+        let world = World::with(move |ports| Ports { mailer: Arc::new(Scripted { server: own, inner: ports.mailer.clone() }), ..ports }).await;
+        *server.clock.lock().unwrap() = Some(world.clock.clone());
+        Desk { world, server, tenant: "contoso".parse().unwrap() }
+    }
+
+    fn will(&self, steps: impl IntoIterator<Item = Step>) {
+        self.server.steps.lock().unwrap().extend(steps);
+    }
+
+    /// A mail in the outbox as a change leaves it there, of this many bytes at least.
+    async fn leave(&self, tenant: &str, bytes: usize) -> RecordId {
+        let tenant: TenantId = tenant.parse().unwrap();
+        let now = self.world.ports.clock.now();
+        let mut random = [0; 16];
+        self.world.ports.entropy.fill(&mut random);
+        let id = RecordId::new(Ulid::from_parts((now.unix_timestamp_nanos() / 1_000_000) as u64, u128::from_be_bytes(random)));
+        let raw = format!("Message-ID: <{id}@contoso.example>\r\n\r\n{}\r\n", "x".repeat(bytes)).into_bytes();
+        let mail = OutgoingMail { from: HELP.to_owned(), to: vec![ANN.to_owned()], raw };
+        let keys = self.world.app.keyring.keys(&tenant).await.unwrap();
+        let row = outbox::row(&self.world.ports, &keys, &tenant, id, &mail, now).await.unwrap();
+        self.world.ports.documents.commit(&partition(&tenant, Kind::Outbox), vec![row]).await.unwrap();
+        id
+    }
+
+    async fn deliver(&self) -> Delivered {
+        deliver(&self.world.app, &self.tenant).await
+    }
+
+    async fn after(&self, time: Duration) -> Delivered {
+        self.world.clock.advance(time);
+        self.deliver().await
+    }
+
+    /// The Message-IDs of what left the house.
+    fn sent(&self) -> Vec<String> {
+        message_ids(&self.world)
+    }
+
+    async fn stored(&self, id: RecordId) -> Document {
+        let found = self.world.ports.documents.get(&partition(&self.tenant, Kind::Outbox), &format!("outbox:{id}")).await.unwrap();
+        found.unwrap()
+    }
+
+    /// State, tries and doubt of a row.
+    async fn row(&self, id: RecordId) -> (String, u64, bool) {
+        let row: Value = self.world.app.keyring.keys(&self.tenant).await.unwrap().open_document(&self.stored(id).await).unwrap();
+        (row["state"].as_str().unwrap().to_owned(), row["tries"].as_u64().unwrap(), row["possibly_duplicate"].as_bool().unwrap())
+    }
+
+    async fn given_up(&self) -> Vec<String> {
+        let place = partition(&self.tenant, Kind::Outbox);
+        let scan = Scan::prefix(&place, Slot::K2, outbox::GIVEN_UP, 10);
+        self.world.ports.documents.scan(&scan).await.unwrap().into_iter().map(|document| document.id).collect()
+    }
+}
+
+async fn deliver(app: &App, tenant: &TenantId) -> Delivered {
+    outbox::deliver(&app.ports, &app.keyring, tenant).await.unwrap()
+}
+
+fn message_ids(world: &World) -> Vec<String> {
+    let id = |mail: &OutgoingMail| String::from_utf8_lossy(&mail.raw).lines().next().unwrap().to_owned();
+    world.sent.mails.lock().unwrap().iter().map(id).collect()
+}
+
+fn message_id(id: RecordId) -> String {
+    format!("Message-ID: <{id}@contoso.example>")
+}
+
+fn silent() -> Fault {
+    Fault::Unavailable("the mail server does not answer".to_owned())
+}
+
+const NOTHING: Delivered = Delivered { sent: 0, delayed: 0, given_up: 0, failed: 0 };
+const SENT: Delivered = Delivered { sent: 1, ..NOTHING };
+const DELAYED: Delivered = Delivered { delayed: 1, ..NOTHING };
+const GIVEN_UP: Delivered = Delivered { given_up: 1, ..NOTHING };
+
+#[tokio::test]
+async fn a_mail_is_sent_once_and_kept_for_a_week() {
+    let desk = Desk::new().await;
+    let (short, long) = (desk.leave("contoso", 10).await, desk.leave("contoso", LONG).await);
+    assert_eq!(desk.deliver().await, Delivered { sent: 2, ..NOTHING });
+    assert_eq!(desk.sent().into_iter().collect::<BTreeSet<_>>(), BTreeSet::from([message_id(short), message_id(long)]));
+    assert_eq!(desk.row(long).await, ("sent".to_owned(), 1, false));
+    assert_eq!(desk.after(Duration::days(6)).await, NOTHING);
+    assert_eq!(desk.stored(short).await.keys, [None, None, None, None]);
+    desk.world.clock.advance(Duration::days(2));
+    assert_eq!(desk.world.ports.documents.get(&partition(&desk.tenant, Kind::Outbox), &format!("outbox:{short}")).await.unwrap(), None);
+    assert_eq!(desk.sent().len(), 2);
+}
+
+#[tokio::test]
+async fn an_answer_does_not_wait_for_a_silent_server() {
+    let desk = Desk::new().await;
+    let world = &desk.world;
+    world.mail(HELP, "a.eml", &mail(ANN, "q1@a.example", "A question", "", "Words.")).await;
+    let path = format!("/api/tickets/{}/comments", world.tickets("contoso").await[0]["id"].as_str().unwrap());
+    let token = world.token("contoso", Role::Agent, None);
+    desk.will([Step::TakesAndHangs]);
+    let body = json!({ "text": "An answer.", "public": true }).to_string();
+    assert_eq!(world.http("POST", &path, Some(&token), body.as_bytes()).await.status, 201);
+    assert_eq!(desk.server.steps.lock().unwrap().drain(..).count(), 1, "the server was not asked");
+    // One wake-up at once, one in a minute.
+    let leases = world.ports.queues.lease("outbox", 10, std::time::Duration::from_secs(600)).await.unwrap();
+    assert_eq!((leases.len(), world.ports.queues.depth("outbox").await.unwrap()), (1, 2));
+    let message = decode_text(&leases[0].text).unwrap();
+    assert_eq!(queue(&world.app, "DeliverOutbox", &message).await, (200, "1 sent, 0 delayed, 0 given up".to_owned()));
+    world.clock.advance(Duration::minutes(1));
+    assert_eq!(queue(&world.app, "DeliverOutbox", &message).await, (200, "0 sent, 0 delayed, 0 given up".to_owned()));
+}
+
+#[tokio::test]
+async fn a_mail_is_tried_again_with_growing_pauses_until_it_is_given_up() {
+    let desk = Desk::new().await;
+    let id = desk.leave("contoso", 10).await;
+    let began = desk.world.ports.clock.now();
+    let minutes = [1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 720, 720, 720];
+    desk.will((0..=minutes.len()).map(|_| Step::Fails(silent())));
+    assert_eq!(desk.deliver().await, DELAYED);
+    for (index, pause) in minutes.into_iter().enumerate() {
+        let last = index + 1 == minutes.len();
+        assert_eq!(desk.after(Duration::minutes(pause) - Duration::SECOND).await, NOTHING, "pause {index}");
+        assert_eq!(desk.after(Duration::SECOND).await, if last { GIVEN_UP } else { DELAYED }, "pause {index}");
+    }
+    assert!(desk.world.ports.clock.now() - began > Duration::days(2));
+    assert_eq!(desk.row(id).await, ("given_up".to_owned(), 14, false));
+    assert_eq!(desk.given_up().await, [format!("outbox:{id}")]);
+    assert_eq!(desk.after(Duration::days(365)).await, NOTHING);
+    assert_eq!(desk.given_up().await.len(), 1, "it is kept until somebody has seen it");
+    assert!(desk.sent().is_empty());
+}
+
+#[tokio::test]
+async fn a_mail_that_fails_for_a_while_is_sent_in_the_end() {
+    let desk = Desk::new().await;
+    let id = desk.leave("contoso", LONG).await;
+    desk.will([Step::Fails(silent()), Step::Fails(silent())]);
+    assert_eq!((desk.deliver().await, desk.after(Duration::minutes(1)).await, desk.after(Duration::minutes(2)).await), (DELAYED, DELAYED, SENT));
+    assert_eq!(desk.sent(), [message_id(id)]);
+    assert_eq!(desk.row(id).await, ("sent".to_owned(), 3, false));
+}
+
+#[tokio::test]
+async fn a_mail_that_is_refused_for_good_is_given_up_at_once() {
+    let desk = Desk::new().await;
+    let id = desk.leave("contoso", 10).await;
+    desk.will([Step::Fails(Fault::Corrupt("refused for good with 550".to_owned()))]);
+    let (status, note) = queue(&desk.world.app, "DeliverOutbox", r#"{"v":1,"tenant":"contoso"}"#).await;
+    assert_eq!((status, note.as_str()), (200, "0 sent, 0 delayed, 1 given up"));
+    assert_eq!(desk.row(id).await, ("given_up".to_owned(), 1, false));
+    assert_eq!(desk.stored(id).await.keys, [None, Some("given_up:2026-11-23T09:00:00.000Z".to_owned()), None, None]);
+    assert_eq!(desk.after(Duration::days(1)).await, NOTHING);
+}
+
+#[tokio::test]
+async fn a_busy_server_is_left_alone_as_long_as_it_asks() {
+    let desk = Desk::new().await;
+    desk.leave("contoso", 10).await;
+    desk.will([Step::Fails(Fault::Throttled { after: std::time::Duration::from_secs(1800) })]);
+    assert_eq!(desk.deliver().await, DELAYED);
+    assert_eq!(desk.after(Duration::minutes(29)).await, NOTHING);
+    assert_eq!(desk.after(Duration::minutes(1)).await, SENT);
+}
+
+#[tokio::test]
+async fn a_mail_in_doubt_is_sent_again_as_the_same_and_marked() {
+    let desk = Desk::new().await;
+    let id = desk.leave("contoso", 10).await;
+    desk.will([Step::TakesAndHangs]);
+    let (app, tenant) = (desk.world.app.clone(), desk.tenant.clone());
+    let process = tokio::spawn(async move { deliver(&app, &tenant).await });
+    while desk.sent().is_empty() {
+        assert!(!process.is_finished());
+        tokio::time::sleep(std::time::Duration::from_millis(2)).await;
+    }
+    process.abort();
+    assert!(process.await.unwrap_err().is_cancelled());
+    assert_eq!(desk.row(id).await, ("sending".to_owned(), 1, false));
+    assert_eq!(desk.after(Duration::minutes(4)).await, NOTHING, "while the claim holds it may still be on its way");
+    assert_eq!(desk.after(Duration::minutes(1)).await, SENT);
+    assert_eq!(desk.sent(), [message_id(id), message_id(id)]);
+    assert_eq!(desk.row(id).await, ("sent".to_owned(), 2, true));
+}
+
+#[tokio::test]
+async fn a_mail_whose_senders_keep_dying_is_given_up() {
+    let desk = Desk::new().await;
+    let id = desk.leave("contoso", 10).await;
+    for tries in 1..=14 {
+        desk.will([Step::TakesAndHangs]);
+        let mut process = Box::pin(desk.deliver());
+        while desk.sent().len() < tries {
+            let ended = tokio::time::timeout(std::time::Duration::from_millis(2), &mut process).await;
+            assert!(ended.is_err());
+        }
+        drop(process);
+        desk.world.clock.advance(Duration::minutes(5));
+    }
+    assert_eq!(desk.deliver().await, GIVEN_UP);
+    assert_eq!((desk.sent().len(), desk.row(id).await), (14, ("given_up".to_owned(), 15, true)));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn two_processes_that_deliver_at_once_send_each_mail_once() {
+    let desk = Desk::new().await;
+    let mut left = BTreeSet::new();
+    for _ in 0..20 {
+        left.insert(message_id(desk.leave("contoso", 10).await));
+    }
+    let (other, tenant) = (desk.world.another(), desk.tenant.clone());
+    let second = tokio::spawn(async move { deliver(&other, &tenant).await });
+    let (first, second) = (desk.deliver().await, second.await.unwrap());
+    assert_eq!(first.sent + second.sent, 20);
+    assert_eq!(Delivered { sent: 0, ..first }, NOTHING);
+    assert_eq!(Delivered { sent: 0, ..second }, NOTHING);
+    let sent = desk.sent();
+    assert_eq!((sent.len(), sent.into_iter().collect::<BTreeSet<_>>()), (20, left));
+}
+
+#[tokio::test]
+async fn a_broken_row_stops_no_other_and_is_given_up_in_the_end() {
+    let desk = Desk::new().await;
+    let (garbled, blobless) = (desk.leave("contoso", 10).await, desk.leave("contoso", LONG).await);
+    let stored = desk.stored(garbled).await;
+    let mut body = stored.body.clone();
+    *body.last_mut().unwrap() ^= 1;
+    let document = NewDocument { id: stored.id, kind: stored.kind, keys: stored.keys, expires_at: None, body: body.clone() };
+    let write = Write::Replace { document, etag: stored.etag };
+    desk.world.ports.documents.commit(&partition(&desk.tenant, Kind::Outbox), vec![write]).await.unwrap();
+    desk.world.ports.blobs.delete("outbox", &format!("contoso/{blobless}")).await.unwrap();
+    desk.world.clock.advance(Duration::SECOND);
+    let good = desk.leave("contoso", 10).await;
+
+    assert_eq!(desk.deliver().await, Delivered { sent: 1, delayed: 2, ..NOTHING });
+    assert_eq!(desk.sent(), [message_id(good)]);
+    assert_eq!(desk.row(blobless).await, ("waiting".to_owned(), 1, false));
+    assert_eq!(desk.deliver().await, NOTHING, "they are at the head no more");
+    let mut given_up = 0;
+    for _ in 0..72 {
+        given_up += desk.after(Duration::hours(1)).await.given_up;
+    }
+    assert_eq!((given_up, desk.given_up().await.len()), (2, 2));
+    assert_eq!(desk.stored(garbled).await.body, body, "what does not open is kept as it is");
+}
+
+#[tokio::test]
+async fn a_row_that_cannot_be_stored_makes_the_call_come_again() {
+    let desk = Desk::new().await;
+    desk.leave("contoso", 10).await;
+    let plan = Arc::new(crate::support::faulty::Plan::default());
+    let app = helpdesk::wiring::app(crate::support::faulty::faulty(&desk.world.ports, &plan), &crate::support::world::config());
+    app.keyring.keys(&desk.tenant).await.unwrap();
+    // Scan, claim, send, settle.
+    plan.fail_at(4, false);
+    let (status, note) = queue(&app, "DeliverOutbox", r#"{"v":1,"tenant":"contoso"}"#).await;
+    assert_eq!((status, note.contains("1 not stored")), (500, true), "{note}");
+    assert_eq!((desk.sent().len(), plan.calls()), (1, 4));
+}
+
+#[tokio::test]
+async fn a_silent_server_is_not_asked_again_after_two_minutes() {
+    let desk = Desk::new().await;
+    for _ in 0..10 {
+        desk.leave("contoso", 10).await;
+    }
+    desk.will((0..10).map(|_| Step::FailsAfter(Duration::seconds(30))));
+    assert_eq!(desk.deliver().await, Delivered { delayed: 4, ..NOTHING });
+    assert_eq!(desk.server.steps.lock().unwrap().drain(..).count(), 6);
+    // A pause counts from when its mail failed, not from the beginning of the batch: only the first is over.
+    let mut dues: Vec<_> = Vec::new();
+    let place = partition(&desk.tenant, Kind::Outbox);
+    for document in desk.world.ports.documents.scan(&Scan::prefix(&place, Slot::K1, "due:", 20)).await.unwrap() {
+        dues.push(document.keys[0].clone().unwrap()["due:2026-11-23T".len()..].to_owned());
+    }
+    assert_eq!(dues[..6], vec!["09:00:00.000Z"; 6]);
+    assert_eq!(dues[6..], ["09:01:30.000Z", "09:02:00.000Z", "09:02:30.000Z", "09:03:00.000Z"]);
+    assert_eq!(desk.deliver().await.sent, 8);
+}
+
+#[tokio::test]
+async fn a_claim_lasts_from_its_own_beginning() {
+    let desk = Desk::new().await;
+    desk.leave("contoso", 10).await;
+    desk.world.clock.advance(Duration::SECOND);
+    let second = desk.leave("contoso", 10).await;
+    desk.will([Step::FailsAfter(Duration::seconds(30)), Step::TakesAndHangs]);
+    let mut process = Box::pin(desk.deliver());
+    while desk.sent().is_empty() {
+        assert!(tokio::time::timeout(std::time::Duration::from_millis(2), &mut process).await.is_err());
+    }
+    drop(process);
+    assert_eq!(desk.stored(second).await.keys[0].as_deref(), Some("due:2026-11-23T09:05:31.000Z"));
+}
+
+#[tokio::test]
+async fn the_sweep_wakes_each_tenant_once() {
+    let desk = Desk::new().await;
+    for tenant in ["contoso", "fabrikam", "contoso", "fabrikam", "contoso"] {
+        desk.leave(tenant, 10).await;
+    }
+    assert_eq!(outbox::sweep(&desk.world.ports).await.unwrap(), 2);
+    let leases = desk.world.ports.queues.lease("outbox", 10, std::time::Duration::from_secs(60)).await.unwrap();
+    let mut woken: Vec<_> = leases.iter().map(|lease| outbox::woken_for(&decode_text(&lease.text).unwrap()).unwrap().to_string()).collect();
+    woken.sort();
+    assert_eq!(woken, ["contoso", "fabrikam"]);
+    for tenant in woken {
+        deliver(&desk.world.app, &tenant.parse().unwrap()).await;
+    }
+    assert_eq!((desk.sent().len(), outbox::sweep(&desk.world.ports).await.unwrap()), (5, 0));
+}
