@@ -327,6 +327,8 @@ fn host() -> serde_json::Value {
                 "maxDequeueCount": queues::MAX_DEQUEUE_COUNT,
                 "visibilityTimeout": span(queues::VISIBILITY_TIMEOUT),
                 "messageEncoding": "base64",
+                // An answer to a customer waits for the next look, which by default may be a minute away.
+                "maxPollingInterval": "00:00:02",
             },
         },
         "functionTimeout": span(FUNCTION_TIMEOUT),
