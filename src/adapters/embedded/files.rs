@@ -37,6 +37,21 @@ pub(super) fn open_lock(file: &Path) -> io::Result<File> {
     private(OpenOptions::new()).read(true).write(true).create(true).truncate(false).open(file)
 }
 
+/// Creates a file for its owner alone if it is not there, and takes it from all others if it is.
+pub(super) fn claim(file: &Path) -> io::Result<()> {
+    let open = private(OpenOptions::new()).append(true).create(true).open(file)?;
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        let mut permissions = open.metadata()?.permissions();
+        if permissions.mode() & 0o077 != 0 {
+            permissions.set_mode(0o600);
+            open.set_permissions(permissions)?;
+        }
+    }
+    Ok(())
+}
+
 /// Makes the names in a folder durable.
 pub(super) fn sync_folder(folder: &Path) -> io::Result<()> {
     File::open(folder)?.sync_all()
