@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 
-use super::{Data, print_list};
+use super::{Data, print_list, say};
 use crate::{
     config::Config,
     ids::TenantId,
@@ -50,7 +50,7 @@ pub(super) async fn run(arguments: Arguments, config: Config) -> Result<ExitCode
             let mailboxes = mailboxes.iter().map(|text| Mailbox::parse(text)).collect::<Result<_, _>>()?;
             let app = data.visit(config).await?.app;
             tenants::add(app.ports.documents.as_ref(), &app.keyring, &Tenant { id: id.clone(), name, mailboxes }).await?;
-            println!("added {id}");
+            say(&format!("added {id}"))?;
         }
         Command::List { json, data } => {
             let app = data.visit(config).await?.app;

@@ -30,7 +30,8 @@ const TOO_LARGE_SUFFIX: &str = "too-large";
 const LOOK_EVERY: Duration = Duration::from_millis(300);
 /// The wait after a store that did not take a mail.
 const AGAIN_AFTER: Duration = Duration::from_secs(5);
-const MAILBOXES_MAX: usize = 1000;
+/// Folders that are looked at.
+pub const MAILBOXES_MAX: usize = 1000;
 const FILES_A_LOOK_MAX: usize = 1000;
 
 /// Why a mail was not taken in.
