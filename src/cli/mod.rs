@@ -47,7 +47,7 @@ enum Command {
     Send(send::Arguments),
     /// Make an access token for the API of `helpdesk dev`
     Token(token::Arguments),
-    /// Add and list tenants
+    /// Add and list tenants and their mailboxes
     Tenant(tenant::Arguments),
     /// Look at mail that did not become a ticket, and try it again
     Unprocessed(unprocessed::Arguments),
