@@ -195,7 +195,7 @@ mod tests {
 
     #[test]
     fn a_tenant_has_a_name_and_each_mailbox_once() {
-        let mailbox = |text| Mailbox::parse(text).unwrap();
+        let mailbox = |text: &str| Mailbox::parse(text).unwrap();
         let tenant = |name: &str| Tenant {
             id: "contoso".parse().unwrap(),
             name: name.to_owned(),
