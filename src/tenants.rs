@@ -4,14 +4,16 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     ids::{Kind, TenantId, partition},
-    keys::{self, Keyring},
-    ports::{Documents, Etag, Fault, Scan, Slot, Write},
+    keys::{self, Keyring, TenantKeys},
+    ports::{Documents, Etag, Fault, NewDocument, Scan, Slot, Write},
 };
 
 /// Mailboxes of one tenant: with the tenant's own document they must fit one commit.
 pub const MAILBOXES_MAX: usize = 50;
 /// Bytes of a mailbox's address (RFC 5321 section 4.5.3.1).
 const ADDRESS_BYTES_MAX: usize = 254;
+/// Characters of a tenant's name.
+const NAME_CHARACTERS_MAX: usize = 200;
 /// Tenants that a list holds.
 const LIST_MAX: usize = 10_000;
 
@@ -39,6 +41,10 @@ pub enum Error {
     NotAMailbox,
     #[error("a tenant has at most {MAILBOXES_MAX} mailboxes")]
     TooManyMailboxes,
+    #[error("a tenant's name has 1 to {NAME_CHARACTERS_MAX} characters and no control characters")]
+    BadName,
+    #[error("there is no such tenant")]
+    NotFound,
     /// The tenant exists, or one of the mailboxes belongs to somebody already.
     #[error("the tenant or one of its mailboxes exists already")]
     Exists,
@@ -82,24 +88,64 @@ impl From<Mailbox> for String {
     }
 }
 
-/// Adds a tenant with its mailboxes, all or nothing.
+/// Adds a tenant with its mailboxes, all or nothing. A mailbox that is named twice is one.
 pub async fn add(documents: &dyn Documents, keyring: &Keyring, tenant: &Tenant) -> Result<(), Error> {
-    if tenant.mailboxes.len() > MAILBOXES_MAX {
-        return Err(Error::TooManyMailboxes);
-    }
+    let tenant = checked(tenant)?;
     let system = TenantId::system();
     let keys = keyring.keys(&system).await?;
     let place = partition(&system, Kind::Tenant);
-    let mut writes = vec![Write::Create(keys.seal_document(&place, tenant_document(&tenant.id), Kind::Tenant, Default::default(), None, tenant)?)];
+    let mut writes = vec![Write::Create(sealed_tenant(&keys, &place, &tenant)?)];
     for mailbox in &tenant.mailboxes {
-        let body = MailboxBody { tenant: tenant.id.clone() };
-        writes.push(Write::Create(keys.seal_document(&place, mailbox_document(&keys, mailbox), Kind::Mailbox, Default::default(), None, &body)?));
+        writes.push(Write::Create(sealed_mailbox(&keys, &place, &tenant.id, mailbox)?));
     }
     match documents.commit(&place, writes).await {
         Ok(_) => Ok(()),
         Err(Fault::Conflict) => Err(Error::Exists),
         Err(fault) => Err(fault.into()),
     }
+}
+
+/// Gives a tenant one more mailbox. That it has it already is fine.
+pub async fn add_mailbox(documents: &dyn Documents, keyring: &Keyring, id: &TenantId, mailbox: &Mailbox) -> Result<(), Error> {
+    let Some((mut tenant, etag)) = get(documents, keyring, id).await? else { return Err(Error::NotFound) };
+    if tenant.mailboxes.contains(mailbox) {
+        return Ok(());
+    }
+    tenant.mailboxes.push(mailbox.clone());
+    let tenant = checked(&tenant)?;
+    let system = TenantId::system();
+    let keys = keyring.keys(&system).await?;
+    let place = partition(&system, Kind::Tenant);
+    let writes =
+        vec![Write::Replace { document: sealed_tenant(&keys, &place, &tenant)?, etag }, Write::Create(sealed_mailbox(&keys, &place, id, mailbox)?)];
+    match documents.commit(&place, writes).await {
+        Ok(_) => Ok(()),
+        // Either the mailbox is somebody's, or the tenant was changed at the same moment.
+        Err(Fault::Conflict) => match of_mailbox(documents, keyring, mailbox).await? {
+            Some(owner) if owner == *id => Ok(()),
+            Some(_) => Err(Error::Exists),
+            None => Err(Fault::Conflict.into()),
+        },
+        Err(fault) => Err(fault.into()),
+    }
+}
+
+/// The tenant as it may be kept.
+fn checked(tenant: &Tenant) -> Result<Tenant, Error> {
+    let characters = tenant.name.chars().count();
+    if !(1..=NAME_CHARACTERS_MAX).contains(&characters) || tenant.name.trim().is_empty() || tenant.name.chars().any(char::is_control) {
+        return Err(Error::BadName);
+    }
+    let mut mailboxes: Vec<Mailbox> = Vec::new();
+    for mailbox in &tenant.mailboxes {
+        if !mailboxes.contains(mailbox) {
+            mailboxes.push(mailbox.clone());
+        }
+    }
+    if mailboxes.len() > MAILBOXES_MAX {
+        return Err(Error::TooManyMailboxes);
+    }
+    Ok(Tenant { id: tenant.id.clone(), name: tenant.name.clone(), mailboxes })
 }
 
 /// A tenant by id.
@@ -126,17 +172,42 @@ pub async fn of_mailbox(documents: &dyn Documents, keyring: &Keyring, mailbox: &
     found.map(|document| Ok(keys.open_document::<MailboxBody>(&document)?.tenant)).transpose()
 }
 
+fn sealed_tenant(keys: &TenantKeys, place: &str, tenant: &Tenant) -> Result<NewDocument, Error> {
+    Ok(keys.seal_document(place, tenant_document(&tenant.id), Kind::Tenant, Default::default(), None, tenant)?)
+}
+
+fn sealed_mailbox(keys: &TenantKeys, place: &str, tenant: &TenantId, mailbox: &Mailbox) -> Result<NewDocument, Error> {
+    let body = MailboxBody { tenant: tenant.clone() };
+    Ok(keys.seal_document(place, mailbox_document(keys, mailbox), Kind::Mailbox, Default::default(), None, &body)?)
+}
+
 fn tenant_document(id: &TenantId) -> String {
     format!("tenant:{id}")
 }
 
-fn mailbox_document(keys: &keys::TenantKeys, mailbox: &Mailbox) -> String {
+fn mailbox_document(keys: &TenantKeys, mailbox: &Mailbox) -> String {
     format!("mailbox:{}", keys.index("mailbox", &[mailbox.as_str().as_bytes()]))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_tenant_has_a_name_and_each_mailbox_once() {
+        let mailbox = |text: &str| Mailbox::parse(text).unwrap();
+        let tenant = |name: &str| Tenant {
+            id: "contoso".parse().unwrap(),
+            name: name.to_owned(),
+            mailboxes: ["help@contoso.example", "it@contoso.example", "Help@contoso.example"].map(mailbox).to_vec(),
+        };
+        assert_eq!(checked(&tenant("Contoso")).unwrap().mailboxes, ["help@contoso.example", "it@contoso.example"].map(mailbox));
+        for wrong in ["", " ", "two\nlines", &"a".repeat(NAME_CHARACTERS_MAX + 1)] {
+            assert!(matches!(checked(&tenant(wrong)), Err(Error::BadName)), "{wrong:?}");
+        }
+        let many = (0..=MAILBOXES_MAX).map(|at| mailbox(&format!("m{at}@contoso.example"))).collect();
+        assert!(matches!(checked(&Tenant { mailboxes: many, ..tenant("Contoso") }), Err(Error::TooManyMailboxes)));
+    }
 
     #[test]
     fn a_mailbox_is_one_plain_address_in_lower_case() {

@@ -8,7 +8,7 @@ use time::Duration;
 use crate::{
     access::{Role, token},
     adapters::{
-        embedded::{Claims, FileVault, FolderMailer, HostLock, LocalIssuer, Store, SystemClock, SystemEntropy},
+        embedded::{Claims, FileVault, FolderMailer, HostLock, LocalIssuer, OpenError, Store, SystemClock, SystemEntropy},
         smtp::SmtpMailer,
     },
     config::Config,
@@ -44,7 +44,9 @@ pub async fn house(config: &Config, purpose: Purpose) -> Result<House> {
 
 async fn embedded(config: &Config, folder: &Path, purpose: Purpose) -> Result<House> {
     let (clock, entropy): (Arc<dyn Clock>, Arc<dyn Entropy>) = (Arc::new(SystemClock), Arc::new(SystemEntropy));
-    // Opened first: it makes the folder.
+    keys_are_there(folder)?;
+    // Before the store: a folder with a store and no keys is then one that has lost them, not one that is half made.
+    let vault = Arc::new(FileVault::open(folder, entropy.clone())?);
     let store = Arc::new(Store::open(folder, clock.clone())?);
     let lock = match purpose {
         Purpose::Host => {
@@ -54,7 +56,6 @@ async fn embedded(config: &Config, folder: &Path, purpose: Purpose) -> Result<Ho
         }
         Purpose::Visit => None,
     };
-    let vault = Arc::new(FileVault::open(folder, entropy.clone())?);
     let issuer: Arc<dyn Identity> = Arc::new(issuer(vault.as_ref()).await?);
     let mailer: Arc<dyn Mailer> = match &config.smtp_url {
         Some(url) => Arc::new(SmtpMailer::new(url.reveal()).context("HELPDESK_SMTP_URL")?),
@@ -62,6 +63,29 @@ async fn embedded(config: &Config, folder: &Path, purpose: Purpose) -> Result<Ho
     };
     let ports = Ports { documents: store.clone(), blobs: store.clone(), queues: store, vault, mailer, identity: issuer, clock, entropy };
     Ok(House { app: app(ports, config), _lock: lock })
+}
+
+/// Fails unless a help desk was made in this folder: who only visits it makes none.
+pub fn stands(folder: &Path) -> Result<()> {
+    if !folder.join(Store::FILE).exists() {
+        bail!("there is no help desk in {}: start `helpdesk dev` first, or name its folder with --data", folder.display());
+    }
+    keys_are_there(folder)
+}
+
+/// The store is looked at first: another process that makes the house now makes the keys before it.
+fn keys_are_there(folder: &Path) -> Result<()> {
+    if folder.join(Store::FILE).exists() && !folder.join(FileVault::FILE).exists() {
+        return Err(OpenError::KeysLost(folder.join(FileVault::FILE)).into());
+    }
+    Ok(())
+}
+
+/// 32 hexadecimal digits that nobody else has.
+pub fn unique_name() -> String {
+    let mut random = [0; 16];
+    SystemEntropy.fill(&mut random);
+    format!("{:032x}", u128::from_be_bytes(random))
 }
 
 /// The app on any ports.
@@ -72,10 +96,8 @@ pub fn app(ports: Ports, config: &Config) -> Arc<App> {
 }
 
 /// A token of the local issuer for anyone in a tenant. Whoever may read the key file may be anyone.
+/// The folder [`stands`].
 pub async fn local_token(folder: &Path, tenant: &TenantId, role: Role, address: Option<&str>, valid_for: Duration) -> Result<String> {
-    if !folder.exists() {
-        bail!("there is no folder {}: start `helpdesk dev` first, or name its folder with --data", folder.display());
-    }
     let issuer = issuer(&FileVault::open(folder, Arc::new(SystemEntropy))?).await?;
     let now = SystemClock.now().unix_timestamp();
     let claims = Claims {

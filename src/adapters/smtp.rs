@@ -4,11 +4,12 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use lettre::{Address, AsyncSmtpTransport, AsyncTransport, Tokio1Executor, address::Envelope, transport::smtp::Error};
+use tokio::time::timeout;
 
 use crate::ports::{Fault, Mailer, OutgoingMail};
 
-/// A server's longest silence; connecting counts as one.
-const SILENCE_MAX: Duration = Duration::from_secs(30);
+/// How long one mail may take, from the connection to the server's last word.
+const SEND_MAX: Duration = Duration::from_secs(30);
 /// How long a server that said "not now" is left alone.
 const RETRY_AFTER: Duration = Duration::from_secs(60);
 
@@ -20,21 +21,31 @@ pub struct NotAnSmtpUrl;
 /// Hands mail to one server, which relays it.
 pub struct SmtpMailer {
     transport: AsyncSmtpTransport<Tokio1Executor>,
+    send_max: Duration,
 }
 
 impl SmtpMailer {
     /// `smtp://host:port` speaks plain text unless `?tls=required` stands behind it; `smtps://user:password@host:port` speaks TLS from the start.
     /// Connects to nothing yet.
     pub fn new(url: &str) -> Result<SmtpMailer, NotAnSmtpUrl> {
+        SmtpMailer::within(url, SEND_MAX)
+    }
+
+    fn within(url: &str, send_max: Duration) -> Result<SmtpMailer, NotAnSmtpUrl> {
         let builder = AsyncSmtpTransport::<Tokio1Executor>::from_url(url).map_err(|_| NotAnSmtpUrl)?;
-        Ok(SmtpMailer { transport: builder.timeout(Some(SILENCE_MAX)).build() })
+        Ok(SmtpMailer { transport: builder.timeout(Some(send_max)).build(), send_max })
     }
 }
 
 #[async_trait]
 impl Mailer for SmtpMailer {
     async fn send(&self, mail: &OutgoingMail) -> Result<(), Fault> {
-        self.transport.send_raw(&envelope(mail)?, &mail.raw).await.map(|_| ()).map_err(fault)
+        let envelope = envelope(mail)?;
+        // The transport's own timeout ends with the connecting: a server that accepts and stays silent would be waited for for ever.
+        match timeout(self.send_max, self.transport.send_raw(&envelope, &mail.raw)).await {
+            Ok(answered) => answered.map(|_| ()).map_err(|error| fault(&error)),
+            Err(_) => Err(too_slow()),
+        }
     }
 }
 
@@ -46,18 +57,40 @@ fn envelope(mail: &OutgoingMail) -> Result<Envelope, Fault> {
     Envelope::new(from, to).map_err(|_| Fault::Corrupt("a mail's envelope has no recipient".to_owned()))
 }
 
+fn too_slow() -> Fault {
+    Fault::Unavailable(format!("the SMTP server did not take a mail within {} s", SEND_MAX.as_secs()))
+}
+
 /// Servers quote addresses in their answers, so the text is made of codes alone.
-fn fault(error: Error) -> Fault {
+fn fault(error: &Error) -> Fault {
     let status = error.status().map(|code| format!(" with {code}")).unwrap_or_default();
     if error.is_permanent() {
         Fault::Corrupt(format!("the SMTP server refused a mail for good{status}"))
     } else if error.is_transient() {
         Fault::Throttled { after: RETRY_AFTER }
     } else if error.is_timeout() {
-        Fault::Unavailable(format!("the SMTP server was silent for {} s", SILENCE_MAX.as_secs()))
+        too_slow()
     } else if error.is_tls() {
         Fault::Unavailable("the SMTP server's TLS was not accepted".to_owned())
     } else {
         Fault::Unavailable("the SMTP server could not be reached or broke off".to_owned())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::net::TcpListener;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_server_that_accepts_and_stays_silent_is_given_up() {
+        let server = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("smtp://{}", server.local_addr().unwrap());
+        let mailer = SmtpMailer::within(&url, Duration::from_millis(200)).unwrap();
+        let mail = OutgoingMail { from: String::new(), to: vec!["ann@fabrikam.example".to_owned()], raw: b"\r\n".to_vec() };
+        let (sent, accepted) = timeout(Duration::from_secs(10), futures::future::join(mailer.send(&mail), server.accept())).await.unwrap();
+        assert!(matches!(sent, Err(Fault::Unavailable(_))), "{sent:?}");
+        drop(accepted);
     }
 }

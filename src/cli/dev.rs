@@ -1,12 +1,6 @@
 //! `helpdesk dev`: the whole help desk on this machine, and what a person wants to know of it.
 
-use std::{
-    io::{ErrorKind, Write},
-    path::Path,
-    process::ExitCode,
-    sync::Arc,
-    time::Duration,
-};
+use std::{io::ErrorKind, path::Path, process::ExitCode, sync::Arc, time::Duration};
 
 use anyhow::{Context, Result};
 use bytes::Bytes;
@@ -16,7 +10,7 @@ use tokio::{
     sync::{mpsc::UnboundedReceiver, watch},
 };
 
-use super::{Data, printable, sample};
+use super::{Data, create_folder, inbox as inbox_of, printable, sample, say};
 use crate::{
     access::Role,
     config::Config,
@@ -54,7 +48,7 @@ pub(super) async fn run(arguments: Arguments, mut config: Config) -> Result<Exit
     })?;
     let house = wiring::house(&config, Purpose::Host).await?;
     let log_folder = folder.join("logs");
-    std::fs::create_dir_all(&log_folder).context("the log folder cannot be made")?;
+    create_folder(&log_folder)?;
     logs::to_files(config.log, &log_folder).context("the log folder cannot be written to")?;
     let app = house.app.clone();
 
@@ -116,8 +110,12 @@ async fn greet(app: &Arc<App>, folder: &Path, url: &str) -> Result<()> {
     say(&format!("helpdesk dev {}  data in {}, logs in {}", env!("CARGO_PKG_VERSION"), folder.display(), folder.join("logs").display()))?;
     say(&format!("  API       {url}/api/tickets"))?;
     say(&format!("  Health    {url}/api/health"))?;
-    for mailbox in tenants.iter().flat_map(|tenant| &tenant.mailboxes).take(MAILBOXES_SHOWN) {
-        say(&format!("  Mail in   {}", folder.join("inbox").join(mailbox.as_str()).display()))?;
+    for (at, mailbox) in tenants.iter().flat_map(|tenant| &tenant.mailboxes).take(inbox::MAILBOXES_MAX).enumerate() {
+        let inbox = inbox_of(folder, mailbox);
+        create_folder(&inbox)?;
+        if at < MAILBOXES_SHOWN {
+            say(&format!("  Mail in   {}", inbox.display()))?;
+        }
     }
     say(&format!("  Mail out  {}", folder.join("outbox").display()))?;
     match tenants.first() {
@@ -179,7 +177,8 @@ fn intake(invocation: &Invocation) -> Option<(String, String)> {
     let became = if invocation.succeeded {
         invocation.logs.first().cloned().unwrap_or_default()
     } else {
-        format!("failed at try {}: {}; it is tried again", invocation.dequeue_count, invocation.because.as_deref().unwrap_or("no answer"))
+        let why = invocation.logs.first().or(invocation.because.as_ref()).map_or("no answer", String::as_str);
+        format!("failed at try {}: {why}; it is tried again", invocation.dequeue_count)
     };
     Some((blob, printable(&became)))
 }
@@ -191,8 +190,4 @@ fn short(blob: &str) -> String {
         text.push('…');
     }
     text
-}
-
-fn say(line: &str) -> Result<()> {
-    Ok(writeln!(std::io::stdout().lock(), "{line}")?)
 }

@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use anyhow::{Context, Result};
 use tokio::{net::TcpListener, sync::watch};
 
+use super::complain;
 use crate::{
     config::{Config, EXIT_CONFIG},
     handler::{self, logs},
@@ -26,7 +27,7 @@ pub(super) async fn run(config: Config, port: u16) -> Result<ExitCode> {
         }
         Err(error) => {
             // One line: the host shows the last three of stderr.
-            eprintln!("helpdesk: {error:#}");
+            complain(&format!("{error:#}"));
             Ok(ExitCode::from(EXIT_CONFIG))
         }
     }

@@ -8,14 +8,20 @@ mod tenant;
 mod token;
 mod unprocessed;
 
-use std::{io::Write, path::PathBuf, process::ExitCode};
+use std::{
+    fs::DirBuilder,
+    io::{ErrorKind, Write},
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use clap::{CommandFactory, Parser, Subcommand};
 use serde::Serialize;
 
 use crate::{
     config::Config,
+    tenants::Mailbox,
     wiring::{self, House, Purpose},
 };
 
@@ -41,7 +47,7 @@ enum Command {
     Send(send::Arguments),
     /// Make an access token for the API of `helpdesk dev`
     Token(token::Arguments),
-    /// Add and list tenants
+    /// Add and list tenants and their mailboxes
     Tenant(tenant::Arguments),
     /// Look at mail that did not become a ticket, and try it again
     Unprocessed(unprocessed::Arguments),
@@ -60,12 +66,10 @@ impl Data {
         self.data.clone().or_else(|| config.data.clone()).unwrap_or_else(|| PathBuf::from(".helpdesk"))
     }
 
-    /// The house in an existing folder, beside whoever serves it.
+    /// The house in a folder where one stands, beside whoever serves it.
     async fn visit(&self, mut config: Config) -> Result<House> {
         let folder = self.folder(&config);
-        if !folder.exists() {
-            anyhow::bail!("there is no folder {}: start `helpdesk dev` first, or name its folder with --data", folder.display());
-        }
+        wiring::stands(&folder)?;
         config.data = Some(folder);
         wiring::house(&config, Purpose::Visit).await
     }
@@ -77,7 +81,7 @@ pub fn run(config: Config) -> ExitCode {
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {
-            eprintln!("helpdesk: no runtime: {error}");
+            complain(&format!("no runtime: {error}"));
             return ExitCode::FAILURE;
         }
     };
@@ -97,31 +101,59 @@ pub fn run(config: Config) -> ExitCode {
     // Not waiting for threads that still read or write: what counts is committed.
     runtime.shutdown_background();
     done.unwrap_or_else(|error| {
-        eprintln!("helpdesk: {error:#}");
+        complain(&format!("{error:#}"));
         ExitCode::FAILURE
     })
 }
 
 fn nothing_to_do() -> ExitCode {
-    eprintln!("helpdesk: nothing to do: try `helpdesk dev --sample`\n");
-    eprintln!("{}", Cli::command().render_help());
+    complain(&format!("nothing to do: try `helpdesk dev --sample`\n\n{}", Cli::command().render_help()));
     ExitCode::from(2)
 }
 
 /// Prints a list: as JSON, one line an entry, or as lines for a person.
 fn print_list<T: Serialize>(entries: &[T], json: bool, line: impl Fn(&T) -> String, none: &str) -> Result<()> {
-    let mut out = std::io::stdout().lock();
     if !json && entries.is_empty() {
-        writeln!(out, "{none}")?;
+        say(none)?;
     }
     for entry in entries {
-        if json {
-            writeln!(out, "{}", serde_json::to_string(entry)?)?;
-        } else {
-            writeln!(out, "{}", printable(&line(entry)))?;
-        }
+        say(&if json { serde_json::to_string(entry)? } else { printable(&line(entry)) })?;
     }
     Ok(())
+}
+
+/// Prints a line. `println!` would panic if nobody reads on.
+fn say(line: &str) -> Result<()> {
+    print(format!("{line}\n").as_bytes())
+}
+
+/// Prints bytes. Whoever closed the pipe, as `head` does, has seen enough: that is no failure.
+fn print(bytes: &[u8]) -> Result<()> {
+    let mut out = std::io::stdout().lock();
+    match out.write_all(bytes).and_then(|()| out.flush()) {
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => Err(error).context("standard output cannot be written to"),
+        _ => Ok(()),
+    }
+}
+
+/// Tells the person what is wrong.
+fn complain(words: &str) {
+    // With standard error gone there is nobody to tell.
+    let _ = writeln!(std::io::stderr().lock(), "helpdesk: {words}");
+}
+
+/// Creates a folder, and those above it, for its owner alone. That it exists is fine.
+fn create_folder(folder: &Path) -> Result<()> {
+    let mut builder = DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(folder).with_context(|| format!("{} cannot be made", folder.display()))
+}
+
+/// The folder where `helpdesk dev` looks for the mail of a mailbox.
+fn inbox(data: &Path, mailbox: &Mailbox) -> PathBuf {
+    data.join("inbox").join(mailbox.as_str())
 }
 
 /// A stranger's text, without what could steer a terminal.

@@ -9,8 +9,8 @@ use std::{
 
 use anyhow::{Context, Result, ensure};
 
-use super::Data;
-use crate::{config::Config, tenants::Mailbox, tickets::intake::MAIL_BYTES_MAX};
+use super::{Data, create_folder, inbox, say};
+use crate::{config::Config, tenants::Mailbox, tickets::intake::MAIL_BYTES_MAX, wiring};
 
 #[derive(clap::Args)]
 #[command(
@@ -31,15 +31,15 @@ pub(super) struct Arguments {
 pub(super) fn run(arguments: &Arguments, config: &Config) -> Result<ExitCode> {
     let mailbox = Mailbox::parse(&arguments.mailbox)?;
     let folder = arguments.data.folder(config);
-    ensure!(folder.exists(), "there is no folder {}: start `helpdesk dev` first, or name its folder with --data", folder.display());
-    let inbox = folder.join("inbox").join(mailbox.as_str());
-    fs::create_dir_all(&inbox).with_context(|| format!("{} cannot be made", inbox.display()))?;
-    for (at, file) in arguments.files.iter().enumerate() {
+    wiring::stands(&folder)?;
+    let inbox = inbox(&folder, &mailbox);
+    create_folder(&inbox)?;
+    for file in &arguments.files {
         let bytes = read(file).with_context(|| format!("{} cannot be read", file.display()))?;
         ensure!(bytes.len() as u64 <= MAIL_BYTES_MAX, "{} has over {MAIL_BYTES_MAX} bytes, the limit of a mail", file.display());
-        leave(&inbox, at, &bytes).with_context(|| format!("{} cannot be written to", inbox.display()))?;
+        leave(&inbox, &bytes).with_context(|| format!("{} cannot be written to", inbox.display()))?;
     }
-    println!("{} mail(s) left for {}; `helpdesk dev` takes them in", arguments.files.len(), mailbox.as_str());
+    say(&format!("{} mail(s) left for {}; `helpdesk dev` takes them in", arguments.files.len(), mailbox.as_str()))?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -53,12 +53,16 @@ fn read(file: &Path) -> io::Result<Vec<u8>> {
     Ok(bytes)
 }
 
-/// Written under a hidden name, then renamed: the host never sees half a mail.
-fn leave(inbox: &Path, at: usize, bytes: &[u8]) -> io::Result<()> {
-    let name = format!("send-{}-{at}", std::process::id());
+/// Written under a hidden name, then renamed: the host never sees half a mail. The name is nobody else's, so no waiting mail is replaced.
+fn leave(inbox: &Path, bytes: &[u8]) -> io::Result<()> {
+    let name = wiring::unique_name();
     let hidden = inbox.join(format!(".{name}"));
-    let mut file = fs::File::create(&hidden)?;
+    let mut options = fs::File::options();
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let mut file = options.write(true).create_new(true).open(&hidden)?;
     file.write_all(bytes)?;
     file.sync_all()?;
-    fs::rename(hidden, inbox.join(format!("{name}.eml")))
+    fs::rename(hidden, inbox.join(format!("{name}.eml")))?;
+    fs::File::open(inbox)?.sync_all()
 }

@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 
-use super::{Data, print_list};
+use super::{Data, print_list, say};
 use crate::{
     config::Config,
     ids::TenantId,
@@ -33,6 +33,17 @@ enum Command {
         #[command(flatten)]
         data: Data,
     },
+    /// Give a tenant one more mailbox
+    #[command(
+        after_help = "Example:\n  helpdesk tenant mailbox northwind it@northwind.example\n\nMail that came there before: `helpdesk unprocessed replay`."
+    )]
+    Mailbox {
+        id: TenantId,
+        /// An address whose mail becomes tickets
+        address: String,
+        #[command(flatten)]
+        data: Data,
+    },
     /// List the tenants
     #[command(after_help = "Example:\n  helpdesk tenant list --json")]
     List {
@@ -50,7 +61,13 @@ pub(super) async fn run(arguments: Arguments, config: Config) -> Result<ExitCode
             let mailboxes = mailboxes.iter().map(|text| Mailbox::parse(text)).collect::<Result<_, _>>()?;
             let app = data.visit(config).await?.app;
             tenants::add(app.ports.documents.as_ref(), &app.keyring, &Tenant { id: id.clone(), name, mailboxes }).await?;
-            println!("added {id}");
+            say(&format!("added {id}"))?;
+        }
+        Command::Mailbox { id, address, data } => {
+            let mailbox = Mailbox::parse(&address)?;
+            let app = data.visit(config).await?.app;
+            tenants::add_mailbox(app.ports.documents.as_ref(), &app.keyring, &id, &mailbox).await?;
+            say(&format!("{id} has {}", mailbox.as_str()))?;
         }
         Command::List { json, data } => {
             let app = data.visit(config).await?.app;

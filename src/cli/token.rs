@@ -4,8 +4,8 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 
-use super::Data;
-use crate::{access::Role, config::Config, ids::TenantId, wiring};
+use super::{Data, complain, say};
+use crate::{access::Role, config::Config, ids::TenantId, tenants, wiring};
 
 /// Hours that a token is valid.
 const HOURS_MAX: i64 = 24 * 7;
@@ -42,11 +42,16 @@ pub(super) async fn run(arguments: Arguments, config: Config) -> Result<ExitCode
         RoleName::Requester => Role::Requester,
         RoleName::Agent => Role::Agent,
     };
+    let folder = arguments.data.folder(&config);
+    let app = arguments.data.visit(config).await?.app;
     let valid_for = time::Duration::hours(arguments.hours);
-    let token = wiring::local_token(&arguments.data.folder(&config), &arguments.tenant, role, arguments.address.as_deref(), valid_for).await?;
+    let token = wiring::local_token(&folder, &arguments.tenant, role, arguments.address.as_deref(), valid_for).await?;
     if role == Role::Requester && arguments.address.is_none() {
-        eprintln!("helpdesk: this requester has no address and so no tickets: add --address");
+        complain("this requester has no address and so no tickets: add --address");
     }
-    println!("{token}");
+    if tenants::get(app.ports.documents.as_ref(), &app.keyring, &arguments.tenant).await?.is_none() {
+        complain(&format!("there is no tenant {}, so this token opens nothing: `helpdesk tenant list` shows all", arguments.tenant));
+    }
+    say(&token)?;
     Ok(ExitCode::SUCCESS)
 }

@@ -1,11 +1,11 @@
 //! `helpdesk unprocessed`: mail that did not become a ticket.
 
-use std::{io::Write, process::ExitCode};
+use std::process::ExitCode;
 
 use anyhow::{Context, Result, bail};
 use serde::Serialize;
 
-use super::{Data, print_list, printable};
+use super::{Data, print, print_list, printable, say};
 use crate::{
     config::Config,
     functions::App,
@@ -103,7 +103,7 @@ pub(super) async fn run(arguments: Arguments, config: Config) -> Result<ExitCode
             for id in ids {
                 let entry = find(&app, id).await?;
                 unprocessed::replay(&app.desk, &entry.tenant, id).await?;
-                println!("{id} goes through the intake again");
+                say(&format!("{id} goes through the intake again"))?;
             }
         }
     }
@@ -114,26 +114,24 @@ async fn show(app: &App, entry: &Entry, raw: bool, json: bool) -> Result<()> {
     let record = &entry.record;
     if raw {
         let bytes = unprocessed::raw(&app.desk, &entry.tenant, record).await?.context("the mail itself is not there")?;
-        return Ok(std::io::stdout().write_all(&bytes)?);
+        return print(&bytes);
     }
     if json {
-        println!("{}", serde_json::to_string(entry)?);
-        return Ok(());
+        return say(&serde_json::to_string(entry)?);
     }
     let place = match &record.raw {
         Raw::Nowhere => "not known".to_owned(),
         Raw::Intake { blob } => format!("blob {blob} of the intake container"),
         Raw::Sealed { bytes, altered, .. } => format!("{bytes} bytes, sealed{}", if *altered { ", card numbers cut out" } else { "" }),
     };
-    println!("record    {}", record.id);
-    println!("tenant    {}", if entry.tenant.is_system() { "nobody's" } else { entry.tenant.as_str() });
-    println!("mailbox   {}", printable(record.mailbox.as_deref().unwrap_or("-")));
-    println!("since     {}", timestamp(record.at));
-    println!("reason    {}: {}", record.reason, record.detail);
-    println!("mail      {place}");
-    println!("message   {}", printable(&record.message));
-    println!("state     {}, replayed {} time(s)", state(record.state), record.replays);
-    Ok(())
+    say(&format!("record    {}", record.id))?;
+    say(&format!("tenant    {}", if entry.tenant.is_system() { "nobody's" } else { entry.tenant.as_str() }))?;
+    say(&format!("mailbox   {}", printable(record.mailbox.as_deref().unwrap_or("-"))))?;
+    say(&format!("since     {}", timestamp(record.at)))?;
+    say(&format!("reason    {}: {}", record.reason, record.detail))?;
+    say(&format!("mail      {place}"))?;
+    say(&format!("message   {}", printable(&record.message)))?;
+    say(&format!("state     {}, replayed {} time(s)", state(record.state), record.replays))
 }
 
 fn line(entry: &Entry) -> String {

@@ -1,17 +1,20 @@
 //! Mail in: each `STATE/inbox/<mailbox>/*.eml` becomes a blob and a message of the queue `mail-intake`, as a mail feeder does in Azure.
 //!
 //! At least once: the blob is named by its content, the message follows the blob, the file goes last. Exactly once is not promised.
+//! A file gets a hidden name while it is taken; a start gives files that a killed process left hidden a name that is looked at again.
 
 use std::{
     collections::{HashMap, HashSet},
+    fs::Metadata,
     io,
     path::{Path, PathBuf},
-    time::{Duration, SystemTime},
+    time::Duration,
 };
 
 use bytes::Bytes;
 use serde::Serialize;
 use sha2::{Digest, Sha256};
+use time::OffsetDateTime;
 use tokio::{fs, io::AsyncReadExt, sync::watch, time::sleep};
 use tracing::{info, warn};
 
@@ -26,12 +29,20 @@ pub const MAIL_BYTES_MAX: u64 = 35 * 1024 * 1024;
 /// The folder below the state folder, one folder a mailbox in it.
 const FOLDER: &str = "inbox";
 const TOO_LARGE_SUFFIX: &str = "too-large";
-/// Between two looks. A file is taken when two of them find it unchanged.
+/// Begins the name of a file that is being taken; 32 hexadecimal digits and the ending follow.
+const TAKING: &str = ".taking-";
+const ENDING: &str = ".eml";
+/// Between two looks. A file is taken when two of them find it unchanged and it has been quiet.
 const LOOK_EVERY: Duration = Duration::from_millis(300);
+/// How long nobody wrote to a file that is taken: a writer may pause.
+pub const QUIET_FOR: Duration = Duration::from_secs(1);
 /// The wait after a store that did not take a mail.
 const AGAIN_AFTER: Duration = Duration::from_secs(5);
-const MAILBOXES_MAX: usize = 1000;
+/// Folders that are looked at.
+pub const MAILBOXES_MAX: usize = 1000;
 const FILES_A_LOOK_MAX: usize = 1000;
+/// Far above the mails of a look, so that what lies there and is no mail hides none.
+const ENTRIES_A_FOLDER_MAX: usize = 100_000;
 
 /// Why a mail was not taken in.
 #[derive(Debug, thiserror::Error)]
@@ -69,8 +80,28 @@ pub async fn feed(ports: &Ports, mailbox: &str, mail: Bytes) -> Result<String, N
     Ok(blob)
 }
 
-/// A size and a time of change: if both stay, nobody is writing.
-type Shape = (u64, Option<SystemTime>);
+/// What changes when somebody writes to a file or puts another in its place.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Shape {
+    bytes: u64,
+    changed_at: Option<OffsetDateTime>,
+    inode: u64,
+}
+
+impl Shape {
+    fn of(metadata: &Metadata) -> Self {
+        #[cfg(unix)]
+        let inode = std::os::unix::fs::MetadataExt::ino(metadata);
+        #[cfg(not(unix))]
+        let inode = 0;
+        Shape { bytes: metadata.len(), changed_at: metadata.modified().ok().map(OffsetDateTime::from), inode }
+    }
+
+    /// Nobody wrote to it for a while. A time of change that lies ahead is a copied one, or another machine's.
+    fn is_quiet(&self, now: OffsetDateTime) -> bool {
+        self.changed_at.is_none_or(|at| (now - at).unsigned_abs() >= QUIET_FOR)
+    }
+}
 
 /// The watcher of the inbox folder.
 pub struct Inbox {
@@ -79,27 +110,39 @@ pub struct Inbox {
     wakes: Wakes,
     /// Files of the last look.
     seen: HashMap<PathBuf, Shape>,
-    /// Files that were fed but could not be deleted.
-    fed: HashMap<PathBuf, Shape>,
     /// Files that a warning was given of.
     warned: HashSet<PathBuf>,
+    /// Files of the last look that lie where no mail is looked for, and how many a warning was given of.
+    misplaced: usize,
+    misplaced_told: usize,
 }
 
 impl Inbox {
     pub fn new(state: &Path, ports: Ports, wakes: Wakes) -> Self {
-        Inbox { folder: state.join(FOLDER), ports, wakes, seen: HashMap::new(), fed: HashMap::new(), warned: HashSet::new() }
+        let folder = state.join(FOLDER);
+        Inbox { folder, ports, wakes, seen: HashMap::new(), warned: HashSet::new(), misplaced: 0, misplaced_told: 0 }
+    }
+
+    /// Shows the files again that a process was taking when it was killed. Nobody else may be taking any.
+    pub async fn restore(&self) {
+        for hidden in files(&self.folder).await.taking {
+            if let Err(error) = fs::rename(&hidden, hidden.with_file_name(without_taking(&hidden))).await {
+                warn!(kind = %error.kind(), "a mail of the inbox whose taking was interrupted cannot be renamed; the next start tries again");
+            }
+        }
     }
 
     /// Looks once and takes in what is complete; answers how many mails that were.
     pub async fn look(&mut self) -> Result<usize, NotFed> {
-        let files = files(&self.folder).await;
-        let now: HashMap<PathBuf, Shape> = files.iter().map(|file| (file.path.clone(), file.shape)).collect();
-        let before = std::mem::replace(&mut self.seen, now);
-        self.fed.retain(|path, _| self.seen.contains_key(path));
+        let found = files(&self.folder).await;
+        self.tell_misplaced(found.misplaced);
+        let shapes = found.mails.iter().map(|file| (file.path.clone(), file.shape.clone())).collect();
+        let before = std::mem::replace(&mut self.seen, shapes);
         self.warned.retain(|path| self.seen.contains_key(path));
+        let now = self.ports.clock.now();
         let mut taken = 0;
-        for file in files {
-            let complete = before.get(&file.path) == Some(&file.shape) && self.fed.get(&file.path) != Some(&file.shape);
+        for file in found.mails {
+            let complete = before.get(&file.path) == Some(&file.shape) && file.shape.is_quiet(now);
             if complete && self.take(file).await? {
                 taken += 1;
             }
@@ -109,6 +152,7 @@ impl Inbox {
 
     /// Looks every 300 ms until told to stop.
     pub async fn run(mut self, mut stop: watch::Receiver<bool>) {
+        self.restore().await;
         while !*stop.borrow_and_update() {
             let pause = match self.look().await {
                 Ok(_) => LOOK_EVERY,
@@ -126,8 +170,8 @@ impl Inbox {
 
     /// False if the file was left where it is.
     async fn take(&mut self, file: File) -> Result<bool, NotFed> {
-        if file.shape.0 > MAIL_BYTES_MAX {
-            warn!(mail_bytes = file.shape.0, "a mail of the inbox is too large; it is left with the ending .{TOO_LARGE_SUFFIX}");
+        if file.shape.bytes > MAIL_BYTES_MAX {
+            warn!(mail_bytes = file.shape.bytes, "a mail of the inbox is too large; it is left with the ending .{TOO_LARGE_SUFFIX}");
             let mut aside = file.path.clone().into_os_string();
             aside.push(format!(".{TOO_LARGE_SUFFIX}"));
             if let Err(error) = fs::rename(&file.path, aside).await {
@@ -135,23 +179,69 @@ impl Inbox {
             }
             return Ok(false);
         }
-        let mail = match read(&file.path).await {
-            Ok(mail) if u64::try_from(mail.len()) == Ok(file.shape.0) => mail,
-            // It grew while it was read: the next look sees.
-            Ok(_) => return Ok(false),
+        // Opened before it is renamed: what cannot be read stays as it is.
+        let open = match fs::File::open(&file.path).await {
+            Ok(open) => open,
             Err(error) => {
                 self.warn_once(&file.path, &error, "cannot be read");
                 return Ok(false);
             }
         };
-        let blob = feed(&self.ports, &file.mailbox, Bytes::from(mail)).await?;
+        let hidden = self.hidden(&file.path);
+        if let Err(error) = fs::rename(&file.path, &hidden).await {
+            self.warn_once(&file.path, &error, "cannot be renamed");
+            return Ok(false);
+        }
+        let fed = match read(open, &hidden, &file.shape).await {
+            Ok(Some(mail)) => feed(&self.ports, &file.mailbox, Bytes::from(mail)).await.map(Some),
+            // Somebody wrote to it: the next looks see.
+            Ok(None) => Ok(None),
+            Err(error) => {
+                self.warn_once(&file.path, &error, "cannot be read");
+                Ok(None)
+            }
+        };
+        let Ok(Some(blob)) = fed else {
+            self.put_back(&hidden, &file.path).await;
+            return fed.map(|_| false);
+        };
         self.wakes.knock(QUEUE);
         info!(blob, "a mail of the inbox was taken in");
-        if let Err(error) = fs::remove_file(&file.path).await {
+        if let Err(error) = fs::remove_file(&hidden).await {
             self.warn_once(&file.path, &error, "was taken in but cannot be deleted; it is taken in again after a restart");
-            self.fed.insert(file.path, file.shape);
         }
         Ok(true)
+    }
+
+    /// A name beside a file that is nobody else's, so that no rename replaces a mail.
+    fn hidden(&self, file: &Path) -> PathBuf {
+        let mut random = [0; 16];
+        self.ports.entropy.fill(&mut random);
+        file.with_file_name(format!("{TAKING}{:032x}{ENDING}", u128::from_be_bytes(random)))
+    }
+
+    /// Shows a file again; under another name if its own was taken meanwhile, or if the file system has no links.
+    async fn put_back(&mut self, hidden: &Path, shown: &Path) {
+        let put_back = match fs::hard_link(hidden, shown).await {
+            Ok(()) => fs::remove_file(hidden).await,
+            Err(_) => fs::rename(hidden, shown.with_file_name(without_taking(hidden))).await,
+        };
+        if let Err(error) = put_back {
+            self.warn_once(shown, &error, "cannot be renamed; it is tried again after a restart");
+        }
+    }
+
+    /// One warning for each file that came to lie where nobody looks. Two looks must find it: a writer may be about to rename it.
+    fn tell_misplaced(&mut self, misplaced: usize) {
+        if misplaced > self.misplaced_told && self.misplaced == misplaced {
+            warn!(
+                files = misplaced,
+                "files of the inbox are not taken in: a mail ends in .eml and lies in a folder named like the address of its mailbox"
+            );
+            self.misplaced_told = misplaced;
+        }
+        self.misplaced_told = self.misplaced_told.min(misplaced);
+        self.misplaced = misplaced;
     }
 
     /// Without the file's name: it may hold personal data, and so does its folder's.
@@ -168,33 +258,69 @@ struct File {
     shape: Shape,
 }
 
-/// The mails that lie there; a folder that cannot be read is as good as empty.
-async fn files(folder: &Path) -> Vec<File> {
-    let mut files = Vec::new();
-    let Ok(mut mailboxes) = fs::read_dir(folder).await else { return files };
+/// What lies in the inbox.
+#[derive(Default)]
+struct Found {
+    mails: Vec<File>,
+    /// Files that a process is taking, or was when it was killed.
+    taking: Vec<PathBuf>,
+    /// How many files no mail can be made of.
+    misplaced: usize,
+}
+
+/// A folder that cannot be read is as good as empty.
+async fn files(folder: &Path) -> Found {
+    let mut found = Found::default();
+    let Ok(mut mailboxes) = fs::read_dir(folder).await else { return found };
     for _ in 0..MAILBOXES_MAX {
         let Ok(Some(entry)) = mailboxes.next_entry().await else { break };
         let Ok(mailbox) = entry.file_name().into_string() else { continue };
         if mailbox.starts_with('.') {
             continue;
         }
-        let Ok(mut mails) = fs::read_dir(entry.path()).await else { continue };
-        while files.len() < FILES_A_LOOK_MAX {
-            let Ok(Some(entry)) = mails.next_entry().await else { break };
-            let name = entry.file_name().to_string_lossy().to_ascii_lowercase();
-            // Links are not followed.
-            let Ok(metadata) = entry.metadata().await else { continue };
-            if metadata.is_file() && name.ends_with(".eml") && !name.starts_with('.') {
-                files.push(File { path: entry.path(), mailbox: mailbox.clone(), shape: (metadata.len(), metadata.modified().ok()) });
+        let Ok(mut mails) = fs::read_dir(entry.path()).await else {
+            found.misplaced += 1;
+            continue;
+        };
+        for _ in 0..ENTRIES_A_FOLDER_MAX {
+            if found.mails.len() >= FILES_A_LOOK_MAX {
+                break;
             }
+            let Ok(Some(entry)) = mails.next_entry().await else { break };
+            sort(&mut found, &mailbox, &entry).await;
         }
     }
-    files
+    found
 }
 
-async fn read(path: &Path) -> io::Result<Vec<u8>> {
+/// Links are not followed.
+async fn sort(found: &mut Found, mailbox: &str, entry: &fs::DirEntry) {
+    let name = entry.file_name().to_string_lossy().to_ascii_lowercase();
+    let Ok(metadata) = entry.metadata().await else { return };
+    if !metadata.is_file() {
+        return;
+    }
+    if name.starts_with(TAKING) {
+        found.taking.push(entry.path());
+    } else if name.starts_with('.') || name.ends_with(TOO_LARGE_SUFFIX) {
+        // Somebody is writing it, or it has had its warning.
+    } else if name.ends_with(ENDING) && mailbox.contains('@') {
+        found.mails.push(File { path: entry.path(), mailbox: mailbox.to_owned(), shape: Shape::of(&metadata) });
+    } else {
+        found.misplaced += 1;
+    }
+}
+
+/// The bytes of a file that is still what the look found; `None` if it is not.
+async fn read(mut open: fs::File, hidden: &Path, shape: &Shape) -> io::Result<Option<Vec<u8>>> {
     let mut mail = Vec::new();
     // One more than is allowed, so that what grew is seen.
-    fs::File::open(path).await?.take(MAIL_BYTES_MAX + 1).read_to_end(&mut mail).await?;
-    Ok(mail)
+    (&mut open).take(MAIL_BYTES_MAX + 1).read_to_end(&mut mail).await?;
+    let same = Shape::of(&open.metadata().await?) == *shape && Shape::of(&fs::metadata(hidden).await?) == *shape;
+    Ok((same && u64::try_from(mail.len()) == Ok(shape.bytes)).then_some(mail))
+}
+
+/// The name of a file that is no longer being taken.
+fn without_taking(hidden: &Path) -> String {
+    hidden.file_name().unwrap_or_default().to_string_lossy().trim_start_matches(TAKING).to_owned()
 }

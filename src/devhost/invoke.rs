@@ -23,7 +23,7 @@ pub struct Invocation {
     /// The text of the queue message; `None` for timers and for a message that could not be decoded. It may hold personal data: show, never log.
     pub message: Option<String>,
     pub succeeded: bool,
-    /// The handler's own lines; the host drops them on failure.
+    /// The handler's own lines. Azure's host drops them on failure; here they tell a person why.
     pub logs: Vec<String>,
     pub because: Option<String>,
     /// Zero for timers.
@@ -84,14 +84,20 @@ impl Invoker {
     async fn invoke(&self, function: &'static str, body: String, message: Option<String>, dequeue_count: u32) -> bool {
         let invocation_id = self.guid();
         let request = envelope_request(function, self.handler, &invocation_id, &body);
-        let outcome = match call(self.handler, &request).await {
-            Ok(answer) => understood(answer.status, &answer.reason, answer.header("Content-Type"), &answer.body, None),
-            Err(no_answer) => Outcome::Failed { because: no_answer.to_string() },
-        };
-        let (logs, because) = match outcome {
-            Outcome::Succeeded { logs, .. } => (logs.unwrap_or_default(), None),
-            Outcome::Failed { because } => (Vec::new(), Some(because)),
-            Outcome::Hangs => (Vec::new(), Some(HANGS.to_owned())),
+        let (logs, because) = match call(self.handler, &request).await {
+            Ok(answer) => {
+                let as_status = |status| understood(status, &answer.reason, answer.header("Content-Type"), &answer.body, None);
+                match as_status(answer.status) {
+                    Outcome::Succeeded { logs, .. } => (logs.unwrap_or_default(), None),
+                    // As if it had succeeded: the body has the same form.
+                    Outcome::Failed { because } => match as_status(200) {
+                        Outcome::Succeeded { logs, .. } => (logs.unwrap_or_default(), Some(because)),
+                        Outcome::Failed { .. } | Outcome::Hangs => (Vec::new(), Some(because)),
+                    },
+                    Outcome::Hangs => (Vec::new(), Some(HANGS.to_owned())),
+                }
+            }
+            Err(no_answer) => (Vec::new(), Some(no_answer.to_string())),
         };
         match &because {
             None => {

@@ -92,7 +92,7 @@ impl From<tenants::Error> for Problem {
         match error {
             tenants::Error::Keys(inner) => inner.into(),
             tenants::Error::Fault(inner) => fault(&inner),
-            tenants::Error::NotAMailbox | tenants::Error::TooManyMailboxes => {
+            tenants::Error::NotAMailbox | tenants::Error::TooManyMailboxes | tenants::Error::BadName | tenants::Error::NotFound => {
                 Problem::new(400, "bad-tenant", "The tenant cannot be like that", error.to_string())
             }
             tenants::Error::Exists => Problem::new(409, "tenant-exists", "The tenant exists", error.to_string()),

@@ -1,14 +1,19 @@
 //! Mail that is dropped into a folder.
 
-use std::{fs, sync::atomic::Ordering};
+use std::{
+    fs,
+    path::PathBuf,
+    sync::atomic::Ordering,
+    time::{Duration, SystemTime},
+};
 
 use bytes::Bytes;
 use helpdesk::{
     devhost::{
-        inbox::{Inbox, MAIL_BYTES_MAX, NotFed, feed},
+        inbox::{Inbox, MAIL_BYTES_MAX, NotFed, QUIET_FOR, feed},
         queues::Wakes,
     },
-    ports::decode_text,
+    ports::{Clock, decode_text},
 };
 
 use sha2::{Digest, Sha256};
@@ -31,8 +36,20 @@ fn desk() -> Desk {
 }
 
 impl Desk {
+    fn path(&self, name: &str) -> PathBuf {
+        self.state.path().join("inbox").join(MAILBOX).join(name)
+    }
+
+    /// Nobody has written to it for a while.
     fn drop_mail(&self, name: &str, text: &str) {
-        fs::write(self.state.path().join("inbox").join(MAILBOX).join(name), text).unwrap();
+        fs::write(self.path(name), text).unwrap();
+        self.changed(name, QUIET_FOR);
+    }
+
+    /// Says how long ago a file was changed.
+    fn changed(&self, name: &str, ago: Duration) {
+        let at = SystemTime::from(self.world.clock.now()) - ago;
+        fs::File::options().write(true).open(self.path(name)).unwrap().set_modified(at).unwrap();
     }
 
     fn left(&self) -> Vec<String> {
@@ -72,6 +89,60 @@ async fn a_mail_that_is_still_written_waits() {
 }
 
 #[tokio::test]
+async fn a_writer_may_pause() {
+    let mut desk = desk();
+    desk.drop_mail("one.eml", "From: a@b");
+    desk.changed("one.eml", QUIET_FOR / 2);
+    for _ in 0..3 {
+        assert_eq!(desk.inbox.look().await.unwrap(), 0);
+    }
+    desk.world.clock.advance(QUIET_FOR);
+    assert_eq!(desk.inbox.look().await.unwrap(), 1);
+    // A time of change that lies far ahead says nothing.
+    desk.drop_mail("two.eml", "x");
+    let ahead = SystemTime::from(desk.world.clock.now()) + Duration::from_secs(3600);
+    fs::File::options().write(true).open(desk.path("two.eml")).unwrap().set_modified(ahead).unwrap();
+    desk.inbox.look().await.unwrap();
+    assert_eq!(desk.inbox.look().await.unwrap(), 1);
+}
+
+#[tokio::test]
+async fn a_mail_in_place_of_another_waits() {
+    let mut desk = desk();
+    desk.drop_mail("one.eml", "old");
+    desk.inbox.look().await.unwrap();
+    desk.drop_mail(".new", "new");
+    fs::rename(desk.path(".new"), desk.path("one.eml")).unwrap();
+    assert_eq!(desk.inbox.look().await.unwrap(), 0, "its size and time are the same");
+    assert_eq!(desk.inbox.look().await.unwrap(), 1);
+}
+
+#[tokio::test]
+async fn a_taking_that_was_interrupted_is_begun_again() {
+    let mut desk = desk();
+    desk.drop_mail(".taking-0123456789abcdef0123456789abcdef.eml", "x");
+    for _ in 0..2 {
+        assert_eq!(desk.inbox.look().await.unwrap(), 0);
+    }
+    desk.inbox.restore().await;
+    assert_eq!(desk.left(), ["0123456789abcdef0123456789abcdef.eml"]);
+    desk.inbox.look().await.unwrap();
+    assert_eq!(desk.inbox.look().await.unwrap(), 1);
+    assert!(desk.left().is_empty());
+}
+
+#[tokio::test]
+async fn a_folder_that_is_no_address_is_left() {
+    let mut desk = desk();
+    desk.drop_mail("one.eml", "x");
+    fs::rename(desk.state.path().join("inbox").join(MAILBOX), desk.state.path().join("inbox").join("help")).unwrap();
+    for _ in 0..3 {
+        assert_eq!(desk.inbox.look().await.unwrap(), 0);
+    }
+    assert!(desk.state.path().join("inbox").join("help").join("one.eml").exists());
+}
+
+#[tokio::test]
 async fn hidden_and_other_files_are_left() {
     let mut desk = desk();
     for name in [".one.eml", "two.txt", "three.eml.part"] {
@@ -100,8 +171,8 @@ async fn nothing_is_lost_when_the_queue_refuses() {
 async fn a_mail_that_is_too_large_is_set_aside() {
     let mut desk = desk();
     desk.drop_mail("one.eml", "");
-    let path = desk.state.path().join("inbox").join(MAILBOX).join("one.eml");
-    fs::File::options().write(true).open(path).unwrap().set_len(MAIL_BYTES_MAX + 1).unwrap();
+    fs::File::options().write(true).open(desk.path("one.eml")).unwrap().set_len(MAIL_BYTES_MAX + 1).unwrap();
+    desk.changed("one.eml", QUIET_FOR);
     for _ in 0..3 {
         assert_eq!(desk.inbox.look().await.unwrap(), 0);
     }

@@ -65,10 +65,11 @@ async fn a_message_that_succeeds_is_gone() {
 async fn a_failed_message_waits_two_minutes() {
     let mut desk = desk(QUEUE).await;
     desk.send(QUEUE, "hello").await;
-    desk.handler.will_answer(500, "");
+    desk.handler.will_answer(500, r#"{"Outputs":{},"Logs":["the vault is down"],"ReturnValue":null}"#);
     assert_eq!(desk.listener.poll_once().await, 1);
     let seen = desk.seen.try_recv().unwrap();
     assert!(!seen.succeeded && seen.because.unwrap().contains("500"));
+    assert_eq!(seen.logs, ["the vault is down"], "whoever watches sees why");
     desk.world.clock.advance(VISIBILITY_TIMEOUT - SECOND);
     assert_eq!(desk.listener.poll_once().await, 0);
     desk.world.clock.advance(SECOND);

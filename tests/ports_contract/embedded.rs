@@ -169,6 +169,29 @@ async fn a_store_of_a_newer_version_is_left_alone() {
 }
 
 #[tokio::test]
+async fn the_store_is_taken_from_all_but_its_owner() {
+    let folder = TempDir::new().unwrap();
+    let file = folder.path().join("helpdesk.sqlite");
+    for _ in 0..2 {
+        let store = Store::open(folder.path(), Arc::new(TestClock::new())).unwrap();
+        assert_eq!(fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600);
+        drop(store);
+        fs::set_permissions(&file, fs::Permissions::from_mode(0o644)).unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_key_file_that_vanishes_is_not_replaced() {
+    let folder = TempDir::new().unwrap();
+    let vault = vault(folder.path());
+    vault.wrap("tenants", b"key").await.unwrap();
+    fs::remove_file(folder.path().join("vault.json")).unwrap();
+    assert!(matches!(vault.wrap("another", b"key").await, Err(Fault::Unavailable(_))));
+    assert!(matches!(vault.rotate("tenants"), Err(OpenError::KeysLost(_))));
+    assert!(!folder.path().join("vault.json").exists());
+}
+
+#[tokio::test]
 async fn the_key_file_is_its_owners_alone() {
     let folder = TempDir::new().unwrap();
     vault(folder.path()).wrap("tenants", b"key").await.unwrap();

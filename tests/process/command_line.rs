@@ -1,11 +1,17 @@
 //! Commands, exit codes, and one folder that several processes use.
 
-use std::{fs, os::unix::fs::PermissionsExt};
+use std::{
+    fs,
+    io::{BufRead, BufReader},
+    os::unix::fs::PermissionsExt,
+    path::Path,
+    process::Stdio,
+};
 
 use serde_json::{Value, json};
 use tokio::io::AsyncWriteExt;
 
-use super::{Dev, Handler, drop_mail, free_port, get, helpdesk, ran, run, tickets, token, until};
+use super::{Dev, Ended, Handler, drop_mail, free_port, get, helpdesk, ran, run, tickets, token, until};
 use crate::support::{
     http::{self, Connection},
     world::{HELP, mail},
@@ -54,17 +60,87 @@ fn a_handler_without_a_folder_says_so_in_one_line() {
 }
 
 #[test]
-fn a_command_without_its_folder_says_what_to_do() {
+fn a_command_where_no_help_desk_is_makes_none() {
     let folder = tempfile::tempdir().unwrap();
     let missing = folder.path().join("none");
-    for arguments in [&["tenant", "list"][..], &["unprocessed", "list"], &["token", "--tenant", "contoso", "--role", "agent"]] {
-        let mut command = helpdesk(arguments);
-        command.arg("--data").arg(&missing);
-        let ended = run(command);
-        assert_eq!(ended.code, Some(1), "{arguments:?}");
-        assert!(ended.stderr.contains("start `helpdesk dev` first"), "{}", ended.stderr);
-        assert!(!missing.exists(), "{arguments:?} made the folder");
+    let commands = [
+        &["tenant", "list"][..],
+        &["unprocessed", "list"],
+        &["token", "--tenant", "contoso", "--role", "agent"],
+        &["send", "Cargo.toml", "--mailbox", HELP],
+    ];
+    for arguments in commands {
+        for data in [&missing, folder.path()] {
+            let ended = run_on(data, arguments);
+            assert_eq!(ended.code, Some(1), "{arguments:?}");
+            assert!(ended.stderr.contains("there is no help desk in"), "{}", ended.stderr);
+            assert!(ended.stderr.contains("start `helpdesk dev` first"), "{}", ended.stderr);
+            assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0, "{arguments:?} made something");
+        }
     }
+}
+
+#[test]
+fn a_lost_key_file_is_named_and_not_replaced() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path();
+    Dev::start(data, &[]).stop();
+    fs::remove_file(data.join("vault.json")).unwrap();
+    for arguments in [&["dev", "--port", "0"][..], &["tenant", "list"], &["send", "Cargo.toml", "--mailbox", HELP]] {
+        let ended = run_on(data, arguments);
+        assert_eq!(ended.code, Some(1), "{arguments:?}");
+        assert!(ended.stderr.contains("vault.json is lost: restore it from a backup"), "{}", ended.stderr);
+        assert!(!data.join("vault.json").exists(), "{arguments:?} made new keys");
+    }
+}
+
+#[test]
+fn sent_mails_wait_side_by_side_for_their_owner() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path();
+    Dev::start(data, &[]).stop();
+    for _ in 0..2 {
+        ran(data, &["send", "Cargo.toml", "Cargo.toml", "--mailbox", HELP]);
+    }
+    let inbox = data.join("inbox").join(HELP);
+    let waiting: Vec<_> = fs::read_dir(&inbox).unwrap().map(|entry| entry.unwrap().path()).collect();
+    assert_eq!(waiting.len(), 4);
+    assert!(waiting.iter().all(|mail| mail.extension().unwrap() == "eml" && mode(mail) == 0o600));
+    assert_eq!((mode(&inbox), mode(&data.join("inbox"))), (0o700, 0o700));
+}
+
+#[test]
+fn a_reader_that_goes_away_is_no_failure() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path();
+    let mut command = helpdesk(&["dev", "--port", "0", "--sample", "--data"]);
+    let mut dev = command.arg(data).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+    let mut first = String::new();
+    BufReader::new(dev.stdout.take().unwrap()).read_line(&mut first).unwrap();
+    assert!(first.starts_with("helpdesk dev"), "{first}");
+    // It shows each sample before it takes in the next.
+    until("the samples", || ran(data, &["unprocessed", "list", "--json"]).lines().count() == 4);
+    assert_eq!(dev.try_wait().unwrap(), None, "it goes on");
+    dev.kill().unwrap();
+    dev.wait().unwrap();
+
+    for arguments in [&["tenant", "list"][..], &["unprocessed", "list", "--json"], &["token", "--tenant", "contoso", "--role", "agent"]] {
+        let (reader, writer) = std::io::pipe().unwrap();
+        drop(reader);
+        let ended = helpdesk(arguments).arg("--data").arg(data).stdout(writer).output().unwrap();
+        assert_eq!((ended.status.code(), String::from_utf8(ended.stderr).unwrap()), (Some(0), String::new()), "{arguments:?}");
+    }
+}
+
+fn run_on(data: &Path, arguments: &[&str]) -> Ended {
+    let mut command = helpdesk(arguments);
+    command.arg("--data").arg(data);
+    run(command)
+}
+
+/// Who may do what with a file.
+fn mode(path: &Path) -> u32 {
+    fs::metadata(path).unwrap().permissions().mode() & 0o777
 }
 
 #[tokio::test]
@@ -73,8 +149,9 @@ async fn a_handler_serves_drains_and_survives_a_kill() {
     let mut handler = Handler::start(folder.path()).await;
     let ping = http::request(handler.address, "GET", "/", &[], b"").await;
     assert_eq!(ping.status, 200);
-    let mode = fs::metadata(folder.path().join("vault.json")).unwrap().permissions().mode();
-    assert_eq!(mode & 0o777, 0o600, "the key file is for its owner alone");
+    for name in ["vault.json", "helpdesk.sqlite", "helpdesk.sqlite-wal"] {
+        assert_eq!(mode(&folder.path().join(name)), 0o600, "{name} is for its owner alone");
+    }
 
     // A second host on the same folder is refused and changes nothing.
     let mut command = helpdesk(&["dev", "--port", "0", "--data"]);
@@ -124,6 +201,7 @@ async fn the_samples_become_tickets_once() {
     let summary = |shown: &str| shown.lines().find(|line| line.contains("sample mails:")).unwrap().to_owned();
     assert!(summary(&shown).starts_with("20 sample mails: 20 new"), "{shown}");
     assert!(shown.contains("curl -s -H 'Authorization: Bearer "), "{shown}");
+    assert_eq!((mode(&data.join("inbox").join(HELP)), mode(&data.join("logs"))), (0o700, 0o700));
     let dev = Dev::start(data, &["--sample"]);
     let agent = token(data, "contoso", "agent");
     let before = tickets(dev.address, &agent).await.len();
@@ -144,11 +222,7 @@ async fn commands_work_beside_a_running_dev() {
     let listed: Vec<Value> = ran(data, &["tenant", "list", "--json"]).lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     assert_eq!(listed.len(), 2);
     assert_eq!((&listed[0]["id"], &listed[0]["mailboxes"]), (&json!("contoso"), &json!([HELP])));
-    let twice = run({
-        let mut command = helpdesk(&["tenant", "add", "contoso", "--name", "x", "--mailbox", "x@contoso.example", "--data"]);
-        command.arg(data);
-        command
-    });
+    let twice = run_on(data, &["tenant", "add", "contoso", "--name", "x", "--mailbox", "x@contoso.example"]);
     assert_eq!(twice.code, Some(1));
     assert!(twice.stderr.contains("exists already"), "{}", twice.stderr);
 
@@ -184,10 +258,17 @@ async fn commands_work_beside_a_running_dev() {
     assert!(ran(data, &["unprocessed", "show", id]).contains("reason    unknown_mailbox"));
     assert!(ran(data, &["unprocessed", "show", id, "--raw"]).contains("Subject: Third"));
     // With the mailbox it becomes a ticket.
-    ran(data, &["tenant", "add", "later", "--name", "Later", "--mailbox", "later@contoso.example"]);
+    ran(data, &["tenant", "mailbox", "fabrikam", "later@contoso.example"]);
+    for (tenant, why) in [("contoso", "exists already"), ("nosuch", "no such tenant")] {
+        let refused = run_on(data, &["tenant", "mailbox", tenant, "later@contoso.example"]);
+        assert_eq!(refused.code, Some(1));
+        assert!(refused.stderr.contains(why), "{}", refused.stderr);
+    }
     ran(data, &["unprocessed", "replay", id]);
     until("the replay", || ran(data, &["unprocessed", "list", "--json"]).is_empty());
-    let later = token(data, "later", "agent");
-    assert_eq!(tickets(dev.address, &later).await.len(), 1);
+    assert_eq!(tickets(dev.address, &token(data, "fabrikam", "agent")).await.len(), 1);
+    let nobody = run_on(data, &["token", "--tenant", "nosuch", "--role", "agent"]);
+    assert_eq!(nobody.code, Some(0));
+    assert!(nobody.stderr.contains("there is no tenant nosuch"), "{}", nobody.stderr);
     dev.stop();
 }

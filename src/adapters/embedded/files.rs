@@ -37,6 +37,25 @@ pub(super) fn open_lock(file: &Path) -> io::Result<File> {
     private(OpenOptions::new()).read(true).write(true).create(true).truncate(false).open(file)
 }
 
+/// Creates a file for its owner alone if it is not there, and takes it from all others if it is. One that is there is not opened: closing it
+/// again would end the locks that this process has on it, and SQLite's with them.
+pub(super) fn claim(file: &Path) -> io::Result<()> {
+    match private(OpenOptions::new()).write(true).create_new(true).open(file) {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+        created => return created.map(drop),
+    }
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        let mut permissions = fs::metadata(file)?.permissions();
+        if permissions.mode() & 0o077 != 0 {
+            permissions.set_mode(0o600);
+            fs::set_permissions(file, permissions)?;
+        }
+    }
+    Ok(())
+}
+
 /// Makes the names in a folder durable.
 pub(super) fn sync_folder(folder: &Path) -> io::Result<()> {
     File::open(folder)?.sync_all()

@@ -1,6 +1,6 @@
 //! Everything that `helpdesk dev` needs in one folder: documents, queues and blobs, a key file, mail out as files, a token issuer.
 //!
-//! One SQLite file holds what must change together. The folder belongs to its user: 0700, the key file 0600.
+//! One SQLite file holds what must change together. The folder belongs to its user: 0700, the files 0600.
 
 mod blobs;
 mod documents;
@@ -34,6 +34,8 @@ pub enum OpenError {
     Database { file: PathBuf, cause: rusqlite::Error },
     #[error("{file} was written by a newer helpdesk (format {found}, this one knows up to {known}): use that one")]
     Newer { file: PathBuf, found: u32, known: u32 },
+    #[error("{0} is lost: restore it from a backup; without its keys nothing stored beside it can be opened")]
+    KeysLost(PathBuf),
     #[error("{0} holds keys and may be read by other users: run `chmod 600` on it, and replace its keys if others had access")]
     Exposed(PathBuf),
     #[error("{0} is not a key file: restore it from a backup; without its keys nothing stored here can be opened")]

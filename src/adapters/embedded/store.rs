@@ -56,10 +56,15 @@ pub(super) enum Durable {
 }
 
 impl Store {
+    /// The name of the file in its folder.
+    pub const FILE: &str = "helpdesk.sqlite";
+
     /// Opens the store of a folder, creating both if need be. Several processes may: see `HostLock` for the one that serves.
     pub fn open(folder: &Path, clock: Arc<dyn Clock>) -> Result<Store, OpenError> {
         files::create_folder(folder).map_err(OpenError::file(folder))?;
-        let file = folder.join("helpdesk.sqlite");
+        let file = folder.join(Store::FILE);
+        // Before SQLite opens it: its log beside it gets the same rights.
+        files::claim(&file).map_err(OpenError::file(&file))?;
         let connection = schema::open_writer(&file)?;
         let (jobs, waiting) = mpsc::channel(JOBS_WAITING_MAX);
         let next_sweep = clock.now();

@@ -37,6 +37,9 @@ pub struct FileVault {
 }
 
 impl FileVault {
+    /// The name of the file in its folder.
+    pub const FILE: &str = "vault.json";
+
     /// Opens the key file of a folder; a first start makes it, with the secret of the local token issuer. Two first starts make one.
     pub fn open(folder: &Path, entropy: Arc<dyn Entropy>) -> Result<FileVault, OpenError> {
         files::create_folder(folder).map_err(OpenError::file(folder))?;
@@ -58,7 +61,7 @@ impl FileVault {
     }
 
     fn file(&self) -> PathBuf {
-        self.folder.join("vault.json")
+        self.folder.join(FileVault::FILE)
     }
 
     fn held(&self) -> MutexGuard<'_, KeyFile> {
@@ -71,7 +74,12 @@ impl FileVault {
         let lock_file = self.folder.join("vault.lock");
         let lock = files::open_lock(&lock_file).map_err(OpenError::file(&lock_file))?;
         lock.lock().map_err(OpenError::file(&lock_file))?;
-        let mut content = read(&file)?.unwrap_or_default();
+        let mut content = match read(&file)? {
+            Some(content) => content,
+            None if self.held().secrets.is_empty() => KeyFile::default(),
+            // It went away while this process had it: a new one would hide that its keys are gone.
+            None => return Err(OpenError::KeysLost(file)),
+        };
         edit(self, &mut content);
         let json = Zeroizing::new(serde_json::to_vec_pretty(&content).map_err(|error| OpenError::File { file: file.clone(), cause: error.into() })?);
         let temporary = self.folder.join("vault.tmp");
