@@ -76,8 +76,11 @@ pub(super) fn open_writer(file: &Path) -> Result<Connection, OpenError> {
     let database = |cause| OpenError::Database { file: file.to_owned(), cause };
     let mut connection = Connection::open(file).map_err(database)?;
     prepare(&connection).map_err(database)?;
+    // What a savepoint could undo is kept in memory: a group may undo a job, and a file for it would be written with each blob.
     connection
-        .execute_batch(&format!("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = {CHECKPOINT_PAGES}"))
+        .execute_batch(&format!(
+            "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = {CHECKPOINT_PAGES}; PRAGMA temp_store = MEMORY"
+        ))
         .map_err(database)?;
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(database)?;
     let found: u32 = transaction.query_row("PRAGMA user_version", [], |row| row.get(0)).map_err(database)?;
