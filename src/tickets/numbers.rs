@@ -1,4 +1,4 @@
-//! Ticket numbers: unique, rising, with gaps. A process leases twenty at a time, so that not every mail writes the same document.
+//! Ticket numbers: unique, rising, with gaps. A process leases a block at a time, so that not every mail writes the same document.
 
 use std::{collections::HashMap, ops::Range};
 
@@ -12,8 +12,11 @@ use crate::{
     ports::{Documents, Fault, Write},
 };
 
-/// Numbers leased at once; what a process does not use is a gap.
-const BLOCK: u64 = 20;
+/// Numbers of a process's first lease; what it does not use is a gap.
+const BLOCK_FIRST: u64 = 20;
+/// Each lease is twice the one before, up to this many: with small ones, a rush of mails waits more for numbers than for its own commits.
+/// So a gap is hardly greater than what the process used.
+const BLOCK_MAX: u64 = 640;
 /// Tries to lease against others who lease too.
 const TRIES_MAX: u32 = 10;
 const DOCUMENT: &str = "numbers";
@@ -21,7 +24,13 @@ const DOCUMENT: &str = "numbers";
 /// The blocks that this process has leased.
 #[derive(Default)]
 pub(super) struct Numbers {
-    blocks: Mutex<HashMap<TenantId, Range<u64>>>,
+    blocks: Mutex<HashMap<TenantId, Block>>,
+}
+
+struct Block {
+    left: Range<u64>,
+    /// Numbers of the next lease.
+    next_size: u64,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -34,17 +43,18 @@ impl Numbers {
     pub(super) async fn next(&self, documents: &dyn Documents, keys: &TenantKeys, tenant: &TenantId) -> Result<u64, Error> {
         // Held while leasing, so that those who wait share one block.
         let mut blocks = self.blocks.lock().await;
-        let block = blocks.entry(tenant.clone()).or_insert(0..0);
-        if block.is_empty() {
-            *block = lease(documents, keys, tenant).await?;
+        let block = blocks.entry(tenant.clone()).or_insert(Block { left: 0..0, next_size: BLOCK_FIRST });
+        if block.left.is_empty() {
+            block.left = lease(documents, keys, tenant, block.next_size).await?;
+            block.next_size = (block.next_size * 2).min(BLOCK_MAX);
         }
-        let number = block.start;
-        block.start += 1;
+        let number = block.left.start;
+        block.left.start += 1;
         Ok(number)
     }
 }
 
-async fn lease(documents: &dyn Documents, keys: &TenantKeys, tenant: &TenantId) -> Result<Range<u64>, Error> {
+async fn lease(documents: &dyn Documents, keys: &TenantKeys, tenant: &TenantId, size: u64) -> Result<Range<u64>, Error> {
     let place = partition(tenant, Kind::NumberBlock);
     for _ in 0..TRIES_MAX {
         let stored = documents.get(&place, DOCUMENT).await?;
@@ -52,14 +62,14 @@ async fn lease(documents: &dyn Documents, keys: &TenantKeys, tenant: &TenantId) 
             Some(document) => keys.open_document::<BlockBody>(document)?.next,
             None => 1,
         };
-        let body = BlockBody { next: next + BLOCK };
+        let body = BlockBody { next: next + size };
         let document = keys.seal_document(&place, DOCUMENT.to_owned(), Kind::NumberBlock, Default::default(), None, &body)?;
         let write = match stored {
             Some(stored) => Write::Replace { document, etag: stored.etag },
             None => Write::Create(document),
         };
         match documents.commit(&place, vec![write]).await {
-            Ok(_) => return Ok(next..next + BLOCK),
+            Ok(_) => return Ok(next..next + size),
             Err(Fault::Conflict) => {}
             Err(fault) => return Err(fault.into()),
         }
