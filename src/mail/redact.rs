@@ -90,6 +90,10 @@ fn groups_at(bytes: &[u8], start: usize, separators: &[&[u8]]) -> Vec<Group> {
 
 /// All groups together, or the first of them that are grouped as cards are.
 fn card_in<'a>(bytes: &[u8], groups: &'a [Group]) -> Option<&'a [Group]> {
+    // Base64 is full of digits, and hardly any of them are so many.
+    if groups.iter().map(Group::len).sum::<usize>() < *CARD_DIGITS.start() {
+        return None;
+    }
     if is_card(bytes, groups) {
         return Some(groups);
     }

@@ -65,23 +65,22 @@ impl Blobs for Store {
         if self.vanishing.has(container, name) {
             return Ok(None);
         }
-        let (container, name, blobs) = (container.to_owned(), name.to_owned(), self.folder.join("blobs"));
-        self.read(move |connection| {
-            for _ in 0..LOOKS_MAX {
-                match fetch(connection, &container, &name, range.as_ref())? {
-                    None => return Ok(None),
-                    Some(Content::Row(bytes)) => return Ok(Some(Bytes::from(bytes))),
-                    Some(Content::File(file, size)) => match read_file(&blobs.join(file), size, range.as_ref()) {
-                        Ok(bytes) => return Ok(Some(Bytes::from(bytes))),
-                        // Deleted since; a row that is still there when we look again has lost its file.
-                        Err(error) if error.kind() == ErrorKind::NotFound => {}
-                        Err(error) => return Err(files::fault("a blob's file could not be read")(error)),
-                    },
-                }
+        for _ in 0..LOOKS_MAX {
+            let (file, size) = match self.look_up(|connection| fetch(connection, container, name, range.as_ref()))? {
+                None => return Ok(None),
+                Some(Content::Row(bytes)) => return Ok(Some(Bytes::from(bytes))),
+                Some(Content::File(file, size)) => (self.folder.join("blobs").join(file), size),
+            };
+            let part = range.clone();
+            let read = tokio::task::spawn_blocking(move || read_file(&file, size, part.as_ref()));
+            match read.await.map_err(|_| Fault::Unavailable("reading a blob was interrupted".to_owned()))? {
+                Ok(bytes) => return Ok(Some(Bytes::from(bytes))),
+                // Deleted since; a row that is still there when we look again has lost its file.
+                Err(error) if error.kind() == ErrorKind::NotFound => {}
+                Err(error) => return Err(files::fault("a blob's file could not be read")(error)),
             }
-            Err(Fault::Corrupt("the file of a blob is missing".to_owned()))
-        })
-        .await
+        }
+        Err(Fault::Corrupt("the file of a blob is missing".to_owned()))
     }
 
     async fn size(&self, container: &str, name: &str) -> Result<Option<u64>, Fault> {
@@ -89,13 +88,11 @@ impl Blobs for Store {
         if self.vanishing.has(container, name) {
             return Ok(None);
         }
-        let (container, name) = (container.to_owned(), name.to_owned());
-        self.read(move |connection| {
+        self.look_up(|connection| {
             let mut statement = connection.prepare_cached("SELECT size FROM blobs WHERE container = ?1 AND name = ?2").map_err(fault)?;
             let size: Option<i64> = statement.query_row([container, name], |row| row.get(0)).optional().map_err(fault)?;
             Ok(size.map(i64::unsigned_abs))
         })
-        .await
     }
 
     async fn list(&self, container: &str, prefix: &str, after: Option<&str>, limit: usize) -> Result<Vec<String>, Fault> {

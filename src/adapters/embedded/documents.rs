@@ -18,14 +18,13 @@ const LIVE: &str = "deleted_at IS NULL AND (expires_at IS NULL OR expires_at > ?
 impl Documents for Store {
     async fn get(&self, partition: &str, id: &str) -> Result<Option<Document>, Fault> {
         limits::check_name("id", id)?;
-        let (partition, id, now) = (partition.to_owned(), id.to_owned(), self.clock.now().unix_timestamp());
-        self.read(move |connection| {
+        let now = self.clock.now().unix_timestamp();
+        self.look_up(|connection| {
             let sql = format!("SELECT {COLUMNS} FROM documents WHERE {LIVE} AND partition = ?2 AND id = ?3");
             let mut statement = connection.prepare_cached(&sql).map_err(fault)?;
             let stored = statement.query_row(params![now, partition, id], stored).optional().map_err(fault)?;
             stored.map(Stored::document).transpose()
         })
-        .await
     }
 
     async fn scan(&self, scan: &Scan<'_>) -> Result<Vec<Document>, Fault> {

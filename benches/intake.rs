@@ -1,0 +1,173 @@
+//! A mail from its queue message to the durable commit, beside a bare group-committed SQLite insert of the same bytes.
+//!
+//! Both sides get the same mails in turn, on the same disk, from the same number of tasks. Feeding the mails in is not measured.
+
+use std::{
+    future::Future,
+    path::Path,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    thread,
+    time::{Duration, Instant},
+};
+
+use crate::support::{Figures, folder, house, leave, mails, milliseconds};
+use bytes::Bytes;
+use helpdesk::{
+    tickets::intake::{self, Outcome},
+    wiring::{House, Purpose},
+};
+use rusqlite::Connection;
+use tokio::sync::{mpsc, oneshot};
+
+/// The first round of each is not counted.
+const ROUNDS: usize = 6;
+const IN_FLIGHT: [usize; 3] = [1, 16, 64];
+/// Bytes of mail in one round, in as many mails as fit between the two limits.
+const ROUND_BYTES: usize = 8_000_000;
+const ROUND_MAILS: std::ops::RangeInclusive<usize> = 128..=1024;
+/// With one mail at a time a round is mostly waiting.
+const ROUND_MAILS_ALONE: usize = 128;
+/// As in the embedded store, whose pages and groups the bare one shares.
+const GROUP_JOBS_MAX: usize = 256;
+const JOBS_WAITING_MAX: usize = 1024;
+
+pub fn measure() {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().expect("a runtime");
+    println!("intake: mails per second, {} rounds each, one tenant, every mail opens a ticket; median (least to most)", ROUNDS - 1);
+    println!("{:<22} {:>9}  {:<26} {:<26} {:<22} intake's milliseconds a mail", "mail", "in flight", "intake", "bare insert", "intake / bare");
+    for (bytes, name) in mails::SIZES {
+        for in_flight in IN_FLIGHT {
+            let cell = runtime.block_on(cell(bytes, in_flight));
+            println!("{name:<22} {in_flight:>9}  {:<26.0} {:<26.0} {:<22.2} {:.1}", cell.intake, cell.bare, cell.ratio, cell.latency);
+        }
+    }
+}
+
+struct Cell {
+    intake: Figures,
+    bare: Figures,
+    ratio: Figures,
+    latency: Figures,
+}
+
+async fn cell(bytes: usize, in_flight: usize) -> Cell {
+    let (ours, other) = (folder(), folder());
+    let house = Arc::new(house(ours.path(), Purpose::Host).await);
+    let bare = Arc::new(Bare::open(&other.path().join("bare.sqlite")));
+    let count = if in_flight == 1 { ROUND_MAILS_ALONE } else { (ROUND_BYTES / bytes).clamp(*ROUND_MAILS.start(), *ROUND_MAILS.end()) };
+    let (mut intake, mut inserts) = (Vec::new(), Vec::new());
+    for round in 0..ROUNDS {
+        let mails: Vec<Bytes> = (0..count).map(|at| mails::mail(bytes, round * count + at).into()).collect();
+        let messages = feed(&house, &mails, round).await;
+        // The order changes from round to round, so that a disk's moods fall on both.
+        for side in [round % 2, (round + 1) % 2] {
+            if side == 0 {
+                intake.push(take_in_all(house.clone(), messages.clone(), in_flight).await);
+            } else {
+                inserts.push(insert_all(bare.clone(), mails.clone(), in_flight).await);
+            }
+        }
+    }
+    let rate = |took: &Duration| count as f64 / took.as_secs_f64();
+    let (intake, inserts) = (&intake[1..], &inserts[1..]);
+    Cell {
+        intake: Figures::of(intake.iter().map(rate)),
+        bare: Figures::of(inserts.iter().map(rate)),
+        ratio: Figures::of(intake.iter().zip(inserts).map(|(ours, bare)| rate(ours) / rate(bare))),
+        latency: Figures::of(intake.iter().map(|took| milliseconds(*took) * in_flight as f64 / count as f64)),
+    }
+}
+
+async fn feed(house: &House, mails: &[Bytes], round: usize) -> Vec<String> {
+    let left = mails.iter().enumerate().map(|(at, raw)| leave(house, format!("bench/{round}-{at}.eml"), raw.clone()));
+    let messages = futures::future::join_all(left).await;
+    // A message is durable at once, and with it every blob before it: what was fed is not flushed in the measured time.
+    house.app.ports.queues.send("bench-fed", "fed", Duration::ZERO).await.expect("the store takes a message");
+    messages
+}
+
+async fn take_in_all(house: Arc<House>, messages: Vec<String>, in_flight: usize) -> Duration {
+    at_once(messages, in_flight, move |message| {
+        let house = house.clone();
+        async move {
+            let outcome = intake::take_in(&house.app.desk, &message).await.expect("the mail is taken in");
+            assert!(matches!(outcome, Outcome::Opened { .. }), "{outcome:?}");
+        }
+    })
+    .await
+}
+
+async fn insert_all(bare: Arc<Bare>, mails: Vec<Bytes>, in_flight: usize) -> Duration {
+    at_once(mails, in_flight, move |raw| {
+        let bare = bare.clone();
+        async move { bare.insert(raw).await }
+    })
+    .await
+}
+
+/// Works on all of them, so many at a time, each in the hands of one of as many tasks.
+async fn at_once<T, F>(work: Vec<T>, in_flight: usize, each: impl Fn(T) -> F + Send + Sync + 'static) -> Duration
+where
+    T: Clone + Send + Sync + 'static,
+    F: Future<Output = ()> + Send,
+{
+    let (work, next, each) = (Arc::new(work), Arc::new(AtomicUsize::new(0)), Arc::new(each));
+    let started = Instant::now();
+    let tasks: Vec<_> = (0..in_flight)
+        .map(|_| {
+            let (work, next, each) = (work.clone(), next.clone(), each.clone());
+            tokio::spawn(async move {
+                while let Some(one) = work.get(next.fetch_add(1, Ordering::Relaxed)) {
+                    each(one.clone()).await;
+                }
+            })
+        })
+        .collect();
+    for task in tasks {
+        task.await.expect("no task panics");
+    }
+    started.elapsed()
+}
+
+/// The least that keeps a mail's bytes durably: one table, one insert a mail, one thread that commits whatever waits.
+struct Bare {
+    jobs: mpsc::Sender<(Bytes, oneshot::Sender<()>)>,
+}
+
+impl Bare {
+    fn open(file: &Path) -> Bare {
+        let connection = Connection::open(file).expect("the database opens");
+        connection
+            .execute_batch(
+                "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = 4000; CREATE TABLE mails (id INTEGER PRIMARY KEY, bytes BLOB) STRICT",
+            )
+            .expect("the table is made");
+        let (jobs, waiting) = mpsc::channel(JOBS_WAITING_MAX);
+        thread::spawn(move || Self::commit_what_waits(&connection, waiting));
+        Bare { jobs }
+    }
+
+    fn commit_what_waits(connection: &Connection, mut waiting: mpsc::Receiver<(Bytes, oneshot::Sender<()>)>) {
+        let mut group = Vec::with_capacity(GROUP_JOBS_MAX);
+        while waiting.blocking_recv_many(&mut group, GROUP_JOBS_MAX) > 0 {
+            connection.execute_batch("BEGIN IMMEDIATE").expect("a transaction begins");
+            let mut insert = connection.prepare_cached("INSERT INTO mails (bytes) VALUES (?1)").expect("the statement is right");
+            for (bytes, _) in &group {
+                insert.execute([&bytes[..]]).expect("the row is inserted");
+            }
+            connection.execute_batch("COMMIT").expect("the transaction is committed");
+            for (_, reply) in group.drain(..) {
+                reply.send(()).expect("the task waits");
+            }
+        }
+    }
+
+    async fn insert(&self, bytes: Bytes) {
+        let (reply, answer) = oneshot::channel();
+        self.jobs.send((bytes, reply)).await.expect("the thread lives");
+        answer.await.expect("the thread lives");
+    }
+}
