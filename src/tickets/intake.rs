@@ -82,7 +82,7 @@ pub async fn take_in(desk: &Desk, message: &str) -> Result<Outcome, Error> {
         return without_blob(desk, tenant, &request, message).await;
     };
     let Some((mailbox, tenant)) = &owner else {
-        let detail = "no tenant has this mailbox: add it and replay".to_owned();
+        let detail = "no tenant has this mailbox: give it to one with `helpdesk tenant mailbox`, then replay".to_owned();
         return refuse(desk, tenant, Reason::UnknownMailbox, detail, message, Some(&request), Some(&raw)).await;
     };
     let outcome = take_in_mail(desk, tenant, mailbox, &request, message, &raw).await?;
