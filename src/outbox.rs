@@ -217,9 +217,16 @@ async fn deliver_one(
         }
     };
     row.state = state;
+    // What has left is not kept a second time: its comment has the words.
+    let mail = if state == State::Sent { std::mem::replace(&mut row.raw, Raw::Here(String::new())) } else { Raw::Here(String::new()) };
     let settled = NewDocument { expires_at, ..document(keys, tenant, id, &row, clear)? };
     // If this write is lost the claim runs out and the mail goes out again, marked.
-    Ok(replace(ports, &place, settled, claimed).await?.map(|_| state))
+    let settled = replace(ports, &place, settled, claimed).await?;
+    // A process that dies here leaves a sealed blob that nothing names.
+    if let (Some(_), Raw::Blob(name)) = (&settled, mail) {
+        ports.blobs.delete(CONTAINER, &name).await?;
+    }
+    Ok(settled.map(|_| state))
 }
 
 async fn send(ports: &Ports, keys: &TenantKeys, row: &Row) -> Result<(), Error> {

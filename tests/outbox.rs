@@ -155,10 +155,13 @@ const DELAYED: Delivered = Delivered { delayed: 1, ..NOTHING };
 const GIVEN_UP: Delivered = Delivered { given_up: 1, ..NOTHING };
 
 #[tokio::test]
-async fn a_mail_is_sent_once_and_kept_for_a_week() {
+async fn a_mail_is_sent_once_and_its_row_kept_for_a_week_without_it() {
     let desk = Desk::new().await;
     let (short, long) = (desk.leave("contoso", 10).await, desk.leave("contoso", LONG).await);
+    let blobs = || desk.world.ports.blobs.list("outbox", "", None, 10);
+    assert_eq!(blobs().await.unwrap().len(), 1);
     assert_eq!(desk.deliver().await, Delivered { sent: 2, ..NOTHING });
+    assert_eq!(blobs().await.unwrap(), Vec::<String>::new());
     assert_eq!(desk.sent().into_iter().collect::<BTreeSet<_>>(), BTreeSet::from([message_id(short), message_id(long)]));
     assert_eq!(desk.row(long).await, ("sent".to_owned(), 1, false));
     assert_eq!(desk.after(Duration::days(6)).await, NOTHING);
