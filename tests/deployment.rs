@@ -44,6 +44,19 @@ const HOST_SETTINGS: &[(&str, &str, &str)] = &[
 /// Settings whose value in the sample is not the default.
 const SAMPLE_VALUES: &[(&str, &str)] = &[("HELPDESK_DATA", ".helpdesk")];
 
+/// The embedded host may not import the rooms whose contract it feeds.
+#[test]
+fn the_embedded_host_feeds_the_intake_as_its_contract_says() {
+    use helpdesk::{
+        devhost::inbox,
+        tickets::{intake, unprocessed},
+    };
+    assert_eq!(inbox::MAIL_BYTES_MAX, intake::MAIL_BYTES_MAX);
+    assert_eq!((inbox::CONTAINER, inbox::QUEUE), (unprocessed::INTAKE_CONTAINER, unprocessed::INTAKE_QUEUE));
+    let listened_to = |function: &Function| matches!(function.trigger, Trigger::Queue { queue, .. } if queue == unprocessed::INTAKE_QUEUE);
+    assert!(ALL.iter().any(listened_to));
+}
+
 #[test]
 fn what_is_deployed_is_what_the_table_says() {
     let expected = rendered();

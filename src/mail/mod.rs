@@ -1,14 +1,14 @@
 //! Bytes of a mail to what it means, and back. All pure: no port, no clock, no randomness.
 
-mod attachment;
-mod charset;
-pub mod clean;
-pub mod compose;
-pub mod kind;
 pub mod parse;
-mod plain;
-pub mod redact;
 mod wire;
+mod charset;
+mod attachment;
+mod plain;
+pub mod clean;
+pub mod redact;
+pub mod kind;
+pub mod compose;
 
 use time::OffsetDateTime;
 

@@ -23,7 +23,7 @@ use crate::{
 };
 
 /// Bytes of a raw mail.
-pub const MAIL_BYTES_MAX: u64 = 35 * 1024 * 1024;
+pub const MAIL_BYTES_MAX: u64 = mail::parse::MAIL_BYTES_MAX as u64;
 /// Bytes of memory that a byte of raw mail takes at most times: itself, cut, parsed, sealed.
 const MEMORY_FOR_A_RAW_BYTE: u64 = 4;
 /// Tries against others who write the same ticket or reference; then the queue tries again.
