@@ -4,7 +4,7 @@ use std::{hint::black_box, time::Duration};
 
 use crate::support::mails;
 use criterion::{BenchmarkId, Criterion, Throughput};
-use helpdesk::mail::{parse::parse, redact::redact_raw};
+use helpdesk::mail::{parse::parse, redact::redact_raw, sender::Trust};
 
 pub fn measure() {
     let mut criterion = Criterion::default();
@@ -13,7 +13,7 @@ pub fn measure() {
     for (bytes, name) in mails::SIZES {
         let mail = mails::mail(bytes, 1);
         group.throughput(Throughput::Bytes(mail.len() as u64));
-        group.bench_with_input(BenchmarkId::new("parse", name), &mail, |bencher, mail| bencher.iter(|| parse(black_box(mail))));
+        group.bench_with_input(BenchmarkId::new("parse", name), &mail, |bencher, mail| bencher.iter(|| parse(black_box(mail), &Trust::Nobody)));
         group.bench_with_input(BenchmarkId::new("redact_raw", name), &mail, |bencher, mail| bencher.iter(|| redact_raw(black_box(mail))));
     }
     group.finish();

@@ -13,7 +13,7 @@ use std::{
 const ROOMS: &[(&str, &[&str])] = &[
     ("lib", &[]),
     ("main", &["cli", "wiring", "handler", "devhost", "config"]),
-    ("cli", &["devhost", "wiring", "handler", "config", "functions", "access", "tickets", "tenants", "ids", "ports"]),
+    ("cli", &["devhost", "wiring", "handler", "config", "functions", "access", "tickets", "tenants", "mail", "ids", "ports"]),
     ("devhost", &["functions", "ports"]),
     ("wiring", &["adapters", "config", "functions", "access", "tickets", "tenants", "keys", "ids", "ports"]),
     ("adapters", &["ports"]),

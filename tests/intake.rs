@@ -209,7 +209,7 @@ async fn an_answer_to_our_own_mail_joins_by_its_signature_and_only_by_it() {
     let sent = world.sent.mails.lock().unwrap().clone();
     assert_eq!(sent.len(), 1);
     assert_eq!((sent[0].from.as_str(), sent[0].to.as_slice()), (HELP, &["ann@adventure-works.example".to_owned()][..]));
-    let ours = helpdesk::mail::parse::parse(&sent[0].raw).unwrap();
+    let ours = helpdesk::mail::parse::parse(&sent[0].raw, &helpdesk::mail::sender::Trust::Nobody).unwrap();
     let id = ours.message_id.unwrap();
     assert_eq!((ours.subject.as_str(), ours.in_reply_to), ("Re: The printer is on fire [#1]", vec!["q1@adventure-works.example".to_owned()]));
 

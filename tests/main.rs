@@ -6,6 +6,7 @@ mod devhost;
 mod handler;
 mod intake;
 mod keys;
+mod mails;
 mod outbox;
 mod ports_contract;
 mod process;

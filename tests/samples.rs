@@ -2,7 +2,7 @@
 
 use helpdesk::{
     cli::sample,
-    mail::{Mail, MailKind, Unreadable, parse::parse, redact::redact_raw},
+    mail::{Mail, MailKind, Unreadable, parse::parse, redact::redact_raw, sender::Trust},
 };
 use proptest::prelude::*;
 
@@ -254,7 +254,7 @@ fn each_sample_mail_is_read_as_its_table_row_says() {
     let mut faults = Vec::new();
     for expected in EXPECTED {
         let sample = sample::ALL.iter().find(|sample| sample.file == expected.file);
-        match sample.map(|sample| parse(sample.raw)) {
+        match sample.map(|sample| parse(sample.raw, &Trust::Nobody)) {
             Some(Ok(mail)) => faults.extend(differences(expected, &mail)),
             Some(Err(unreadable)) => faults.push(format!("{}: {unreadable}", expected.file)),
             None => faults.push(format!("{}: not in sample::ALL", expected.file)),
@@ -270,7 +270,7 @@ fn every_sample_has_a_row_and_garbage_is_no_mail() {
         assert_eq!(rows, usize::from(sample.file != GARBAGE), "rows for {}", sample.file);
     }
     let garbage = sample::ALL.iter().find(|sample| sample.file == GARBAGE).unwrap();
-    assert_eq!(parse(garbage.raw), Err(Unreadable::NoHeaders));
+    assert_eq!(parse(garbage.raw, &Trust::Nobody), Err(Unreadable::NoHeaders));
 }
 
 #[test]
@@ -279,7 +279,7 @@ fn the_raw_bytes_of_a_mail_lose_the_same_card_numbers() {
         let redacted = redact_raw(sample.raw);
         assert_eq!(redacted.is_some(), sample.file == "13-card-number.eml", "{}", sample.file);
         if let Some(redacted) = redacted {
-            let again = parse(&redacted).unwrap();
+            let again = parse(&redacted, &Trust::Nobody).unwrap();
             assert_eq!(again.redactions, 0, "{}", sample.file);
             assert!(again.subject.ends_with("**** 1111") && again.text.contains("my card **** 1111 (valid"), "{}", sample.file);
         }
@@ -410,7 +410,7 @@ proptest! {
     #[test]
     fn no_mutation_of_a_sample_mail_breaks_the_parser(index in 0..sample::ALL.len(), mutations in proptest::collection::vec(mutation(), 1..12)) {
         let raw = mutate(sample::ALL[index].raw.to_vec(), mutations);
-        if let Ok(mail) = parse(&raw) {
+        if let Ok(mail) = parse(&raw, &Trust::Nobody) {
             assert_sound(&mail);
         }
         redact_raw(&raw);
@@ -419,7 +419,7 @@ proptest! {
     #[test]
     fn no_random_bytes_break_the_parser(raw in proptest::collection::vec(any::<u8>(), 0..600), header in any::<bool>()) {
         let raw = if header { [b"Subject: x\r\nContent-Type: text/html\r\n\r\n".as_slice(), &raw].concat() } else { raw };
-        if let Ok(mail) = parse(&raw) {
+        if let Ok(mail) = parse(&raw, &Trust::Nobody) {
             assert_sound(&mail);
         }
         redact_raw(&raw);

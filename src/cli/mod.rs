@@ -2,6 +2,7 @@
 
 mod dev;
 mod handler;
+mod inspect;
 pub mod sample;
 mod send;
 mod tenant;
@@ -9,8 +10,8 @@ mod token;
 mod unprocessed;
 
 use std::{
-    fs::DirBuilder,
-    io::{ErrorKind, Write},
+    fs::{self, DirBuilder},
+    io::{self, ErrorKind, Read, Write},
     path::{Path, PathBuf},
     process::ExitCode,
 };
@@ -22,6 +23,7 @@ use serde::Serialize;
 use crate::{
     config::Config,
     tenants::Mailbox,
+    tickets::intake::MAIL_BYTES_MAX,
     wiring::{self, House, Purpose},
 };
 
@@ -45,6 +47,8 @@ enum Command {
     Dev(dev::Arguments),
     /// Feed mails by hand to the help desk that `helpdesk dev` runs
     Send(send::Arguments),
+    /// Show what the intake would make of mails
+    Inspect(inspect::Arguments),
     /// Make an access token for the API of `helpdesk dev`
     Token(token::Arguments),
     /// Add and list tenants and their mailboxes
@@ -93,6 +97,7 @@ pub fn run(config: Config) -> ExitCode {
             },
             Some(Command::Dev(arguments)) => dev::run(arguments, config).await,
             Some(Command::Send(arguments)) => send::run(&arguments, &config),
+            Some(Command::Inspect(arguments)) => inspect::run(&arguments),
             Some(Command::Token(arguments)) => token::run(arguments, config).await,
             Some(Command::Tenant(arguments)) => tenant::run(arguments, config).await,
             Some(Command::Unprocessed(arguments)) => unprocessed::run(arguments, config).await,
@@ -109,6 +114,17 @@ pub fn run(config: Config) -> ExitCode {
 fn nothing_to_do() -> ExitCode {
     complain(&format!("nothing to do: try `helpdesk dev --sample`\n\n{}", Cli::command().render_help()));
     ExitCode::from(2)
+}
+
+/// A mail from a file, or from standard input for `-`; of a mail over the limit one byte more than a mail may have.
+fn read_mail(file: &Path) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    if file == Path::new("-") {
+        io::stdin().take(MAIL_BYTES_MAX + 1).read_to_end(&mut bytes)?;
+    } else {
+        fs::File::open(file)?.take(MAIL_BYTES_MAX + 1).read_to_end(&mut bytes)?;
+    }
+    Ok(bytes)
 }
 
 /// Prints a list: as JSON, one line an entry, or as lines for a person.
@@ -129,7 +145,7 @@ fn say(line: &str) -> Result<()> {
 
 /// Prints bytes. Whoever closed the pipe, as `head` does, has seen enough: that is no failure.
 fn print(bytes: &[u8]) -> Result<()> {
-    let mut out = std::io::stdout().lock();
+    let mut out = io::stdout().lock();
     match out.write_all(bytes).and_then(|()| out.flush()) {
         Err(error) if error.kind() != ErrorKind::BrokenPipe => Err(error).context("standard output cannot be written to"),
         _ => Ok(()),
@@ -139,7 +155,7 @@ fn print(bytes: &[u8]) -> Result<()> {
 /// Tells the person what is wrong.
 fn complain(words: &str) {
     // With standard error gone there is nobody to tell.
-    let _ = writeln!(std::io::stderr().lock(), "helpdesk: {words}");
+    let _ = writeln!(io::stderr().lock(), "helpdesk: {words}");
 }
 
 /// Creates a folder, and those above it, for its owner alone. That it exists is fine.

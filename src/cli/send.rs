@@ -2,14 +2,14 @@
 
 use std::{
     fs,
-    io::{self, Read, Write},
+    io::{self, Write},
     path::{Path, PathBuf},
     process::ExitCode,
 };
 
 use anyhow::{Context, Result, ensure};
 
-use super::{Data, create_folder, inbox, say};
+use super::{Data, create_folder, inbox, read_mail, say};
 use crate::{config::Config, tenants::Mailbox, tickets::intake::MAIL_BYTES_MAX, wiring};
 
 #[derive(clap::Args)]
@@ -35,22 +35,12 @@ pub(super) fn run(arguments: &Arguments, config: &Config) -> Result<ExitCode> {
     let inbox = inbox(&folder, &mailbox);
     create_folder(&inbox)?;
     for file in &arguments.files {
-        let bytes = read(file).with_context(|| format!("{} cannot be read", file.display()))?;
+        let bytes = read_mail(file).with_context(|| format!("{} cannot be read", file.display()))?;
         ensure!(bytes.len() as u64 <= MAIL_BYTES_MAX, "{} has over {MAIL_BYTES_MAX} bytes, the limit of a mail", file.display());
         leave(&inbox, &bytes).with_context(|| format!("{} cannot be written to", inbox.display()))?;
     }
     say(&format!("{} mail(s) left for {}; `helpdesk dev` takes them in", arguments.files.len(), mailbox.as_str()))?;
     Ok(ExitCode::SUCCESS)
-}
-
-fn read(file: &Path) -> io::Result<Vec<u8>> {
-    let mut bytes = Vec::new();
-    if file == Path::new("-") {
-        io::stdin().take(MAIL_BYTES_MAX + 1).read_to_end(&mut bytes)?;
-    } else {
-        fs::File::open(file)?.take(MAIL_BYTES_MAX + 1).read_to_end(&mut bytes)?;
-    }
-    Ok(bytes)
 }
 
 /// Written under a hidden name, then renamed: the host never sees half a mail. The name is nobody else's, so no waiting mail is replaced.

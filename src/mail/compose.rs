@@ -83,7 +83,7 @@ mod tests {
     use time::macros::datetime;
 
     use super::*;
-    use crate::mail::{MailKind, parse::parse};
+    use crate::mail::{MailKind, parse::parse, sender::Trust};
 
     fn draft() -> Draft {
         Draft {
@@ -103,7 +103,7 @@ mod tests {
     fn what_is_composed_is_read_back() {
         let draft = draft();
         let bytes = compose(&draft);
-        let mail = parse(&bytes).unwrap();
+        let mail = parse(&bytes, &Trust::Nobody).unwrap();
         assert_eq!(mail.from, Some(draft.from.clone()));
         assert_eq!(mail.to, draft.to);
         assert_eq!(mail.subject, draft.subject);
@@ -120,7 +120,7 @@ mod tests {
     #[test]
     fn a_long_thread_names_its_beginning_and_its_end() {
         let references = (0..50).map(|number| format!("{number}@a.example")).collect();
-        let mail = parse(&compose(&Draft { references, ..draft() })).unwrap();
+        let mail = parse(&compose(&Draft { references, ..draft() }), &Trust::Nobody).unwrap();
         assert_eq!(mail.references.len(), REFERENCES_MAX);
         assert_eq!(
             (mail.references[0].as_str(), mail.references[1].as_str(), mail.references[19].as_str()),

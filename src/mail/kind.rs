@@ -25,7 +25,19 @@ const REPORTING_LOCAL_PARTS: [&str; 3] = ["mailer-daemon", "mail-daemon", "postm
 /// Headers of the whole mail, names in lower case, in their order.
 pub type Headers = [(String, String)];
 
-pub fn kind(headers: &Headers, subject: &str, from: Option<&Address>, attachments: &[Attachment]) -> MailKind {
+/// What is looked at to tell who speaks.
+#[derive(Debug, Clone, Copy)]
+pub struct Seen<'a> {
+    pub headers: &'a Headers,
+    pub subject: &'a str,
+    pub from: Option<&'a Address>,
+    pub text: &'a str,
+    /// Mails inside the mail are among them, unread.
+    pub attachments: &'a [Attachment],
+}
+
+pub fn kind(seen: &Seen<'_>) -> MailKind {
+    let Seen { headers, subject, from, attachments, .. } = *seen;
     report(headers, from, attachments)
         .or_else(|| calendar_reply(attachments))
         .or_else(|| undelivered(headers, subject, from))
@@ -153,7 +165,7 @@ mod tests {
             })
             .into_iter()
             .collect();
-        kind(&headers, subject, Some(&from), &attachments)
+        kind(&Seen { headers: &headers, subject, from: Some(&from), text: "", attachments: &attachments })
     }
 
     #[test]

@@ -3,11 +3,15 @@
 pub mod parse;
 mod wire;
 mod charset;
+mod header;
 mod attachment;
 mod plain;
 pub mod clean;
 pub mod redact;
 pub mod kind;
+pub mod bounce;
+pub mod reply;
+pub mod sender;
 pub mod compose;
 
 use time::OffsetDateTime;
@@ -30,11 +34,19 @@ pub struct Mail {
     pub date: Option<OffsetDateTime>,
     /// The words: the text part, or the HTML part as text.
     pub text: String,
+    /// The new words alone: without quoted mail and signature.
+    pub reply: String,
     /// The HTML part, cleaned: safe to show in a sandboxed page.
     pub html: Option<String>,
     pub attachments: Vec<Attachment>,
+    /// What a bounce, a delay or a complaint reports on.
+    pub bounce: Option<Bounce>,
+    /// Whether the sender is who he says.
+    pub sender: Proof,
     /// Card numbers that were cut out of subject, text, HTML and attachment names.
     pub redactions: usize,
+    /// What a reader should know of how this was read.
+    pub warnings: Vec<Warning>,
 }
 
 /// An address and the name beside it. Addresses are lower-case.
@@ -76,6 +88,62 @@ pub enum MailKind {
     Complaint,
     /// An answer to an invitation.
     Calendar,
+}
+
+impl MailKind {
+    pub fn name(self) -> &'static str {
+        match self {
+            MailKind::Person => "person",
+            MailKind::AutoReply => "auto_reply",
+            MailKind::Automatic => "automatic",
+            MailKind::Bulk => "bulk",
+            MailKind::Bounce => "bounce",
+            MailKind::Delayed => "delayed",
+            MailKind::Complaint => "complaint",
+            MailKind::Calendar => "calendar",
+        }
+    }
+}
+
+/// What a report on an earlier mail of ours says.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Bounce {
+    pub recipients: Vec<Recipient>,
+    /// Of the mail that was not delivered, without angle brackets.
+    pub original_message_id: Option<String>,
+}
+
+/// One address that a report names, and what became of the mail to it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Recipient {
+    /// Lower-case.
+    pub address: String,
+    /// An enhanced status code (RFC 3463), `5.1.1`, if the report says or implies one.
+    pub status: Option<String>,
+    /// Whether trying again is in vain; unknown if the report does not say.
+    pub permanent: Option<bool>,
+}
+
+/// Whether a sender is who he says, and what proves it.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Proof {
+    /// `None` if nothing that we trust vouches for the sender.
+    pub by: Option<&'static str>,
+}
+
+/// Something out of the ordinary in a mail. Free of personal data: names and words stand in the mail alone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Warning {
+    /// The text was longer than [`parse::TEXT_BYTES_MAX`].
+    TextCut,
+}
+
+impl Warning {
+    pub fn name(self) -> &'static str {
+        match self {
+            Warning::TextCut => "text_cut",
+        }
+    }
 }
 
 /// Why a mail has no meaning that could be kept as a ticket. The mail itself is kept.

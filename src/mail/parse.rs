@@ -2,10 +2,16 @@
 
 use std::borrow::Cow;
 
-use mail_parser::{Encoding, GetHeader, HeaderName, HeaderValue, Message, MessageParser, MessagePart, MimeHeaders, PartType};
-use time::OffsetDateTime;
+use mail_parser::{Encoding, GetHeader, HeaderName, Message, MessageParser, MessagePart, MimeHeaders, PartType};
 
-use super::{Address, Attachment, Mail, Unreadable, attachment, charset, clean, kind, plain, redact, wire};
+use super::{
+    Attachment, Mail, Unreadable, Warning, attachment, bounce, charset, clean,
+    header::{self, addresses, cut_bytes, cut_chars, date, lines, media_type, message_ids, one_line, text_of},
+    kind::{self, Seen},
+    plain, redact, reply,
+    sender::{self, Trust},
+    wire,
+};
 
 /// Bytes of a mail. Above it the mail is kept and not read. Exchange Online sends up to 35 MB unless told otherwise.
 pub const MAIL_BYTES_MAX: usize = 35 * 1024 * 1024;
@@ -28,7 +34,8 @@ pub const MESSAGE_ID_BYTES_MAX: usize = 998;
 /// Bytes of the text. The rest is dropped; the mail itself has it.
 pub const TEXT_BYTES_MAX: usize = 1024 * 1024;
 
-pub fn parse(raw: &[u8]) -> Result<Mail, Unreadable> {
+/// What the bytes of a mail mean, in a mailbox that trusts so.
+pub fn parse(raw: &[u8], trust: &Trust) -> Result<Mail, Unreadable> {
     if raw.trim_ascii().is_empty() {
         return Err(Unreadable::Empty);
     }
@@ -43,7 +50,7 @@ pub fn parse(raw: &[u8]) -> Result<Mail, Unreadable> {
     if message.parts.len() > PARTS_MAX {
         return Err(Unreadable::TooManyParts { limit: PARTS_MAX });
     }
-    Reader { original: &original, label: header_label(&message), message: &message }.mail()
+    Reader { original: &original, label: header_label(&message), message: &message, trust }.mail()
 }
 
 /// The charset that the mail names first: what its 8-bit headers are probably written in.
@@ -60,6 +67,7 @@ struct Reader<'a> {
     original: &'a [u8],
     label: Option<String>,
     message: &'a Message<'a>,
+    trust: &'a Trust,
 }
 
 impl Reader<'_> {
@@ -74,12 +82,19 @@ impl Reader<'_> {
         let (subject, in_subject) = redact::redact_text(&cut_chars(&one_line(text_of(&head, &HeaderName::Subject)), SUBJECT_CHARS_MAX));
         let raw_html = self.html();
         let html = raw_html.as_deref().map(clean::clean);
-        let (text, in_text) = redact::redact_text(cut_bytes(&self.text(html.as_deref()), TEXT_BYTES_MAX));
+        let whole = self.text(html.as_deref());
+        let (text, in_text) = redact::redact_text(cut_bytes(&whole, TEXT_BYTES_MAX));
         let (html, in_html) = html.map(|html| redact::redact_text(&html)).map_or((None, 0), |(html, count)| (Some(html), count));
         let (attachments, in_names) = self.attachments(raw_html.as_deref());
-        let from = sender(&head);
+        let from = header::sender(&head);
+        let headers = lines(&head, &block);
+        let seen = Seen { headers: &headers, subject: &subject, from: from.as_ref(), text: &text, attachments: &attachments };
+        let kind = kind::kind(&seen);
         Ok(Mail {
-            kind: kind::kind(&lines(&head, &block), &subject, from.as_ref(), &attachments),
+            kind,
+            bounce: bounce::read(kind, &seen),
+            sender: sender::proof(&headers, from.as_ref(), self.trust),
+            reply: reply::new_words(&text, html.as_deref()),
             from,
             reply_to: addresses(&head, &HeaderName::ReplyTo).into_iter().next(),
             to: addresses(&head, &HeaderName::To),
@@ -93,6 +108,7 @@ impl Reader<'_> {
             html,
             attachments,
             redactions: in_subject + in_text + in_html + in_names,
+            warnings: (whole.len() > TEXT_BYTES_MAX).then_some(Warning::TextCut).into_iter().collect(),
         })
     }
 
@@ -198,92 +214,6 @@ impl Reader<'_> {
     }
 }
 
-/// Every header as a line of text, as it was written, for the rules that only look at words.
-fn lines(head: &MessagePart<'_>, block: &[u8]) -> Vec<(String, String)> {
-    let headers = head.headers.iter();
-    headers
-        .map(|header| {
-            let value = block.get(header.offset_start as usize..header.offset_end as usize).unwrap_or_default();
-            (header.name.as_str().to_ascii_lowercase(), one_line(&String::from_utf8_lossy(value)))
-        })
-        .collect()
-}
-
-/// From; where it names nobody, Sender, then Return-Path.
-fn sender(head: &MessagePart<'_>) -> Option<Address> {
-    let named = addresses(head, &HeaderName::From).into_iter().chain(addresses(head, &HeaderName::Sender)).next();
-    named.or_else(|| text_of_ids(head, &HeaderName::ReturnPath).first().and_then(|path| address(path, None)))
-}
-
-fn addresses(head: &MessagePart<'_>, name: &HeaderName<'_>) -> Vec<Address> {
-    let headers = head.headers.iter().filter(|header| header.name == *name);
-    let listed = headers.filter_map(|header| header.value.as_address()).flat_map(|list| list.iter());
-    listed
-        .filter_map(|entry| match (entry.address(), entry.name()) {
-            (Some(written), name) => address(written, name),
-            // `From: user@a.example` without brackets, or a name that is the address.
-            (None, Some(name)) => address(name, None),
-            (None, None) => None,
-        })
-        .take(ADDRESSES_MAX)
-        .collect()
-}
-
-fn address(written: &str, name: Option<&str>) -> Option<Address> {
-    let address = wire::unmask(written).trim().trim_matches(['<', '>', '\'', '"']).to_lowercase();
-    let (local, domain) = address.rsplit_once('@')?;
-    let fits = address.len() <= ADDRESS_BYTES_MAX && !local.is_empty() && !domain.is_empty();
-    if !fits || address.chars().any(|letter| letter.is_whitespace() || letter.is_control() || attachment::is_direction_mark(letter)) {
-        return None;
-    }
-    let name = name.map(one_line).map(|name| cut_bytes(&name, ADDRESS_NAME_BYTES_MAX).trim().to_owned());
-    let name = name.filter(|name| !name.is_empty() && !name.eq_ignore_ascii_case(&address));
-    Some(Address { address, name })
-}
-
-fn message_ids(head: &MessagePart<'_>, name: &HeaderName<'_>) -> Vec<String> {
-    let mut ids: Vec<String> = Vec::new();
-    for written in text_of_ids(head, name) {
-        // Where brackets are missing, several stand in one text.
-        let words = written.split([' ', '\t', '\r', '\n', ',', '<', '>']).filter(|word| !word.is_empty());
-        let bracketed = !written.contains(char::is_whitespace);
-        ids.extend(words.filter(|word| word.len() <= MESSAGE_ID_BYTES_MAX && (bracketed || word.contains('@'))).map(str::to_owned));
-    }
-    if ids.len() > REFERENCES_MAX {
-        ids.drain(1..ids.len() - (REFERENCES_MAX - 1));
-    }
-    ids
-}
-
-fn text_of_ids(head: &MessagePart<'_>, name: &HeaderName<'_>) -> Vec<String> {
-    let values = head.headers.iter().filter(|header| header.name == *name).map(|header| &header.value);
-    values
-        .flat_map(|value| match value {
-            HeaderValue::Text(id) => vec![wire::unmask(id).into_owned()],
-            HeaderValue::TextList(ids) => ids.iter().map(|id| wire::unmask(id).into_owned()).collect(),
-            _ => Vec::new(),
-        })
-        .collect()
-}
-
-fn text_of<'a>(head: &'a MessagePart<'_>, name: &HeaderName<'_>) -> &'a str {
-    head.headers.header_value(name).and_then(|value| value.as_text()).unwrap_or_default()
-}
-
-fn date(head: &MessagePart<'_>) -> Option<OffsetDateTime> {
-    let written = head.headers.header_value(&HeaderName::Date)?.as_datetime()?;
-    written.is_valid().then(|| OffsetDateTime::from_unix_timestamp(written.to_timestamp()).ok()).flatten()
-}
-
-fn media_type(head: &MessagePart<'_>) -> String {
-    let Some(declared) = head.content_type() else { return "text/plain".to_owned() };
-    let written = format!("{}/{}", declared.ctype(), declared.subtype().unwrap_or("octet-stream")).to_ascii_lowercase();
-    let clean: Cow<'_, str> = wire::unmask(&written);
-    // A media type is ASCII without blanks (RFC 6838); it goes into headers later.
-    let is_token = clean.bytes().all(|byte| byte.is_ascii_graphic() && !b"\"(),:;<=>?@[\\]".contains(&byte)) && clean.matches('/').count() == 1;
-    if is_token { clean.into_owned() } else { "application/octet-stream".to_owned() }
-}
-
 /// The name of a mail that came inside a mail: its subject.
 fn message_name(bytes: &[u8]) -> String {
     let subject = MessageParser::default().parse_headers(bytes).map(|message| one_line(message.subject().unwrap_or_default())).unwrap_or_default();
@@ -297,40 +227,26 @@ fn is_shown(html: &str, content_id: &str) -> bool {
     html.contains(&format!("cid:{id}")) || html.contains(&format!("cid:{}", id.replace('@', "%40")))
 }
 
-/// Without line ends and control characters, blanks run together.
-fn one_line(text: &str) -> String {
-    let whole = wire::unmask(text);
-    whole.split(|letter: char| letter.is_control() || letter.is_whitespace()).filter(|word| !word.is_empty()).collect::<Vec<_>>().join(" ")
-}
-
-fn cut_chars(text: &str, chars_max: usize) -> Cow<'_, str> {
-    match text.char_indices().nth(chars_max) {
-        Some((end, _)) => Cow::Owned(text[..end].to_owned()),
-        None => Cow::Borrowed(text),
-    }
-}
-
-fn cut_bytes(text: &str, bytes_max: usize) -> &str {
-    &text[..text.floor_char_boundary(bytes_max)]
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::mail::MailKind;
 
     fn read(raw: &str) -> Mail {
-        parse(raw.as_bytes()).unwrap()
+        parse(raw.as_bytes(), &Trust::Nobody).unwrap()
     }
 
     #[test]
     fn what_is_no_mail_is_refused_by_its_reason() {
-        assert_eq!(parse(b" \r\n\n"), Err(Unreadable::Empty));
-        assert_eq!(parse(b"no header here\n\nwords"), Err(Unreadable::NoHeaders));
-        assert_eq!(parse(b"X-Only: this\n\nwords"), Err(Unreadable::NoHeaders));
-        assert_eq!(parse(&vec![b'a'; MAIL_BYTES_MAX + 1]), Err(Unreadable::TooLarge { bytes: MAIL_BYTES_MAX + 1, limit: MAIL_BYTES_MAX }));
+        assert_eq!(parse(b" \r\n\n", &Trust::Nobody), Err(Unreadable::Empty));
+        assert_eq!(parse(b"no header here\n\nwords", &Trust::Nobody), Err(Unreadable::NoHeaders));
+        assert_eq!(parse(b"X-Only: this\n\nwords", &Trust::Nobody), Err(Unreadable::NoHeaders));
+        assert_eq!(
+            parse(&vec![b'a'; MAIL_BYTES_MAX + 1], &Trust::Nobody),
+            Err(Unreadable::TooLarge { bytes: MAIL_BYTES_MAX + 1, limit: MAIL_BYTES_MAX })
+        );
         let parts = format!("Subject: x\nContent-Type: multipart/mixed; boundary=a\n\n{}--a--\n", "--a\n\nwords\n".repeat(PARTS_MAX));
-        assert_eq!(parse(parts.as_bytes()), Err(Unreadable::TooManyParts { limit: PARTS_MAX }));
+        assert_eq!(parse(parts.as_bytes(), &Trust::Nobody), Err(Unreadable::TooManyParts { limit: PARTS_MAX }));
     }
 
     #[test]

@@ -208,7 +208,7 @@ pub(super) fn writes(
         content: parts.content.clone(),
         attachments: parts.attachments.clone(),
         mail: Some(MailOrigin {
-            kind: kind_name(mail.kind).to_owned(),
+            kind: mail.kind.name().to_owned(),
             message_id: mail.message_id.clone(),
             subject: mail.subject.clone(),
             raw_blob: parts.raw_blob.clone(),
@@ -272,18 +272,5 @@ pub(super) fn opens_ticket(kind: MailKind) -> bool {
     match kind {
         MailKind::Person | MailKind::Automatic | MailKind::Bulk => true,
         MailKind::AutoReply | MailKind::Bounce | MailKind::Delayed | MailKind::Complaint | MailKind::Calendar => false,
-    }
-}
-
-pub(super) fn kind_name(kind: MailKind) -> &'static str {
-    match kind {
-        MailKind::Person => "person",
-        MailKind::AutoReply => "auto_reply",
-        MailKind::Automatic => "automatic",
-        MailKind::Bulk => "bulk",
-        MailKind::Bounce => "bounce",
-        MailKind::Delayed => "delayed",
-        MailKind::Complaint => "complaint",
-        MailKind::Calendar => "calendar",
     }
 }

@@ -9,7 +9,7 @@ use zeroize::Zeroizing;
 
 use super::{
     Desk, Error,
-    arrival::{Arrival, Loaded, Parts, continued, kind_name, look_up, opened, opens_ticket, store_parts, writes},
+    arrival::{Arrival, Loaded, Parts, continued, look_up, opened, opens_ticket, store_parts, writes},
     contract::{self, Request},
     store,
     thread::{self, Because, Decision},
@@ -157,7 +157,7 @@ async fn take_in_mail(desk: &Desk, tenant: &TenantId, mailbox: &Mailbox, request
         move || {
             // Named by its bytes as they came; card numbers are cut before anything of it is kept.
             let content = keys.index("mail-content", &[mailbox.as_str().as_bytes(), &bytes]);
-            (content, mail::redact::redact_raw(&bytes).map(Zeroizing::new), mail::parse::parse(&bytes))
+            (content, mail::redact::redact_raw(&bytes).map(Zeroizing::new), mail::parse::parse(&bytes, &mail::sender::Trust::Nobody))
         }
     };
     let (content, cut, parsed) = if raw.len() > PARSED_HERE_BYTES_MAX {
@@ -177,7 +177,7 @@ async fn take_in_mail(desk: &Desk, tenant: &TenantId, mailbox: &Mailbox, request
             Err(error) if error.is_conflict() => pause(desk, attempt).await,
             Ok(Some(outcome)) => return Ok(outcome),
             Ok(None) => {
-                let detail = format!("a mail of kind {} that belongs to no ticket", kind_name(arrival.mail.kind));
+                let detail = format!("a mail of kind {} that belongs to no ticket", arrival.mail.kind.name());
                 return refuse(desk, tenant, Reason::Automatic, detail, message, Some(request), Some(raw)).await;
             }
             // Trying again does not help.

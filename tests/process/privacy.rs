@@ -15,7 +15,7 @@ use helpdesk::{
     adapters::embedded::{Store, SystemClock},
     cli::sample,
     devhost::wire::envelope_request,
-    mail::{Mail, parse::parse},
+    mail::{Mail, parse::parse, sender::Trust},
     ports::Blobs,
 };
 use serde_json::{Value, json};
@@ -70,7 +70,7 @@ fn words() -> BTreeSet<String> {
     let mut words: BTreeSet<String> = BTreeSet::new();
     for sample in sample::ALL {
         words.extend(words_of(sample.mailbox));
-        match parse(sample.raw) {
+        match parse(sample.raw, &Trust::Nobody) {
             Ok(mail) => texts(&mail).iter().for_each(|text| words.extend(words_of(text))),
             Err(_) => words.extend(words_of(&String::from_utf8_lossy(sample.raw))),
         }
@@ -84,7 +84,7 @@ fn words() -> BTreeSet<String> {
 /// Whole addresses, also as they stand in a base64 text.
 fn addresses() -> Vec<Vec<u8>> {
     let mut addresses: BTreeSet<String> = sample::ALL.iter().map(|sample| sample.mailbox.to_owned()).collect();
-    addresses.extend(sample::ALL.iter().filter_map(|sample| Some(parse(sample.raw).ok()?.from?.address)));
+    addresses.extend(sample::ALL.iter().filter_map(|sample| Some(parse(sample.raw, &Trust::Nobody).ok()?.from?.address)));
     let in_base64 = |address: &String| -> Vec<Vec<u8>> {
         // Where the three places in a group of four begin; the letters at both ends mix with the neighbors.
         (0..3)
