@@ -7,7 +7,7 @@ use time::OffsetDateTime;
 use super::store::{Durable, Store, Writing, fault};
 use crate::{
     adapters::limits,
-    ports::{Changes, Document, Documents, Etag, Fault, NewDocument, Order, Scan, Slot, Watermark, Write, due_key},
+    ports::{Changes, DUE, Document, Documents, Etag, Fault, NewDocument, Order, Scan, Slot, Watermark, Write, due_end},
 };
 
 const COLUMNS: &str = "partition, id, kind, k1, k2, k3, k4, expires_at, body, seq, deleted_at";
@@ -77,14 +77,15 @@ impl Documents for Store {
         .await
     }
 
-    async fn due(&self, before: OffsetDateTime, limit: usize) -> Result<Vec<Document>, Fault> {
+    async fn due(&self, after: Option<&str>, before: OffsetDateTime, limit: usize) -> Result<Vec<Document>, Fault> {
         let now = self.clock.now().unix_timestamp();
+        let after = after.unwrap_or(DUE).to_owned();
         self.read(move |connection| {
             let sql = format!(
-                "SELECT {COLUMNS} FROM documents INDEXED BY documents_by_due WHERE {LIVE} AND substr(k1, 1, 4) = 'due:' AND k1 <= ?2 ORDER BY k1 LIMIT ?3"
+                "SELECT {COLUMNS} FROM documents INDEXED BY documents_by_due WHERE {LIVE} AND substr(k1, 1, 4) = 'due:' AND k1 > ?2 AND k1 < ?3 ORDER BY k1 LIMIT ?4"
             );
             let mut statement = connection.prepare_cached(&sql).map_err(fault)?;
-            let found = statement.query_map(params![now, due_key(before), rows(limit)], stored).map_err(fault)?;
+            let found = statement.query_map(params![now, after, due_end(before), rows(limit)], stored).map_err(fault)?;
             found.map(|row| row.map_err(fault)?.document()).collect()
         })
         .await
