@@ -270,6 +270,7 @@ async fn mail_for_an_unknown_mailbox_becomes_a_ticket_when_somebody_owns_it_and_
     let (status, note) = world.mail("sales@contoso.example", "a.eml", &question()).await;
     assert!(status == 200 && note.ends_with("unknown_mailbox"), "{note}");
     let record = world.unprocessed("sys").await.remove(0);
+    assert_eq!(world.events("sys").await, 1);
     let house = helpdesk::ids::TenantId::system();
 
     // Too early: it comes back to the same record.
@@ -277,6 +278,7 @@ async fn mail_for_an_unknown_mailbox_becomes_a_ticket_when_somebody_owns_it_and_
     take_what_waits(&world).await;
     let again = world.unprocessed("sys").await;
     assert_eq!((again.len(), again[0].state, again[0].replays), (1, State::Waiting, 1));
+    assert_eq!(world.events("sys").await, 2, "it was kept, and replayed");
 
     let tenant = Tenant { id: "sales".parse().unwrap(), name: "Sales".to_owned(), mailboxes: vec![Mailbox::parse("sales@contoso.example").unwrap()] };
     tenants::add(world.ports.documents.as_ref(), &world.app.keyring, &tenant).await.unwrap();

@@ -250,9 +250,7 @@ async fn keep_once(desk: &Desk, keys: &TenantKeys, keep: &Keep<'_>) -> Result<Ke
             None => Write::Create(remembered),
         });
     }
-    if !keep.owner.is_system() {
-        writes.push(event(desk, keys, keep.owner, audit::Action::MailUnprocessed, id, now)?);
-    }
+    writes.push(event(desk, keys, keep.owner, audit::Action::MailUnprocessed, id, now)?);
     desk.ports.documents.commit(&place, writes).await?;
     Ok(Kept { record: id, reason: record.reason, first: true })
 }
@@ -329,10 +327,7 @@ pub async fn replay(desk: &Desk, owner: &TenantId, id: RecordId) -> Result<(), E
     record.replays += 1;
     let keys = desk.keyring.keys(owner).await?;
     let now = desk.ports.clock.now();
-    let mut writes = vec![write(&keys, owner, &record, Some(etag))?];
-    if !owner.is_system() {
-        writes.push(event(desk, &keys, owner, audit::Action::MailReplayed, id, now)?);
-    }
+    let writes = vec![write(&keys, owner, &record, Some(etag))?, event(desk, &keys, owner, audit::Action::MailReplayed, id, now)?];
     desk.ports.documents.commit(&partition(owner, Kind::Unprocessed), writes).await?;
     desk.ports.queues.send(INTAKE_QUEUE, &encode_text(message.as_bytes())?, std::time::Duration::ZERO).await?;
     Ok(())
