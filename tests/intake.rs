@@ -1,5 +1,7 @@
 //! A mail becomes a ticket exactly once, whatever fails on the way.
 
+mod limits;
+
 use std::sync::Arc;
 
 use helpdesk::access::Role;
