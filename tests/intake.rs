@@ -372,27 +372,6 @@ async fn strangers_with_one_message_id_do_not_share_a_ticket() {
 }
 
 #[tokio::test]
-async fn a_long_conversation_is_read_page_by_page() {
-    let world = World::new().await;
-    world.mail(HELP, "q.eml", &question()).await;
-    let long = "word ".repeat(100_000);
-    for n in 0..130 {
-        let more = "In-Reply-To: <q1@adventure-works.example>\r\n";
-        let text = if n < 10 { long.as_str() } else { "Short." };
-        world.clock.advance(time::Duration::seconds(1));
-        world.mail(HELP, &format!("{n}.eml"), &mail(ANN, &format!("r{n}@adventure-works.example"), "Re", more, text)).await;
-    }
-    let ticket = world.tickets("contoso").await.remove(0);
-    let comments = world.comments("contoso", &ticket).await;
-    assert_eq!((comments.len(), &ticket["comments"]), (131, &Value::from(131)));
-    let token = world.token("contoso", Role::Agent, None);
-    let path = format!("/api/tickets/{}/comments", ticket["id"].as_str().unwrap());
-    let (_, first) = world.get(&path, &token).await;
-    assert!(first["comments"].as_array().unwrap().len() < 100, "the words of a page are bounded");
-    assert_eq!(world.get(&format!("{path}?limit=3"), &token).await.1["comments"].as_array().unwrap().len(), 3);
-}
-
-#[tokio::test]
 async fn nobodys_mail_that_somebody_owns_by_now_is_kept_with_him_alone() {
     use helpdesk::tenants::{self, Mailbox, Tenant};
     let world = World::new().await;

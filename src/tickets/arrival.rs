@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 
 use super::{
-    AttachmentRef, Author, Comment, Content, Desk, Error, MailOrigin, Party, Status, Ticket, Words, new_ulid, store,
+    AttachmentRef, Author, Comment, Content, Desk, Error, MailOrigin, Party, Said, Status, Ticket, new_ulid, store,
     thread::{self, Known},
     unprocessed::{self, DELIVERY_REMEMBERED, Delivery},
 };
@@ -70,9 +70,9 @@ impl Arrival<'_> {
 
 /// The sealed parts of a mail.
 pub(super) struct Parts {
+    author: Author,
     content: Content,
-    attachments: Vec<AttachmentRef>,
-    raw_blob: String,
+    origin: MailOrigin,
 }
 
 pub(super) enum Loaded {
@@ -129,34 +129,34 @@ pub(super) async fn look_up(desk: &Desk, arrival: &Arrival<'_>) -> Result<Loaded
 }
 
 pub(super) async fn store_parts(desk: &Desk, arrival: &Arrival<'_>, raw: &[u8]) -> Result<Parts, Error> {
-    let (keys, blobs) = (arrival.keys, desk.ports.blobs.as_ref());
+    let (keys, blobs, mail) = (arrival.keys, desk.ports.blobs.as_ref(), &arrival.mail);
     let folder = format!("{}/{}", arrival.tenant, arrival.content);
-    let raw_blob = format!("{folder}/raw");
-    let attachments: Vec<AttachmentRef> = arrival
-        .mail
-        .attachments
-        .iter()
-        .enumerate()
-        .map(|(at, attachment)| AttachmentRef {
-            name: attachment.name.clone(),
-            media_type: attachment.media_type.clone(),
-            bytes: attachment.bytes.len() as u64,
-            inline: attachment.inline,
-            content_id: attachment.content_id.clone(),
-            blob: format!("{folder}/{at}"),
-        })
-        .collect();
-    let words = Words { text: arrival.mail.text.clone(), html: arrival.mail.html.clone() };
-    let long = words.text.len() + words.html.as_ref().map_or(0, String::len) > store::BODY_HERE_BYTES_MAX;
-    let words_blob = format!("{folder}/words");
-    let words_bytes = if long { serde_json::to_vec(&words).map_err(|_| Fault::Corrupt("words are no JSON".to_owned()))? } else { Vec::new() };
-    let sealed = attachments.iter().zip(&arrival.mail.attachments).map(|(kept, attachment)| (kept.blob.as_str(), attachment.bytes.as_slice()));
-    let sealed: Vec<(&str, &[u8])> =
-        sealed.chain([(raw_blob.as_str(), raw)]).chain(long.then_some((words_blob.as_str(), words_bytes.as_slice()))).collect();
-    let jobs: Vec<_> = sealed.into_iter().map(|(name, bytes)| store::seal_blob(blobs, keys, name, bytes)).collect();
+    let (raw_blob, said_blob) = (format!("{folder}/raw"), format!("{folder}/said"));
+    let attachments = mail.attachments.iter().enumerate().map(|(at, attachment)| AttachmentRef {
+        name: attachment.name.clone(),
+        media_type: attachment.media_type.clone(),
+        bytes: attachment.bytes.len() as u64,
+        inline: attachment.inline,
+        content_id: attachment.content_id.clone(),
+        blob: format!("{folder}/{at}"),
+    });
+    let said = Said { text: mail.text.clone(), html: mail.html.clone(), attachments: attachments.collect() };
+    let names: Vec<String> = said.attachments.iter().map(|kept| kept.blob.clone()).collect();
+    let author = Author::Sender(sender(mail));
+    let origin = MailOrigin {
+        kind: mail.kind.name().to_owned(),
+        message_id: mail.message_id.clone(),
+        subject: mail.subject.clone(),
+        raw_blob,
+        altered: arrival.altered,
+        message_id_reused: false,
+    };
+    let (content, long) = store::placed(said, &author, Some(&origin), said_blob.clone())?;
+    let attached = names.iter().zip(&mail.attachments).map(|(name, attachment)| (name.as_str(), attachment.bytes.as_slice()));
+    let sealed = attached.chain([(origin.raw_blob.as_str(), raw)]).chain(long.as_deref().map(|bytes| (said_blob.as_str(), bytes)));
+    let jobs: Vec<_> = sealed.map(|(name, bytes)| store::seal_blob(blobs, keys, name, bytes)).collect();
     stream::iter(jobs).buffer_unordered(PARTS_AT_ONCE).try_for_each(|_| futures::future::ready(Ok(()))).await?;
-    let content = if long { Content::Blob(words_blob) } else { Content::Here(words) };
-    Ok(Parts { content, attachments, raw_blob })
+    Ok(Parts { author, content, origin })
 }
 
 pub(super) fn opened(desk: &Desk, arrival: &Arrival<'_>, number: u64) -> Ticket {
@@ -196,7 +196,7 @@ pub(super) fn writes(
     message_id_reused: bool,
     refs: &Refs,
 ) -> Result<Vec<Write>, Error> {
-    let Arrival { tenant, keys, mail, now, .. } = arrival;
+    let Arrival { tenant, keys, now, .. } = arrival;
     let entropy = desk.ports.entropy.as_ref();
     let action = if read.is_none() { audit::Action::TicketOpened } else { audit::Action::CommentAdded };
     let comment = Comment {
@@ -204,17 +204,9 @@ pub(super) fn writes(
         ticket: ticket.id,
         at: *now,
         public: true,
-        author: Author::Sender(sender(mail)),
+        author: parts.author.clone(),
         content: parts.content.clone(),
-        attachments: parts.attachments.clone(),
-        mail: Some(MailOrigin {
-            kind: mail.kind.name().to_owned(),
-            message_id: mail.message_id.clone(),
-            subject: mail.subject.clone(),
-            raw_blob: parts.raw_blob.clone(),
-            altered: arrival.altered,
-            message_id_reused,
-        }),
+        mail: Some(MailOrigin { message_id_reused, ..parts.origin.clone() }),
     };
     let place = partition(tenant, Kind::MailRef);
     let expires_at = Some(*now + DELIVERY_REMEMBERED);

@@ -14,7 +14,7 @@ use crate::{
 };
 use time::OffsetDateTime;
 
-use super::{Author, Comment, Content, Desk, Error, Status, Ticket, Words, new_ulid, store, thread};
+use super::{Author, Comment, Content, Desk, Error, Said, Status, Ticket, new_ulid, store, thread};
 
 /// Characters of a comment.
 pub const COMMENT_CHARACTERS_MAX: usize = 50_000;
@@ -52,14 +52,14 @@ async fn add_once(desk: &Desk, keys: &TenantKeys, tenant: &TenantId, new: &NewCo
     let (mut ticket, etag) = store::ticket(desk, keys, tenant, new.ticket).await?.ok_or(Error::NotFound)?;
     let now = desk.ports.clock.now();
     let id = CommentId::new(new_ulid(desk.ports.entropy.as_ref(), now));
+    let author = Author::Agent(new.agent.to_owned());
     let comment = Comment {
         id,
         ticket: ticket.id,
         at: now,
         public: new.public,
-        author: Author::Agent(new.agent.to_owned()),
-        content: content(desk, keys, tenant, id, text).await?,
-        attachments: Vec::new(),
+        content: content(desk, keys, tenant, id, &author, text).await?,
+        author,
         mail: None,
     };
     let (to, before) = (ticket.requester.address.clone(), ticket.last_message_id.clone());
@@ -89,15 +89,14 @@ async fn add_once(desk: &Desk, keys: &TenantKeys, tenant: &TenantId, new: &NewCo
     Ok(comment)
 }
 
-async fn content(desk: &Desk, keys: &TenantKeys, tenant: &TenantId, id: CommentId, text: &str) -> Result<Content, Error> {
-    let words = Words { text: text.to_owned(), html: None };
-    if text.len() <= store::BODY_HERE_BYTES_MAX {
-        return Ok(Content::Here(words));
+async fn content(desk: &Desk, keys: &TenantKeys, tenant: &TenantId, id: CommentId, author: &Author, text: &str) -> Result<Content, Error> {
+    let said = Said { text: text.to_owned(), html: None, attachments: Vec::new() };
+    let name = format!("{tenant}/{id}/said");
+    let (content, long) = store::placed(said, author, None, name.clone())?;
+    if let Some(bytes) = long {
+        store::seal_blob(desk.ports.blobs.as_ref(), keys, &name, &bytes).await?;
     }
-    let name = format!("{tenant}/{id}/words");
-    let bytes = serde_json::to_vec(&words).map_err(|_| Fault::Corrupt("words are no JSON".to_owned()))?;
-    store::seal_blob(desk.ports.blobs.as_ref(), keys, &name, &bytes).await?;
-    Ok(Content::Blob(name))
+    Ok(content)
 }
 
 fn change(

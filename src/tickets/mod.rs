@@ -103,7 +103,6 @@ pub struct Comment {
     pub public: bool,
     pub author: Author,
     pub content: Content,
-    pub attachments: Vec<AttachmentRef>,
     /// The mail that it came by.
     pub mail: Option<MailOrigin>,
 }
@@ -118,19 +117,21 @@ pub enum Author {
     Agent(String),
 }
 
-/// The words, here or, where they are many, in a sealed blob.
+/// What it says, here or, where that is much, in a sealed blob.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Content {
-    Here(Words),
+    Here(Said),
     Blob(String),
 }
 
+/// What a comment says.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Words {
+pub struct Said {
     pub text: String,
     /// Cleaned.
     pub html: Option<String>,
+    pub attachments: Vec<AttachmentRef>,
 }
 
 /// An attachment in a sealed blob.

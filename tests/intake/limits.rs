@@ -1,11 +1,14 @@
 //! Too large, too long, too many at once: what an intake does at its limits.
 
 use helpdesk::{
+    access::Role,
     devhost::{inbox::Inbox, queues::Wakes},
     tickets::unprocessed::Raw,
 };
-use super::take_what_waits;
-use crate::support::world::{HELP, World};
+use serde_json::Value;
+
+use super::{ANN, question, take_what_waits};
+use crate::support::world::{HELP, World, mail};
 
 #[tokio::test]
 async fn a_mail_of_the_inbox_folder_that_is_too_large_is_kept_and_says_why() {
@@ -26,4 +29,53 @@ async fn a_mail_of_the_inbox_folder_that_is_too_large_is_kept_and_says_why() {
     let Raw::Intake { blob } = &records[0].raw else { panic!("{:?}", records[0].raw) };
     assert_eq!(world.ports.blobs.size("mail-intake", blob).await.unwrap(), Some(36_700_161));
     assert_eq!(std::fs::read_dir(folder).unwrap().count(), 0);
+}
+
+#[tokio::test]
+async fn a_body_over_16_kib_lies_in_a_blob_and_its_attachments_are_still_listed() {
+    let world = World::new().await;
+    let name = "n".repeat(120);
+    let mut raw = String::from_utf8(mail(ANN, "many@adventure-works.example", "Many files", "", "")).unwrap();
+    raw = raw.replace("Content-Type: text/plain; charset=utf-8\r\n", "Content-Type: multipart/mixed; boundary=b\r\n");
+    raw.push_str("--b\r\nContent-Type: text/plain\r\n\r\nAll of them.\r\n");
+    for n in 0..200 {
+        raw.push_str(&format!("--b\r\nContent-Type: image/png\r\nContent-Disposition: attachment; filename=\"{name}-{n}.png\"\r\n\r\nfile {n}\r\n"));
+    }
+    raw.push_str("--b--\r\n");
+    world.mail(HELP, "a.eml", raw.as_bytes()).await;
+    // Short as they come, and six times as long in JSON.
+    world.mail(HELP, "b.eml", &mail(ANN, "escaped@adventure-works.example", "Quotes", "", &"\"".repeat(12_000))).await;
+    let changes = world.ports.documents.changed_since("t:contoso", None, 1000).await.unwrap();
+    for document in &changes.documents {
+        assert!(document.body.len() <= 16 * 1024, "{} has {} bytes", document.id, document.body.len());
+    }
+    let tickets = world.tickets("contoso").await;
+    let ticket = tickets.iter().find(|ticket| ticket["subject"] == "Many files").unwrap();
+    let comments = world.comments("contoso", ticket).await;
+    assert_eq!((comments[0]["text"].as_str().unwrap().trim(), comments[0]["attachments"].as_array().unwrap().len()), ("All of them.", 200));
+    let token = world.token("contoso", Role::Agent, None);
+    let (ticket, comment) = (ticket["id"].as_str().unwrap(), comments[0]["id"].as_str().unwrap());
+    let file = world.http("GET", &format!("/api/tickets/{ticket}/comments/{comment}/attachments/200"), Some(&token), b"").await;
+    assert_eq!((file.status, String::from_utf8_lossy(&file.body).trim()), (200, "file 199"));
+}
+
+#[tokio::test]
+async fn a_long_conversation_is_read_page_by_page() {
+    let world = World::new().await;
+    world.mail(HELP, "q.eml", &question()).await;
+    let long = "word ".repeat(100_000);
+    for n in 0..130 {
+        let more = "In-Reply-To: <q1@adventure-works.example>\r\n";
+        let text = if n < 10 { long.as_str() } else { "Short." };
+        world.clock.advance(time::Duration::seconds(1));
+        world.mail(HELP, &format!("{n}.eml"), &mail(ANN, &format!("r{n}@adventure-works.example"), "Re", more, text)).await;
+    }
+    let ticket = world.tickets("contoso").await.remove(0);
+    let comments = world.comments("contoso", &ticket).await;
+    assert_eq!((comments.len(), &ticket["comments"]), (131, &Value::from(131)));
+    let token = world.token("contoso", Role::Agent, None);
+    let path = format!("/api/tickets/{}/comments", ticket["id"].as_str().unwrap());
+    let (_, first) = world.get(&path, &token).await;
+    assert!(first["comments"].as_array().unwrap().len() < 100, "the words of a page are bounded");
+    assert_eq!(world.get(&format!("{path}?limit=3"), &token).await.1["comments"].as_array().unwrap().len(), 3);
 }
