@@ -3,6 +3,7 @@
 pub mod intake;
 mod contract;
 mod arrival;
+mod tries;
 pub mod thread;
 mod numbers;
 pub mod unprocessed;

@@ -6,7 +6,10 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use time::{Duration, OffsetDateTime};
 
-use super::{Desk, Error, new_ulid, store};
+use super::{
+    Desk, Error, new_ulid, store,
+    tries::{TRYING_IN_THE_QUEUE, Tries},
+};
 use crate::{
     audit,
     ids::{Kind, RecordId, TenantId, partition},
@@ -27,8 +30,6 @@ pub const LIST_MAX: usize = 1_000;
 pub(super) const DELIVERY_REMEMBERED: Duration = Duration::days(400);
 /// How long after its first failure a record is kept whose mail is in a ticket.
 const PROCESSED_KEPT: Duration = Duration::days(90);
-/// Tries to store a record against a redelivery that stores it too.
-const TRIES_MAX: u32 = 5;
 
 /// Why a mail is not a ticket.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -177,9 +178,11 @@ pub(super) fn delivery_document(keys: &TenantKeys, mailbox: &str, blob: &str, me
 /// Keeps a mail as a record, once however often it is delivered, and then removes the intake blob that it sealed.
 pub(super) async fn keep(desk: &Desk, keep: Keep<'_>) -> Result<Kept, Error> {
     let keys = desk.keyring.keys(keep.owner).await?;
-    for _ in 0..TRIES_MAX {
+    // Against a redelivery that stores the record too.
+    let mut tries = Tries::within(TRYING_IN_THE_QUEUE);
+    loop {
         match keep_once(desk, &keys, &keep).await {
-            Err(error) if error.is_conflict() => {}
+            Err(error) if error.is_conflict() && tries.again(desk).await => {}
             Ok(kept) => {
                 if let (Some(blob), Some(raw)) = (keep.blob, keep.raw) {
                     // Nobody's mail that somebody owns by now is kept with him.
@@ -193,7 +196,6 @@ pub(super) async fn keep(desk: &Desk, keep: Keep<'_>) -> Result<Kept, Error> {
             Err(error) => return Err(error),
         }
     }
-    Err(Fault::Conflict.into())
 }
 
 async fn keep_once(desk: &Desk, keys: &TenantKeys, keep: &Keep<'_>) -> Result<Kept, Error> {

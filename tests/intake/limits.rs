@@ -7,8 +7,8 @@ use helpdesk::{
 };
 use serde_json::Value;
 
-use super::{ANN, question, take_what_waits};
-use crate::support::world::{HELP, World, mail};
+use super::{ANN, answer, question, take_what_waits};
+use crate::support::world::{HELP, World, mail, queue};
 
 #[tokio::test]
 async fn a_mail_of_the_inbox_folder_that_is_too_large_is_kept_and_says_why() {
@@ -29,6 +29,35 @@ async fn a_mail_of_the_inbox_folder_that_is_too_large_is_kept_and_says_why() {
     let Raw::Intake { blob } = &records[0].raw else { panic!("{:?}", records[0].raw) };
     assert_eq!(world.ports.blobs.size("mail-intake", blob).await.unwrap(), Some(36_700_161));
     assert_eq!(std::fs::read_dir(folder).unwrap().count(), 0);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn forty_answers_to_one_ticket_at_once_all_join_it_at_their_first_delivery() {
+    forty_answers(&World::new().await).await;
+}
+
+#[cfg(feature = "azure")]
+#[tokio::test]
+async fn forty_answers_to_one_ticket_in_cosmos_at_once_all_join_it_at_their_first_delivery() {
+    forty_answers(&World::on(crate::ports_contract::cosmos::documents).await).await;
+}
+
+async fn forty_answers(world: &World) {
+    const ANSWERS: usize = 40;
+    world.mail(HELP, "q.eml", &question()).await;
+    let apps = [world.app.clone(), world.another(), world.another()];
+    let mut calls = Vec::new();
+    for n in 0..ANSWERS {
+        let raw = answer("q1@adventure-works.example", &format!("a{n}@adventure-works.example"));
+        let (app, message) = (apps[n % apps.len()].clone(), world.leave(HELP, &format!("{n}.eml"), &raw).await);
+        calls.push(tokio::spawn(async move { queue(&app, "IntakeMail", &message).await }));
+    }
+    for call in calls {
+        assert_eq!(call.await.unwrap(), (200, "comment on ticket 1: it refers to a mail of the ticket".to_owned()));
+    }
+    let tickets = world.tickets("contoso").await;
+    assert_eq!((tickets.len(), &tickets[0]["comments"]), (1, &Value::from(ANSWERS + 1)));
+    assert_eq!(world.comments("contoso", &tickets[0]).await.len(), ANSWERS + 1);
 }
 
 #[tokio::test]
