@@ -55,7 +55,14 @@ impl Documents for Store {
     async fn commit(&self, partition: &str, writes: Vec<Write>) -> Result<Vec<Etag>, Fault> {
         limits::check_commit(partition, &writes)?;
         let partition = partition.to_owned();
-        self.write(Durable::Now, move |writing| writes.iter().map(|write| write_one(writing, &partition, write)).collect()).await
+        self.write(Durable::Now, move |writing| {
+            // The first needs no look: if it meets a conflict, nothing was written before it.
+            for write in &writes[1..] {
+                look(writing, &partition, write)?;
+            }
+            writes.iter().map(|write| write_one(writing, &partition, write)).collect()
+        })
+        .await
     }
 
     async fn changed_since(&self, partition: &str, watermark: Option<&Watermark>, limit: usize) -> Result<Changes, Fault> {
@@ -90,6 +97,19 @@ impl Documents for Store {
         })
         .await
     }
+}
+
+/// Finds the conflicts of a write before there is anything to be undone.
+fn look(writing: &Writing<'_>, partition: &str, write: &Write) -> Result<(), Fault> {
+    let (id, expected) = match write {
+        Write::Create(document) => (&document.id, None),
+        Write::Replace { document, etag } => (&document.id, Some(etag)),
+        Write::Delete { id, etag } => (id, Some(etag)),
+    };
+    let sql = format!("SELECT seq FROM documents WHERE {LIVE} AND partition = ?2 AND id = ?3");
+    let mut statement = writing.connection.prepare_cached(&sql).map_err(fault)?;
+    let live: Option<i64> = statement.query_row(params![writing.now.unix_timestamp(), partition, id], |row| row.get(0)).optional().map_err(fault)?;
+    if live == expected.and_then(version) && expected.is_some() == live.is_some() { Ok(()) } else { Err(Fault::Conflict) }
 }
 
 fn write_one(writing: &mut Writing<'_>, partition: &str, write: &Write) -> Result<Etag, Fault> {
