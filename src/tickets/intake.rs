@@ -140,9 +140,8 @@ async fn without_blob(desk: &Desk, owner: &TenantId, request: &Request, message:
 /// What this delivery became, if it was dealt with before.
 async fn delivered(desk: &Desk, owner: &TenantId, request: &Request, message: &str) -> Result<Option<Delivery>, Error> {
     let keys = desk.keyring.keys(owner).await?;
-    let delivery = unprocessed::delivery_document(&keys, &request.mailbox, &request.blob, message);
-    let known = desk.ports.documents.get(&partition(owner, Kind::MailRef), &delivery).await?;
-    Ok(known.map(|document| keys.open_document(&document)).transpose()?)
+    let name = unprocessed::delivery_name(&keys, &request.mailbox, &request.blob, message);
+    Ok(unprocessed::delivered(desk, &keys, owner, &name).await?.map(|(delivery, _)| delivery))
 }
 
 async fn take_in_mail(desk: &Desk, tenant: &TenantId, mailbox: &Mailbox, request: &Request, message: &str, raw: &Bytes) -> Result<Outcome, Error> {

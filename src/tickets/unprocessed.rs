@@ -15,7 +15,7 @@ use crate::{
     ids::{Kind, RecordId, TenantId, partition},
     keys::TenantKeys,
     mail,
-    ports::{Document, Etag, Fault, Scan, Slot, Write, encode_text, timestamp},
+    ports::{Document, Etag, Scan, Slot, Write, encode_text, timestamp},
 };
 
 /// The container that feeders write mails into.
@@ -168,11 +168,33 @@ pub(super) enum Delivery {
     Unprocessed { record: RecordId },
 }
 
-/// The name under which it is remembered that a delivery was dealt with.
-pub(super) fn delivery_document(keys: &TenantKeys, mailbox: &str, blob: &str, message: &str) -> String {
+/// The names under which it is remembered that a delivery was dealt with.
+pub(super) struct Name {
+    /// The id of a document of its own: it became a record, or its mail had come before.
+    pub document: String,
+    /// The `k1` of what is remembered of the mail that it brought.
+    pub key: String,
+}
+
+pub(super) fn delivery_name(keys: &TenantKeys, mailbox: &str, blob: &str, message: &str) -> Name {
     // A message that could not be read stands for itself.
     let parts: &[&[u8]] = if blob.is_empty() { &[message.as_bytes()] } else { &[mailbox.as_bytes(), blob.as_bytes()] };
-    format!("mail:{}", keys.index("delivery", parts))
+    let name = keys.index("delivery", parts);
+    Name { document: format!("mail:{name}"), key: format!("blob:{name}") }
+}
+
+/// What a delivery became, and the version of its own document, if it has one.
+pub(super) async fn delivered(desk: &Desk, keys: &TenantKeys, owner: &TenantId, name: &Name) -> Result<Option<(Delivery, Option<Etag>)>, Error> {
+    #[derive(Deserialize)]
+    struct Brought {
+        number: u64,
+    }
+    let (place, documents) = (partition(owner, Kind::MailRef), desk.ports.documents.as_ref());
+    if let Some(document) = documents.get(&place, &name.document).await? {
+        return Ok(Some((keys.open_document(&document)?, Some(document.etag))));
+    }
+    let brought = documents.scan(&Scan::prefix(&place, Slot::K1, &name.key, 1)).await?;
+    brought.first().map(|document| Ok((Delivery::Ticket { number: keys.open_document::<Brought>(document)?.number }, None))).transpose()
 }
 
 /// Keeps a mail as a record, once however often it is delivered, and then removes the intake blob that it sealed.
@@ -202,8 +224,8 @@ async fn keep_once(desk: &Desk, keys: &TenantKeys, keep: &Keep<'_>) -> Result<Ke
     let place = partition(keep.owner, Kind::Unprocessed);
     let now = desk.ports.clock.now();
     let raw = seal_raw(desk, keys, keep).await?;
-    let delivery = delivery_document(keys, keep.mailbox.unwrap_or_default(), keep.blob.unwrap_or_default(), keep.message);
-    let delivered = desk.ports.documents.get(&partition(keep.owner, Kind::MailRef), &delivery).await?;
+    let delivery = delivery_name(keys, keep.mailbox.unwrap_or_default(), keep.blob.unwrap_or_default(), keep.message);
+    let (known, before) = delivered(desk, keys, keep.owner, &delivery).await?.unzip();
     if let Some((mut record, etag)) = replayed(desk, keys, keep.owner, keep.blob).await?
         && record.raw.may_be(&raw)
     {
@@ -215,7 +237,6 @@ async fn keep_once(desk: &Desk, keys: &TenantKeys, keep: &Keep<'_>) -> Result<Ke
         desk.ports.documents.commit(&place, vec![write(keys, keep.owner, &record, Some(etag))?]).await?;
         return Ok(Kept { record: record.id, reason: record.reason, first: false });
     }
-    let known: Option<Delivery> = delivered.as_ref().map(|document| keys.open_document(document)).transpose()?;
     let known_ticket = matches!(known, Some(Delivery::Ticket { .. }));
     if let Some(Delivery::Unprocessed { record }) = known
         && let Some((mut record, etag)) = get(desk, keep.owner, record).await?
@@ -246,9 +267,9 @@ async fn keep_once(desk: &Desk, keys: &TenantKeys, keep: &Keep<'_>) -> Result<Ke
     // What is in a ticket stays there: the blob's name was used again.
     if !known_ticket {
         let remembered =
-            keys.seal_document(&place, delivery, Kind::MailRef, Default::default(), expires_at, &Delivery::Unprocessed { record: id })?;
-        writes.push(match delivered {
-            Some(before) => Write::Replace { document: remembered, etag: before.etag },
+            keys.seal_document(&place, delivery.document, Kind::MailRef, Default::default(), expires_at, &Delivery::Unprocessed { record: id })?;
+        writes.push(match before.flatten() {
+            Some(etag) => Write::Replace { document: remembered, etag },
             None => Write::Create(remembered),
         });
     }
