@@ -204,9 +204,9 @@ pub enum Error {
 }
 
 impl Error {
-    /// Whether loading and deciding again can help.
+    /// Whether loading and deciding again can help. Not with used up seals: a story keeps its keys from try to try.
     fn is_conflict(&self) -> bool {
-        matches!(self, Error::Fault(Fault::Conflict) | Error::Keys(keys::Error::Fault(Fault::Conflict) | keys::Error::SealsUsedUp))
+        matches!(self, Error::Fault(Fault::Conflict) | Error::Keys(keys::Error::Fault(Fault::Conflict)))
     }
 }
 
