@@ -362,3 +362,38 @@ impl Drop for WriterThread {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::adapters::embedded::SystemClock;
+
+    fn insert(writing: &mut Writing<'_>) -> Result<usize, Fault> {
+        let sql = "INSERT INTO messages (queue, visible_at, inserted_at, text) VALUES ('q', 0, 0, 'x')";
+        writing.connection.execute(sql, []).map_err(fault)
+    }
+
+    #[tokio::test]
+    async fn a_job_that_breaks_off_leaves_nothing_and_the_next_one_runs() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(folder.path(), Arc::new(SystemClock)).unwrap();
+        let rows = || store.look_up(|connection| connection.query_row("SELECT count(*) FROM messages", [], |row| row.get(0)).map_err(fault));
+        let failed = store.write(Durable::Now, |writing| insert(writing).and(Err::<(), _>(Fault::Conflict))).await;
+        assert!(matches!(failed, Err(Fault::Unavailable(_))), "{failed:?}");
+        let panicked = store.write(Durable::Now, |writing| insert(writing).map(|_| assert!(writing.next < 0))).await;
+        assert!(matches!(panicked, Err(Fault::Unavailable(_))), "{panicked:?}");
+        assert_eq!(rows(), Ok(0));
+        assert_eq!(store.write(Durable::Now, insert).await, Ok(1));
+        assert_eq!(rows(), Ok(1));
+    }
+
+    #[tokio::test]
+    async fn a_job_that_fails_before_it_writes_fails_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(folder.path(), Arc::new(SystemClock)).unwrap();
+        let refused = |_: &mut Writing<'_>| Err::<usize, _>(Fault::Conflict);
+        let (first, second, third) =
+            tokio::join!(store.write(Durable::Now, insert), store.write(Durable::Now, refused), store.write(Durable::Now, insert));
+        assert_eq!((first, second, third), (Ok(1), Err(Fault::Conflict), Ok(1)));
+    }
+}
