@@ -229,9 +229,14 @@ async fn an_answer_to_our_own_mail_joins_by_its_signature_and_only_by_it() {
 
 #[tokio::test]
 async fn what_is_no_ticket_is_kept_once_and_says_why() {
+    use helpdesk::{ids::TenantId, tickets::unprocessed};
     let world = World::new().await;
     let large = vec![b'x'; 35 * 1024 * 1024 + 1];
-    let cases: [(&str, String, &str); 6] = [
+    let long = "\"".repeat(20_000);
+    let nowhere = format!(r#"{{"v":1,"mailbox":"{}","blob":"a.eml"}}"#, "m".repeat(20_000));
+    let cases: [(&str, String, &str); 8] = [
+        ("sys", long, "bad_message"),
+        ("sys", nowhere, "bad_message"),
         ("sys", "hello".to_owned(), "bad_message"),
         ("sys", r#"{"v":2,"mailbox":"help@contoso.example","blob":"a.eml"}"#.to_owned(), "unknown_version"),
         ("sys", r#"{"v":1,"mailbox":"help@contoso.example","blob":"../a.eml"}"#.to_owned(), "bad_message"),
@@ -255,8 +260,11 @@ async fn what_is_no_ticket_is_kept_once_and_says_why() {
         let records = world.unprocessed(owner).await;
         assert_eq!(records.len(), if *owner == "sys" { nobody } else { contoso });
         assert_eq!(records.last().unwrap().reason.name(), *reason);
-        assert_eq!(records.last().unwrap().message, *message);
+        let kept = unprocessed::message(&world.app.desk, &TenantId::try_from((*owner).to_owned()).unwrap(), records.last().unwrap()).await.unwrap();
+        assert_eq!(kept, *message);
     }
+    let kept = world.ports.documents.changed_since("sys:mail", None, 100).await.unwrap().documents;
+    assert!(kept.iter().all(|document| document.body.len() <= 16 * 1024));
     // Too large to be sealed, so it stays; what was sealed is gone from the intake.
     assert_eq!(world.ports.blobs.list("mail-intake", "", None, 10).await.unwrap(), vec!["large.eml".to_owned()]);
     assert!(world.tickets("contoso").await.is_empty());

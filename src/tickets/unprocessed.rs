@@ -15,7 +15,7 @@ use crate::{
     ids::{Kind, RecordId, TenantId, partition},
     keys::TenantKeys,
     mail,
-    ports::{Document, Etag, Scan, Slot, Write, encode_text, timestamp},
+    ports::{Document, Etag, Fault, Scan, Slot, Write, encode_text, timestamp},
 };
 
 /// The container that feeders write mails into.
@@ -26,6 +26,8 @@ pub const INTAKE_QUEUE: &str = "mail-intake";
 const REPLAY_PREFIX: &str = "replay/";
 /// Records in one list.
 pub const LIST_MAX: usize = 1_000;
+/// Bytes of a queue message, as JSON, that is kept in its record: a body has at most 16 KiB.
+const MESSAGE_HERE_BYTES_MAX: usize = 12 * 1024;
 /// How long it is remembered that a delivery was dealt with.
 pub(super) const DELIVERY_REMEMBERED: Duration = Duration::days(400);
 /// How long after its first failure a record is kept whose mail is in a ticket.
@@ -82,13 +84,20 @@ pub struct Unprocessed {
     pub at: OffsetDateTime,
     /// As the message named it.
     pub mailbox: Option<String>,
-    /// The queue message.
-    pub message: String,
+    pub message: Message,
     /// Where the mail is.
     pub raw: Raw,
     pub state: State,
     /// Times that it was tried again.
     pub replays: u32,
+}
+
+/// The queue message. A long one, as no feeder sends it, lies in a sealed blob.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum Message {
+    Here(String),
+    Sealed { blob: String },
 }
 
 /// Where an unprocessed mail's bytes are.
@@ -257,7 +266,7 @@ async fn keep_once(desk: &Desk, keys: &TenantKeys, keep: &Keep<'_>) -> Result<Ke
         detail: keep.detail.clone(),
         at: now,
         mailbox: keep.mailbox.map(str::to_owned),
-        message: keep.message.to_owned(),
+        message: seal_message(desk, keys, keep).await?,
         raw,
         state: State::Waiting,
         replays: 0,
@@ -290,6 +299,17 @@ async fn seal_raw(desk: &Desk, keys: &TenantKeys, keep: &Keep<'_>) -> Result<Raw
     Ok(Raw::Sealed { blob, bytes: kept.len() as u64, altered: cut.is_some() })
 }
 
+async fn seal_message(desk: &Desk, keys: &TenantKeys, keep: &Keep<'_>) -> Result<Message, Error> {
+    // Quotes and controls take up to six times as much in JSON.
+    let json = serde_json::to_vec(keep.message).map_err(|_| Fault::Corrupt("a queue message is no JSON string".to_owned()))?;
+    if json.len() <= MESSAGE_HERE_BYTES_MAX {
+        return Ok(Message::Here(keep.message.to_owned()));
+    }
+    let blob = format!("{}/{}/message", keep.owner, keys.index("message", &[keep.message.as_bytes()]));
+    store::seal_blob(desk.ports.blobs.as_ref(), keys, &blob, keep.message.as_bytes()).await?;
+    Ok(Message::Sealed { blob })
+}
+
 fn sealed_name(keys: &TenantKeys, owner: &TenantId, mailbox: &str, kept: &[u8]) -> String {
     format!("{owner}/{}/unprocessed", keys.index("unprocessed", &[mailbox.as_bytes(), kept]))
 }
@@ -318,6 +338,18 @@ pub async fn get(desk: &Desk, owner: &TenantId, id: RecordId) -> Result<Option<(
     found.map(|document| Ok((keys.open_document(&document)?, etag))).transpose()
 }
 
+/// The queue message, wherever it is.
+pub async fn message(desk: &Desk, owner: &TenantId, record: &Unprocessed) -> Result<String, Error> {
+    match &record.message {
+        Message::Here(message) => Ok(message.clone()),
+        Message::Sealed { blob } => {
+            let keys = desk.keyring.keys(owner).await?;
+            let opened = store::open_blob(desk.ports.blobs.as_ref(), &keys, blob).await?;
+            Ok(String::from_utf8_lossy(&opened).into_owned())
+        }
+    }
+}
+
 /// The bytes of an unprocessed mail, if they are anywhere.
 pub async fn raw(desk: &Desk, owner: &TenantId, record: &Unprocessed) -> Result<Option<Bytes>, Error> {
     match &record.raw {
@@ -336,14 +368,14 @@ pub async fn raw(desk: &Desk, owner: &TenantId, record: &Unprocessed) -> Result<
 /// Killed in between, it has done nothing or has sent the mail without saying so; sent twice, the mail still becomes one ticket.
 pub async fn replay(desk: &Desk, owner: &TenantId, id: RecordId) -> Result<(), Error> {
     let (mut record, etag) = get(desk, owner, id).await?.ok_or(Error::NotFound)?;
-    let message = match (&record.raw, &record.mailbox) {
+    let again = match (&record.raw, &record.mailbox) {
         (Raw::Sealed { .. }, Some(mailbox)) => {
             let bytes = raw(desk, owner, &record).await?.ok_or(Error::BlobMissing)?;
             let blob = format!("{REPLAY_PREFIX}{id}.eml");
             desk.ports.blobs.put(INTAKE_CONTAINER, &blob, bytes).await?;
             serde_json::json!({ "v": 1, "mailbox": mailbox, "blob": blob }).to_string()
         }
-        _ => record.message.clone(),
+        _ => message(desk, owner, &record).await?,
     };
     // Marked before it is sent, so that the intake never meets a record that is still waiting and then overwritten.
     record.state = State::Replayed;
@@ -352,7 +384,7 @@ pub async fn replay(desk: &Desk, owner: &TenantId, id: RecordId) -> Result<(), E
     let now = desk.ports.clock.now();
     let writes = vec![write(&keys, owner, &record, Some(etag))?, event(desk, &keys, owner, audit::Action::MailReplayed, id, now)?];
     desk.ports.documents.commit(&partition(owner, Kind::Unprocessed), writes).await?;
-    desk.ports.queues.send(INTAKE_QUEUE, &encode_text(message.as_bytes())?, std::time::Duration::ZERO).await?;
+    desk.ports.queues.send(INTAKE_QUEUE, &encode_text(again.as_bytes())?, std::time::Duration::ZERO).await?;
     Ok(())
 }
 
