@@ -16,6 +16,8 @@ use std::{
 use crate::support::{Figures, folder, house, leave, mails, milliseconds};
 use bytes::Bytes;
 use helpdesk::{
+    ids::{Kind, partition},
+    ports::Document,
     tickets::intake::{self, Outcome},
     wiring::{House, Purpose},
 };
@@ -30,6 +32,12 @@ const ROUND_BYTES: usize = 8_000_000;
 const ROUND_MAILS: std::ops::RangeInclusive<usize> = 128..=1024;
 /// With one mail at a time a round is mostly waiting.
 const ROUND_MAILS_ALONE: usize = 128;
+/// Mails whose documents are counted.
+const KEPT_MAILS: usize = 200;
+/// Of a partition of Cosmos DB.
+const PARTITION_BYTES: f64 = 20e9;
+/// Bytes of an item in Cosmos DB besides ids, keys and body: the names of its members, the expiry, and what the service adds (`_rid`, `_self`, `_etag`, ...).
+const ITEM_BYTES: usize = 300;
 /// As in the embedded store, whose pages and groups the bare one shares.
 const GROUP_JOBS_MAX: usize = 256;
 const JOBS_WAITING_MAX: usize = 1024;
@@ -44,6 +52,52 @@ pub fn measure() {
             println!("{name:<22} {in_flight:>9}  {:<26.0} {:<26.0} {:<22.2} {:.1}", cell.intake, cell.bare, cell.ratio, cell.latency);
         }
     }
+    println!();
+    println!("intake: what a mail leaves, each of {KEPT_MAILS} that opened a ticket");
+    println!("{:<22} {:>9}  {:>16}  {:>20}  {:>12}  {:>12}", "mail", "documents", "bytes in Cosmos", "mails in 20 GB", "blobs", "their bytes");
+    for (bytes, name) in mails::SIZES {
+        let kept = runtime.block_on(kept(bytes));
+        let ceiling = PARTITION_BYTES / kept.item_bytes;
+        println!("{name:<22} {:>9.2}  {:>16.0}  {ceiling:>20.0}  {:>12.1}  {:>12.0}", kept.documents, kept.item_bytes, kept.blobs, kept.blob_bytes);
+    }
+}
+
+/// What one mail leaves behind for good, its tenant's leased numbers included.
+struct Kept {
+    documents: f64,
+    /// Of its documents, as Cosmos DB keeps them.
+    item_bytes: f64,
+    blobs: f64,
+    blob_bytes: f64,
+}
+
+async fn kept(bytes: usize) -> Kept {
+    let folder = folder();
+    let house = Arc::new(house(folder.path(), Purpose::Host).await);
+    let mails: Vec<Bytes> = (0..KEPT_MAILS).map(|at| mails::mail(bytes, at).into()).collect();
+    let messages = feed(&house, &mails, 0).await;
+    take_in_all(house.clone(), messages, 1).await;
+    let ports = &house.app.ports;
+    let tenant = "contoso".parse().expect("it is a tenant id");
+    let documents =
+        ports.documents.changed_since(&partition(&tenant, Kind::Ticket), None, KEPT_MAILS * 100).await.expect("the store answers").documents;
+    let blobs = ports.blobs.list("mail", "", None, KEPT_MAILS * 100).await.expect("the store answers");
+    let mut blob_bytes = 0;
+    for blob in &blobs {
+        blob_bytes += ports.blobs.size("mail", blob).await.expect("the store answers").unwrap_or_default();
+    }
+    let a_mail = |all: usize| all as f64 / KEPT_MAILS as f64;
+    Kept {
+        documents: a_mail(documents.len()),
+        item_bytes: a_mail(documents.iter().map(item_bytes).sum()),
+        blobs: a_mail(blobs.len()),
+        blob_bytes: blob_bytes as f64 / KEPT_MAILS as f64,
+    }
+}
+
+fn item_bytes(document: &Document) -> usize {
+    let keys: usize = document.keys.iter().flatten().map(String::len).sum();
+    ITEM_BYTES + document.partition.len() + document.id.len() + document.kind.len() + keys + document.body.len().div_ceil(3) * 4
 }
 
 struct Cell {

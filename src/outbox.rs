@@ -4,7 +4,7 @@
 //! the commit another comes at once; a sweep finds the rest.
 //! A mail whose sending was cut off is sent again and marked `possibly_duplicate`: SMTP cannot tell. Its Message-ID stays the same.
 
-use std::{collections::BTreeSet, sync::Arc, time::Duration};
+use std::{collections::BTreeSet, fmt::Display, sync::Arc, time::Duration};
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 use bytes::Bytes;
@@ -14,7 +14,7 @@ use time::OffsetDateTime;
 use crate::{
     ids::{Kind, RecordId, TenantId, partition, tenant_of},
     keys::{self, Keyring, Place, TenantKeys},
-    ports::{Document, Etag, Fault, MessageTooLarge, NewDocument, OutgoingMail, Ports, Scan, Slot, Write, due_key, encode_text, timestamp},
+    ports::{Document, Etag, Fault, MessageTooLarge, NewDocument, OutgoingMail, Ports, Scan, Slot, Write, due_end, due_key, encode_text, timestamp},
 };
 
 /// The queue that wakes the delivery for one tenant.
@@ -25,8 +25,10 @@ const WAKE_DELAY: Duration = Duration::from_secs(60);
 const BATCH_MAX: usize = 50;
 /// After this long a call claims no further row, so that with a server that is silent over each mail it still answers before its deadline.
 const CLAIMING_MAX: time::Duration = time::Duration::minutes(2);
-/// Tenants that one sweep wakes.
-const SWEEP_MAX: usize = 200;
+/// Rows that a sweep looks at in one page, its pages, and how long it turns them: well below the deadline of a function.
+const SWEEP_PAGE: usize = 200;
+const SWEEP_PAGES_MAX: usize = 500;
+const SWEEPING_MAX: time::Duration = time::Duration::minutes(2);
 /// While a row is being sent nobody else takes it; a process that dies over it holds it up this long.
 const CLAIM: time::Duration = time::Duration::minutes(5);
 /// How long a mail is tried at least before it is given up, unless it is refused for good.
@@ -38,8 +40,8 @@ const PAUSE_FIRST: time::Duration = time::Duration::minutes(1);
 const PAUSE_LONGEST: time::Duration = time::Duration::hours(12);
 /// How long a delivered row is kept.
 const DELIVERED_KEPT: time::Duration = time::Duration::days(7);
-/// A mail over this many bytes is kept in a sealed blob.
-const BODY_HERE_BYTES_MAX: usize = 16 * 1024;
+/// A mail over this many bytes is kept in a sealed blob: as base64 and with its addresses it would make a body of more than 16 KiB.
+const MAIL_HERE_BYTES_MAX: usize = 11 * 1024;
 const CONTAINER: &str = "outbox";
 /// The `k2` of a row that was given up begins with this, and the instant follows.
 pub const GIVEN_UP: &str = "given_up:";
@@ -102,7 +104,7 @@ pub async fn row(
     mail: &OutgoingMail,
     now: OffsetDateTime,
 ) -> Result<Write, Error> {
-    let raw = if mail.raw.len() > BODY_HERE_BYTES_MAX {
+    let raw = if mail.raw.len() > MAIL_HERE_BYTES_MAX {
         let name = format!("{tenant}/{id}");
         let sealed = keys.seal(&Place::blob(CONTAINER, &name), &mail.raw)?;
         ports.blobs.put(CONTAINER, &name, Bytes::from(sealed)).await?;
@@ -111,7 +113,7 @@ pub async fn row(
         Raw::Here(STANDARD.encode(&mail.raw))
     };
     let row = Row { from: mail.from.clone(), to: mail.to.clone(), raw, tries: 0, state: State::Waiting, possibly_duplicate: false };
-    Ok(Write::Create(document(keys, tenant, id, &row, due(now))?))
+    Ok(Write::Create(document(keys, tenant, id, &row, due(now, id))?))
 }
 
 /// Asks to be woken for this tenant, whatever happens to this process. To be called before the commit.
@@ -145,12 +147,16 @@ pub async fn deliver(ports: &Ports, keyring: &Keyring, tenant: &TenantId) -> Res
     let place = partition(tenant, Kind::Outbox);
     let began = ports.clock.now();
     let mut scan = Scan::prefix(&place, Slot::K1, "due:", BATCH_MAX);
-    scan.range.end = format!("{}\u{7f}", due_key(began));
+    scan.range.end = due_end(began);
     let mut delivered = Delivered::default();
-    for document in ports.documents.scan(&scan).await? {
+    let found = ports.documents.scan(&scan).await?;
+    let mut more = found.len() == BATCH_MAX;
+    for document in found {
         // The rows before this one took their time: its claim begins now.
         let now = ports.clock.now();
         if now - began >= CLAIMING_MAX {
+            // A slow server is left to the sweep, so that its tenant does not keep the queue busy.
+            more = false;
             break;
         }
         let record = document.id.clone();
@@ -166,18 +172,35 @@ pub async fn deliver(ports: &Ports, keyring: &Keyring, tenant: &TenantId) -> Res
             }
         }
     }
+    // What was sent is due no more, so this comes to an end.
+    if more && delivered.sent > 0 {
+        wake(ports, tenant).await?;
+    }
     Ok(delivered)
 }
 
-/// Wakes every tenant with something overdue. Answers how many.
+/// Wakes every tenant with something overdue, each once. Answers how many.
 pub async fn sweep(ports: &Ports) -> Result<usize, Error> {
-    let overdue = ports.documents.due(ports.clock.now(), SWEEP_MAX).await?;
-    let mail = overdue.iter().filter(|document| document.kind == Kind::Outbox.name());
-    let tenants: BTreeSet<TenantId> = mail.filter_map(|document| tenant_of(&document.partition)).collect();
-    for tenant in &tenants {
-        wake(ports, tenant).await?;
+    let began = ports.clock.now();
+    let (mut woken, mut after) = (BTreeSet::new(), None);
+    for _ in 0..SWEEP_PAGES_MAX {
+        let overdue = ports.documents.due(after.as_deref(), began, SWEEP_PAGE).await?;
+        for document in overdue.iter().filter(|document| document.kind == Kind::Outbox.name()) {
+            if let Some(tenant) = tenant_of(&document.partition).filter(|tenant| !woken.contains(tenant)) {
+                wake(ports, &tenant).await?;
+                woken.insert(tenant);
+            }
+        }
+        if overdue.len() < SWEEP_PAGE {
+            return Ok(woken.len());
+        }
+        if ports.clock.now() - began >= SWEEPING_MAX {
+            break;
+        }
+        after = overdue.last().and_then(|document| document.keys[0].clone());
     }
-    Ok(tenants.len())
+    tracing::warn!(tenants = woken.len(), "more mail is overdue than one sweep looks through; the next one begins anew");
+    Ok(woken.len())
 }
 
 /// Claim, send, say how it went. `None` if the row was taken by somebody else; an error if that could not be stored.
@@ -198,7 +221,7 @@ async fn deliver_one(
     row.possibly_duplicate |= row.state == State::Sending;
     row.state = State::Sending;
     row.tries += 1;
-    let Some(claimed) = replace(ports, &place, document(keys, tenant, id, &row, due(now + CLAIM))?, stored.etag).await? else {
+    let Some(claimed) = replace(ports, &place, document(keys, tenant, id, &row, due(now + CLAIM, id))?, stored.etag).await? else {
         return Ok(None);
     };
     let sent = send(ports, keys, &row).await;
@@ -213,7 +236,7 @@ async fn deliver_one(
         }
         Err(error) => {
             tracing::warn!(record = %id, tries = row.tries, %error, "a mail could not be sent and is due again later");
-            (State::Waiting, due(now.saturating_add(pause(row.tries).max(asked_for(&error)))), None)
+            (State::Waiting, due(now.saturating_add(pause(row.tries).max(asked_for(&error))), id), None)
         }
     };
     row.state = state;
@@ -256,13 +279,14 @@ async fn put_off(
     now: OffsetDateTime,
 ) -> Result<Option<State>, Error> {
     let age = id.and_then(created_at).map_or(PATIENCE, |created| now - created);
+    let name = stored.id.strip_prefix("outbox:").unwrap_or(&stored.id);
     let why = error.map_or_else(|| "its id is not one".to_owned(), |error| error.to_string());
     let (state, clear) = if age >= PATIENCE {
         tracing::error!(record = stored.id, why, "an outbox row cannot be read and is given up");
         (State::GivenUp, given_up(now))
     } else {
         tracing::error!(record = stored.id, why, "an outbox row cannot be read and is due again later");
-        (State::Waiting, due(now + age.clamp(PAUSE_FIRST, PAUSE_LONGEST)))
+        (State::Waiting, due(now + age.clamp(PAUSE_FIRST, PAUSE_LONGEST), name))
     };
     let document = NewDocument { id: stored.id, kind: stored.kind, keys: clear, expires_at: stored.expires_at, body: stored.body };
     Ok(replace(ports, &stored.partition, document, stored.etag).await?.map(|_| state))
@@ -288,8 +312,8 @@ fn is_permanent(error: &Error) -> bool {
 }
 
 /// Clear keys of a row that waits.
-fn due(at: OffsetDateTime) -> [Option<String>; 4] {
-    [Some(due_key(at)), None, None, None]
+fn due(at: OffsetDateTime, id: impl Display) -> [Option<String>; 4] {
+    [Some(due_key(at, &id.to_string())), None, None, None]
 }
 
 /// Clear keys of a row that was given up, by which it is listed.

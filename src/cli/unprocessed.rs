@@ -130,7 +130,7 @@ async fn show(app: &App, entry: &Entry, raw: bool, json: bool) -> Result<()> {
     say(&format!("since     {}", timestamp(record.at)))?;
     say(&format!("reason    {}: {}", record.reason, record.detail))?;
     say(&format!("mail      {place}"))?;
-    say(&format!("message   {}", printable(&record.message)))?;
+    say(&format!("message   {}", printable(&unprocessed::message(&app.desk, &entry.tenant, record).await?)))?;
     say(&format!("state     {}, replayed {} time(s)", state(record.state), record.replays))
 }
 

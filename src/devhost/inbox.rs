@@ -24,8 +24,9 @@ use crate::ports::{Fault, MessageTooLarge, Ports, encode_text};
 /// Where the mails and their messages go.
 pub const CONTAINER: &str = "mail-intake";
 pub const QUEUE: &str = "mail-intake";
-/// Bytes of a mail; what is larger is left with the suffix `too-large`.
-pub const MAIL_BYTES_MAX: u64 = 35 * 1024 * 1024;
+/// Bytes of a file that is taken in, all of it in memory at once. Above the limit of a mail, whose excess is the intake's to record; no mail system
+/// lets so much through, and what is larger is left with the suffix `too-large`.
+pub const FILE_BYTES_MAX: u64 = 256 * 1024 * 1024;
 /// The folder below the state folder, one folder a mailbox in it.
 const FOLDER: &str = "inbox";
 const TOO_LARGE_SUFFIX: &str = "too-large";
@@ -47,8 +48,8 @@ const ENTRIES_A_FOLDER_MAX: usize = 100_000;
 /// Why a mail was not taken in.
 #[derive(Debug, thiserror::Error)]
 pub enum NotFed {
-    #[error("the mail has {0} bytes, over the limit of {MAIL_BYTES_MAX}")]
-    MailTooLarge(u64),
+    #[error("the file has {0} bytes, over the limit of {FILE_BYTES_MAX}")]
+    FileTooLarge(u64),
     #[error("the mailbox's name is too long: {0}")]
     MailboxTooLong(#[from] MessageTooLarge),
     #[error("the mail could not be stored: {0}")]
@@ -66,8 +67,8 @@ struct Intake<'a> {
 /// Stores a raw mail and sends its message; answers the blob's name, which is the same for the same mail to the same mailbox.
 pub async fn feed(ports: &Ports, mailbox: &str, mail: Bytes) -> Result<String, NotFed> {
     let mail_bytes = u64::try_from(mail.len()).unwrap_or(u64::MAX);
-    if mail_bytes > MAIL_BYTES_MAX {
-        return Err(NotFed::MailTooLarge(mail_bytes));
+    if mail_bytes > FILE_BYTES_MAX {
+        return Err(NotFed::FileTooLarge(mail_bytes));
     }
     let digest = Sha256::new().chain_update(mailbox).chain_update([0]).chain_update(&mail).finalize();
     let hex: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
@@ -170,8 +171,8 @@ impl Inbox {
 
     /// False if the file was left where it is.
     async fn take(&mut self, file: File) -> Result<bool, NotFed> {
-        if file.shape.bytes > MAIL_BYTES_MAX {
-            warn!(mail_bytes = file.shape.bytes, "a mail of the inbox is too large; it is left with the ending .{TOO_LARGE_SUFFIX}");
+        if file.shape.bytes > FILE_BYTES_MAX {
+            warn!(file_bytes = file.shape.bytes, "a file of the inbox is too large to be taken in; it is left with the ending .{TOO_LARGE_SUFFIX}");
             let mut aside = file.path.clone().into_os_string();
             aside.push(format!(".{TOO_LARGE_SUFFIX}"));
             if let Err(error) = fs::rename(&file.path, aside).await {
@@ -315,7 +316,7 @@ async fn sort(found: &mut Found, mailbox: &str, entry: &fs::DirEntry) {
 async fn read(mut open: fs::File, hidden: &Path, shape: &Shape) -> io::Result<Option<Vec<u8>>> {
     let mut mail = Vec::new();
     // One more than is allowed, so that what grew is seen.
-    (&mut open).take(MAIL_BYTES_MAX + 1).read_to_end(&mut mail).await?;
+    (&mut open).take(FILE_BYTES_MAX + 1).read_to_end(&mut mail).await?;
     let same = Shape::of(&open.metadata().await?) == *shape && Shape::of(&fs::metadata(hidden).await?) == *shape;
     Ok((same && u64::try_from(mail.len()) == Ok(shape.bytes)).then_some(mail))
 }

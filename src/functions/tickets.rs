@@ -9,7 +9,7 @@ use crate::{
     access::{Caller, Role},
     ids::TicketId,
     tickets::{
-        self, Author, Comment, NewComment, Status, Ticket, Viewer, Words,
+        self, Author, Comment, NewComment, Said, Status, Ticket, Viewer,
         store::{self, Filter},
     },
 };
@@ -55,7 +55,7 @@ pub async fn comments(app: &App, caller: Caller, request: HttpRequest) -> Result
     let after = request.query.get("cursor").map(|text| cursor::open(&keys, &scope, text, now)).transpose()?;
     let (found, next) = store::comments(&app.desk, &caller.tenant, viewer(&caller), ticket, after, limit(&request)?).await?;
     let next = next.map(|key| cursor::seal(&keys, &scope, &key, now)).transpose()?;
-    let comments = found.iter().map(|(comment, words)| CommentBody::new(comment, words)).collect();
+    let comments = found.iter().map(|(comment, said)| CommentBody::new(comment, said)).collect();
     Ok(json(200, &CommentPage { comments, next }))
 }
 
@@ -74,16 +74,17 @@ pub async fn comment(app: &App, caller: Caller, request: HttpRequest) -> Result<
     let new = NewComment { ticket: id(&request.params, "id")?, text: &body.text, public: body.public, agent: &caller.subject };
     let comment = tickets::add_comment(&app.desk, &caller.tenant, &new).await?;
     let keys = app.keyring.keys(&caller.tenant).await?;
-    let words = store::words(&app.desk, &keys, &comment).await?;
-    Ok(json(201, &CommentBody::new(&comment, &words)))
+    let said = store::said(&app.desk, &keys, &comment).await?;
+    Ok(json(201, &CommentBody::new(&comment, &said)))
 }
 
 pub async fn attachment(app: &App, caller: Caller, request: HttpRequest) -> Result<HttpAnswer, Problem> {
     let comment =
         store::seen_comment(&app.desk, &caller.tenant, viewer(&caller), id(&request.params, "id")?, id(&request.params, "comment")?).await?;
     let at: usize = id(&request.params, "number")?;
-    let attachment = at.checked_sub(1).and_then(|at| comment.attachments.get(at)).ok_or(tickets::Error::NotFound)?;
     let keys = app.keyring.keys(&caller.tenant).await?;
+    let said = store::said(&app.desk, &keys, &comment).await?;
+    let attachment = at.checked_sub(1).and_then(|at| said.attachments.get(at)).ok_or(tickets::Error::NotFound)?;
     let bytes = store::open_blob(app.ports.blobs.as_ref(), &keys, &attachment.blob).await?;
     let media_type = HARMLESS_TYPES.iter().find(|known| **known == attachment.media_type).unwrap_or(&"application/octet-stream");
     Ok(download(&bytes, media_type, &attachment.name))
@@ -203,8 +204,8 @@ impl<'a> From<&'a Ticket> for TicketBody<'a> {
 }
 
 impl<'a> CommentBody<'a> {
-    fn new(comment: &'a Comment, words: &'a Words) -> Self {
-        let attachments = comment.attachments.iter().enumerate().map(|(at, attachment)| AttachmentBody {
+    fn new(comment: &'a Comment, said: &'a Said) -> Self {
+        let attachments = said.attachments.iter().enumerate().map(|(at, attachment)| AttachmentBody {
             number: at + 1,
             name: &attachment.name,
             media_type: &attachment.media_type,
@@ -220,8 +221,8 @@ impl<'a> CommentBody<'a> {
                 Author::Sender(party) => AuthorBody::Sender(PartyBody { address: party.address.as_deref(), name: party.name.as_deref() }),
                 Author::Agent(subject) => AuthorBody::Agent(subject),
             },
-            text: &words.text,
-            html: words.html.as_deref(),
+            text: &said.text,
+            html: said.html.as_deref(),
             attachments: attachments.collect(),
             mail: comment.mail.as_ref().map(|mail| MailBody {
                 kind: &mail.kind,

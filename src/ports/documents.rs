@@ -121,11 +121,20 @@ pub trait Documents: Send + Sync {
     /// come though it has not caught up. What has expired is left out; that it is gone is not told.
     async fn changed_since(&self, partition: &str, watermark: Option<&Watermark>, limit: usize) -> Result<Changes, Fault>;
 
-    /// Documents of all partitions whose `k1` is a [`due_key`] of an instant up to `before`, the most overdue first.
-    async fn due(&self, before: OffsetDateTime, limit: usize) -> Result<Vec<Document>, Fault>;
+    /// Documents of all partitions whose `k1` is a [`due_key`] of an instant up to `before`, the most overdue first. The next page begins after the
+    /// `k1` of the last one.
+    async fn due(&self, after: Option<&str>, before: OffsetDateTime, limit: usize) -> Result<Vec<Document>, Fault>;
 }
 
-/// The `k1` of a document that waits for an instant. Nothing else begins with `due:`.
-pub fn due_key(at: OffsetDateTime) -> String {
-    format!("due:{}", timestamp(at))
+/// What the `k1` of a document that waits for an instant begins with.
+pub const DUE: &str = "due:";
+
+/// The `k1` of a document that waits for an instant. With a name of its own, because a page ends at a key. Nothing else begins with [`DUE`].
+pub fn due_key(at: OffsetDateTime, name: &str) -> String {
+    format!("{DUE}{}+{name}", timestamp(at))
+}
+
+/// Comes after every [`due_key`] of an instant and before those of the next.
+pub fn due_end(at: OffsetDateTime) -> String {
+    format!("{DUE}{}+\u{7f}", timestamp(at))
 }

@@ -16,8 +16,8 @@ use std::{sync::Arc, time::Duration};
 pub use blobs::{Blobs, Put};
 pub use clock::{Clock, timestamp};
 pub use documents::{
-    BODY_BYTES_MAX, COMMIT_BYTES_MAX, COMMIT_WRITES_MAX, Changes, Document, Documents, Etag, NewDocument, Order, Scan, Slot, Watermark, Write,
-    due_key,
+    BODY_BYTES_MAX, COMMIT_BYTES_MAX, COMMIT_WRITES_MAX, Changes, DUE, Document, Documents, Etag, NewDocument, Order, Scan, Slot, Watermark, Write,
+    due_end, due_key,
 };
 pub use entropy::Entropy;
 pub use identity::{Identity, IssuerKey, KeyAlgorithm};

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 
 use super::{
-    AttachmentRef, Author, Comment, Content, Desk, Error, MailOrigin, Party, Status, Ticket, Words, new_ulid, store,
+    AttachmentRef, Author, Comment, Content, Desk, Error, MailOrigin, Party, Said, Status, Ticket, new_ulid, store,
     thread::{self, Known},
     unprocessed::{self, DELIVERY_REMEMBERED, Delivery},
 };
@@ -14,23 +14,23 @@ use crate::{
     ids::{CommentId, Kind, RecordId, TenantId, TicketId, partition},
     keys::TenantKeys,
     mail::{Mail, MailKind},
-    ports::{Etag, Fault, NewDocument, Write},
+    ports::{Document, Etag, Fault, NewDocument, Write},
     tenants::Mailbox,
 };
 
 /// Attachments of one mail that are sealed and stored at once.
 const PARTS_AT_ONCE: usize = 8;
 
-/// What is remembered of a message id.
+/// What is remembered of a message id. The document of the mail that came with it carries the delivery as its `k1`.
 #[derive(Serialize, Deserialize)]
 struct MessageRef {
     ticket: TicketId,
     number: u64,
-    /// The mail itself has come; otherwise another one refers to it.
-    seen: bool,
+    /// The mail that came with this id; none has come yet if only others refer to it.
+    content: Option<String>,
 }
 
-/// What is remembered of a mail's content.
+/// What is remembered of a mail that has no message id, or one that another mail came with. Carries the delivery too.
 #[derive(Serialize, Deserialize)]
 struct ContentRef {
     number: u64,
@@ -57,22 +57,34 @@ impl Arrival<'_> {
     /// Remembers a delivery of a mail that had come before, so that its blob may go.
     pub(super) async fn remember(&self, desk: &Desk, number: u64, delivery: Option<String>) -> Result<(), Error> {
         let Some(delivery) = delivery else { return Ok(()) };
-        let place = partition(self.tenant, Kind::MailRef);
-        let expires_at = Some(self.now + DELIVERY_REMEMBERED);
-        let document = self.keys.seal_document(&place, delivery, Kind::MailRef, Default::default(), expires_at, &Delivery::Ticket { number })?;
-        match desk.ports.documents.commit(&place, vec![Write::Create(document)]).await {
+        let document = self.mail_ref(delivery, None, &Delivery::Ticket { number })?;
+        match desk.ports.documents.commit(&partition(self.tenant, Kind::MailRef), vec![Write::Create(document)]).await {
             // Somebody else remembered it.
             Ok(_) | Err(Fault::Conflict) => Ok(()),
             Err(fault) => Err(fault.into()),
         }
     }
+
+    fn mail_ref<T: Serialize>(&self, id: String, delivery: Option<String>, body: &T) -> Result<NewDocument, Error> {
+        let place = partition(self.tenant, Kind::MailRef);
+        let expires_at = Some(self.now + DELIVERY_REMEMBERED);
+        Ok(self.keys.seal_document(&place, id, Kind::MailRef, [delivery, None, None, None], expires_at, body)?)
+    }
+
+    fn content_document(&self) -> String {
+        format!("mail:{}", self.content)
+    }
+
+    fn delivery(&self) -> unprocessed::Name {
+        unprocessed::delivery_name(self.keys, self.mailbox.as_str(), self.blob, "")
+    }
 }
 
 /// The sealed parts of a mail.
 pub(super) struct Parts {
+    author: Author,
     content: Content,
-    attachments: Vec<AttachmentRef>,
-    raw_blob: String,
+    origin: MailOrigin,
 }
 
 pub(super) enum Loaded {
@@ -84,37 +96,45 @@ pub(super) enum Loaded {
     Known(Box<(Known, Refs)>),
 }
 
-/// References of the mail that are not stored yet, and its own if it was only awaited.
+/// References of the mail that are not stored yet, and its own unless a mail has come with it.
 pub(super) struct Refs {
     unknown: Vec<String>,
     own: Option<(String, Option<Etag>)>,
-    delivery: (String, Option<Etag>),
+    /// The version of the delivery's own document, if it has one.
+    delivered: Option<Etag>,
 }
 
 pub(super) async fn look_up(desk: &Desk, arrival: &Arrival<'_>) -> Result<Loaded, Error> {
     let (keys, documents) = (arrival.keys, desk.ports.documents.as_ref());
     let place = partition(arrival.tenant, Kind::MailRef);
-    let delivery = unprocessed::delivery_document(keys, arrival.mailbox.as_str(), arrival.blob, "");
+    let delivery = arrival.delivery();
     let references = thread::references(&arrival.mail);
     let own = arrival.mail.message_id.as_deref().map(|id| message_document(keys, id));
-    let content = format!("mail:{}", arrival.content);
+    let content = arrival.content_document();
     let ids: Vec<String> = references.iter().map(|id| message_document(keys, id)).collect();
-    let wanted = [&content, &delivery].into_iter().chain(own.as_ref()).chain(&ids);
+    let wanted = [&content, &delivery.document].into_iter().chain(own.as_ref()).chain(&ids);
     let mut found = futures::future::try_join_all(wanted.map(|id| documents.get(&place, id))).await?.into_iter();
-    if let Some(document) = found.next().flatten() {
-        let number = keys.open_document::<ContentRef>(&document)?.number;
-        let delivery = found.next().flatten().is_none().then_some(delivery);
-        return Ok(Loaded::Seen { number, delivery });
+    let (content, delivered) = (found.next().flatten(), found.next().flatten().map(|document| document.etag));
+    let seen = |document: &Document, number| {
+        let told = delivered.is_some() || document.keys[0].as_ref() == Some(&delivery.key);
+        Loaded::Seen { number, delivery: (!told).then(|| delivery.document.clone()) }
+    };
+    if let Some(document) = content {
+        return Ok(seen(&document, keys.open_document::<ContentRef>(&document)?.number));
     }
-    let delivered = found.next().flatten().map(|document| document.etag);
     let mut known = Known { own: references.iter().find_map(|id| thread::own_ticket(keys, id)), ..Known::default() };
     let own = match own {
         Some(id) => {
             let stored = found.next().flatten();
             let before: Option<MessageRef> = stored.as_ref().map(|document| keys.open_document(document)).transpose()?;
-            known.itself = before.as_ref().map(|before| (before.ticket, before.seen));
-            // One that has been seen stays as it is.
-            (!before.is_some_and(|before| before.seen)).then_some((id, stored.map(|document| document.etag)))
+            if let (Some(document), Some(MessageRef { number, content: Some(content), .. })) = (&stored, &before)
+                && *content == arrival.content
+            {
+                return Ok(seen(document, *number));
+            }
+            known.itself = before.as_ref().map(|before| (before.ticket, before.content.is_some()));
+            // One that a mail has come with stays as it is.
+            before.is_none_or(|before| before.content.is_none()).then_some((id, stored.map(|document| document.etag)))
         }
         None => None,
     };
@@ -125,38 +145,38 @@ pub(super) async fn look_up(desk: &Desk, arrival: &Arrival<'_>) -> Result<Loaded
             None => unknown.push(id),
         }
     }
-    Ok(Loaded::Known(Box::new((known, Refs { unknown, own, delivery: (delivery, delivered) }))))
+    Ok(Loaded::Known(Box::new((known, Refs { unknown, own, delivered }))))
 }
 
 pub(super) async fn store_parts(desk: &Desk, arrival: &Arrival<'_>, raw: &[u8]) -> Result<Parts, Error> {
-    let (keys, blobs) = (arrival.keys, desk.ports.blobs.as_ref());
+    let (keys, blobs, mail) = (arrival.keys, desk.ports.blobs.as_ref(), &arrival.mail);
     let folder = format!("{}/{}", arrival.tenant, arrival.content);
-    let raw_blob = format!("{folder}/raw");
-    let attachments: Vec<AttachmentRef> = arrival
-        .mail
-        .attachments
-        .iter()
-        .enumerate()
-        .map(|(at, attachment)| AttachmentRef {
-            name: attachment.name.clone(),
-            media_type: attachment.media_type.clone(),
-            bytes: attachment.bytes.len() as u64,
-            inline: attachment.inline,
-            content_id: attachment.content_id.clone(),
-            blob: format!("{folder}/{at}"),
-        })
-        .collect();
-    let words = Words { text: arrival.mail.text.clone(), html: arrival.mail.html.clone() };
-    let long = words.text.len() + words.html.as_ref().map_or(0, String::len) > store::BODY_HERE_BYTES_MAX;
-    let words_blob = format!("{folder}/words");
-    let words_bytes = if long { serde_json::to_vec(&words).map_err(|_| Fault::Corrupt("words are no JSON".to_owned()))? } else { Vec::new() };
-    let sealed = attachments.iter().zip(&arrival.mail.attachments).map(|(kept, attachment)| (kept.blob.as_str(), attachment.bytes.as_slice()));
-    let sealed: Vec<(&str, &[u8])> =
-        sealed.chain([(raw_blob.as_str(), raw)]).chain(long.then_some((words_blob.as_str(), words_bytes.as_slice()))).collect();
-    let jobs: Vec<_> = sealed.into_iter().map(|(name, bytes)| store::seal_blob(blobs, keys, name, bytes)).collect();
+    let (raw_blob, said_blob) = (format!("{folder}/raw"), format!("{folder}/said"));
+    let attachments = mail.attachments.iter().enumerate().map(|(at, attachment)| AttachmentRef {
+        name: attachment.name.clone(),
+        media_type: attachment.media_type.clone(),
+        bytes: attachment.bytes.len() as u64,
+        inline: attachment.inline,
+        content_id: attachment.content_id.clone(),
+        blob: format!("{folder}/{at}"),
+    });
+    let said = Said { text: mail.text.clone(), html: mail.html.clone(), attachments: attachments.collect() };
+    let names: Vec<String> = said.attachments.iter().map(|kept| kept.blob.clone()).collect();
+    let author = Author::Sender(sender(mail));
+    let origin = MailOrigin {
+        kind: mail.kind.name().to_owned(),
+        message_id: mail.message_id.clone(),
+        subject: mail.subject.clone(),
+        raw_blob,
+        altered: arrival.altered,
+        message_id_reused: false,
+    };
+    let (content, long) = store::placed(said, &author, Some(&origin), said_blob.clone())?;
+    let attached = names.iter().zip(&mail.attachments).map(|(name, attachment)| (name.as_str(), attachment.bytes.as_slice()));
+    let sealed = attached.chain([(origin.raw_blob.as_str(), raw)]).chain(long.as_deref().map(|bytes| (said_blob.as_str(), bytes)));
+    let jobs: Vec<_> = sealed.map(|(name, bytes)| store::seal_blob(blobs, keys, name, bytes)).collect();
     stream::iter(jobs).buffer_unordered(PARTS_AT_ONCE).try_for_each(|_| futures::future::ready(Ok(()))).await?;
-    let content = if long { Content::Blob(words_blob) } else { Content::Here(words) };
-    Ok(Parts { content, attachments, raw_blob })
+    Ok(Parts { author, content, origin })
 }
 
 pub(super) fn opened(desk: &Desk, arrival: &Arrival<'_>, number: u64) -> Ticket {
@@ -196,7 +216,7 @@ pub(super) fn writes(
     message_id_reused: bool,
     refs: &Refs,
 ) -> Result<Vec<Write>, Error> {
-    let Arrival { tenant, keys, mail, now, .. } = arrival;
+    let Arrival { tenant, keys, now, .. } = arrival;
     let entropy = desk.ports.entropy.as_ref();
     let action = if read.is_none() { audit::Action::TicketOpened } else { audit::Action::CommentAdded };
     let comment = Comment {
@@ -204,46 +224,28 @@ pub(super) fn writes(
         ticket: ticket.id,
         at: *now,
         public: true,
-        author: Author::Sender(sender(mail)),
+        author: parts.author.clone(),
         content: parts.content.clone(),
-        attachments: parts.attachments.clone(),
-        mail: Some(MailOrigin {
-            kind: mail.kind.name().to_owned(),
-            message_id: mail.message_id.clone(),
-            subject: mail.subject.clone(),
-            raw_blob: parts.raw_blob.clone(),
-            altered: arrival.altered,
-            message_id_reused,
-        }),
+        mail: Some(MailOrigin { message_id_reused, ..parts.origin.clone() }),
     };
-    let place = partition(tenant, Kind::MailRef);
-    let expires_at = Some(*now + DELIVERY_REMEMBERED);
     let mut writes = vec![store::ticket_write(keys, tenant, ticket, read)?, store::comment_write(keys, tenant, &comment)?];
-    let content = format!("mail:{}", arrival.content);
-    writes.push(Write::Create(keys.seal_document(
-        &place,
-        content,
-        Kind::MailRef,
-        Default::default(),
-        expires_at,
-        &ContentRef { number: ticket.number },
-    )?));
-    let delivered = keys.seal_document(
-        &place,
-        refs.delivery.0.clone(),
-        Kind::MailRef,
-        Default::default(),
-        expires_at,
-        &Delivery::Ticket { number: ticket.number },
-    )?;
-    writes.push(create_or_replace(delivered, refs.delivery.1.clone()));
-    let message_ref = |seen| MessageRef { ticket: ticket.id, number: ticket.number, seen };
-    if let Some((id, before)) = &refs.own {
-        let own = keys.seal_document(&place, id.clone(), Kind::MailRef, Default::default(), expires_at, &message_ref(true))?;
-        writes.push(create_or_replace(own, before.clone()));
+    let delivery = arrival.delivery();
+    let message_ref = |content| MessageRef { ticket: ticket.id, number: ticket.number, content };
+    // One document remembers the mail and its delivery: by its message id where that is its own, else by its content.
+    writes.push(match &refs.own {
+        Some((id, before)) => {
+            let own = arrival.mail_ref(id.clone(), Some(delivery.key), &message_ref(Some(arrival.content.clone())))?;
+            create_or_replace(own, before.clone())
+        }
+        None => Write::Create(arrival.mail_ref(arrival.content_document(), Some(delivery.key), &ContentRef { number: ticket.number })?),
+    });
+    // It became a record before.
+    if refs.delivered.is_some() {
+        let delivered = arrival.mail_ref(delivery.document, None, &Delivery::Ticket { number: ticket.number })?;
+        writes.push(create_or_replace(delivered, refs.delivered.clone()));
     }
     for id in &refs.unknown {
-        writes.push(Write::Create(keys.seal_document(&place, id.clone(), Kind::MailRef, Default::default(), expires_at, &message_ref(false))?));
+        writes.push(Write::Create(arrival.mail_ref(id.clone(), None, &message_ref(None))?));
     }
     writes.push(store::usage_write(keys, tenant, comment.id, *now)?);
     let event = audit::Event { at: *now, actor: "intake".to_owned(), action, target: comment.id.to_string() };

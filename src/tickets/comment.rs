@@ -10,16 +10,17 @@ use crate::{
         redact::redact_text,
     },
     outbox,
-    ports::{Etag, Fault, OutgoingMail, Write},
+    ports::{Etag, OutgoingMail, Write},
 };
 use time::OffsetDateTime;
 
-use super::{Author, Comment, Content, Desk, Error, Status, Ticket, Words, new_ulid, store, thread};
+use super::{
+    Author, Comment, Content, Desk, Error, Said, Status, Ticket, new_ulid, store, thread,
+    tries::{TRYING_FOR_A_CALLER, Tries},
+};
 
 /// Characters of a comment.
 pub const COMMENT_CHARACTERS_MAX: usize = 50_000;
-/// Tries against others who write the same ticket.
-const TRIES_MAX: u32 = 5;
 
 /// What an agent says.
 pub struct NewComment<'a> {
@@ -39,33 +40,41 @@ pub async fn add_comment(desk: &Desk, tenant: &TenantId, new: &NewComment<'_>) -
     // Card numbers are cut before anything is kept or sent.
     let (text, _) = redact_text(text);
     let keys = desk.keyring.keys(tenant).await?;
-    for _ in 0..TRIES_MAX {
-        match add_once(desk, &keys, tenant, new, &text).await {
-            Err(error) if error.is_conflict() => {}
+    let at = desk.ports.clock.now();
+    let (id, record) = (new_ulid(desk.ports.entropy.as_ref(), at), new_ulid(desk.ports.entropy.as_ref(), at));
+    let mut draft = Drafted { id: CommentId::new(id), record: RecordId::new(record), at, text: &text, content: None };
+    let mut tries = Tries::within(TRYING_FOR_A_CALLER);
+    loop {
+        match add_once(desk, &keys, tenant, new, &mut draft).await {
+            Err(error) if error.is_conflict() && tries.again(desk).await => {}
             done => return done,
         }
     }
-    Err(Fault::Conflict.into())
 }
 
-async fn add_once(desk: &Desk, keys: &TenantKeys, tenant: &TenantId, new: &NewComment<'_>, text: &str) -> Result<Comment, Error> {
+/// What does not change from try to try, so that no try leaves a blob that nothing names.
+struct Drafted<'a> {
+    id: CommentId,
+    record: RecordId,
+    at: OffsetDateTime,
+    text: &'a str,
+    /// Stored by the first try that finds the ticket.
+    content: Option<Content>,
+}
+
+async fn add_once(desk: &Desk, keys: &TenantKeys, tenant: &TenantId, new: &NewComment<'_>, draft: &mut Drafted<'_>) -> Result<Comment, Error> {
     let (mut ticket, etag) = store::ticket(desk, keys, tenant, new.ticket).await?.ok_or(Error::NotFound)?;
-    let now = desk.ports.clock.now();
-    let id = CommentId::new(new_ulid(desk.ports.entropy.as_ref(), now));
-    let comment = Comment {
-        id,
-        ticket: ticket.id,
-        at: now,
-        public: new.public,
-        author: Author::Agent(new.agent.to_owned()),
-        content: content(desk, keys, tenant, id, text).await?,
-        attachments: Vec::new(),
-        mail: None,
+    let (id, at, author) = (draft.id, draft.at, Author::Agent(new.agent.to_owned()));
+    let content = match draft.content.take() {
+        Some(content) => content,
+        None => content(desk, keys, tenant, id, &author, draft.text).await?,
     };
+    let content = draft.content.insert(content).clone();
+    let comment = Comment { id, ticket: ticket.id, at, public: new.public, author, content, mail: None };
     let (to, before) = (ticket.requester.address.clone(), ticket.last_message_id.clone());
     let message_id = thread::own_message_id(keys, ticket.id, id, ticket.mailbox.domain());
     ticket.comments += 1;
-    ticket.updated_at = ticket.updated_at.max(now);
+    ticket.updated_at = ticket.updated_at.max(at);
     if new.public {
         ticket.last_message_id = Some(message_id.clone());
         if ticket.status == Status::New {
@@ -75,10 +84,9 @@ async fn add_once(desk: &Desk, keys: &TenantKeys, tenant: &TenantId, new: &NewCo
     let mut writes = change(desk, keys, tenant, &ticket, etag, &comment, new.agent)?;
     let leaves = new.public && to.is_some();
     if let (true, Some(to)) = (new.public, to) {
-        let raw = compose(&answer(&ticket, text, to.clone(), message_id, before, now));
+        let raw = compose(&answer(&ticket, draft.text, to.clone(), message_id, before, at));
         let outgoing = OutgoingMail { from: ticket.mailbox.as_str().to_owned(), to: vec![to], raw };
-        let record = RecordId::new(new_ulid(desk.ports.entropy.as_ref(), now));
-        writes.push(outbox::row(&desk.ports, keys, tenant, record, &outgoing, now).await?);
+        writes.push(outbox::row(&desk.ports, keys, tenant, draft.record, &outgoing, at).await?);
         outbox::announce(&desk.ports, tenant).await?;
     }
     desk.ports.documents.commit(&partition(tenant, Kind::Ticket), writes).await?;
@@ -89,15 +97,14 @@ async fn add_once(desk: &Desk, keys: &TenantKeys, tenant: &TenantId, new: &NewCo
     Ok(comment)
 }
 
-async fn content(desk: &Desk, keys: &TenantKeys, tenant: &TenantId, id: CommentId, text: &str) -> Result<Content, Error> {
-    let words = Words { text: text.to_owned(), html: None };
-    if text.len() <= store::BODY_HERE_BYTES_MAX {
-        return Ok(Content::Here(words));
+async fn content(desk: &Desk, keys: &TenantKeys, tenant: &TenantId, id: CommentId, author: &Author, text: &str) -> Result<Content, Error> {
+    let said = Said { text: text.to_owned(), html: None, attachments: Vec::new() };
+    let name = format!("{tenant}/{id}/said");
+    let (content, long) = store::placed(said, author, None, name.clone())?;
+    if let Some(bytes) = long {
+        store::seal_blob(desk.ports.blobs.as_ref(), keys, &name, &bytes).await?;
     }
-    let name = format!("{tenant}/{id}/words");
-    let bytes = serde_json::to_vec(&words).map_err(|_| Fault::Corrupt("words are no JSON".to_owned()))?;
-    store::seal_blob(desk.ports.blobs.as_ref(), keys, &name, &bytes).await?;
-    Ok(Content::Blob(name))
+    Ok(content)
 }
 
 fn change(

@@ -6,6 +6,8 @@ use super::unprocessed::Reason;
 
 /// The version of the contract.
 const VERSION: u64 = 1;
+/// Bytes of a mailbox; an address has at most 320 (RFC 3696, erratum 1690).
+const MAILBOX_BYTES_MAX: usize = 320;
 /// Bytes of a blob's name.
 const BLOB_NAME_BYTES_MAX: usize = 500;
 
@@ -36,6 +38,9 @@ pub(super) fn read(message: &str) -> Result<Request, (Reason, String)> {
         && request.blob.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-' | b'/'));
     if !sane || request.v != VERSION {
         return Err((Reason::BadMessage, "the blob's name may hold a-z, A-Z, 0-9, `.`, `_`, `-` and single slashes".to_owned()));
+    }
+    if request.mailbox.len() > MAILBOX_BYTES_MAX {
+        return Err((Reason::BadMessage, format!("the mailbox has over {MAILBOX_BYTES_MAX} bytes, which no address has")));
     }
     // One mailbox has one spelling, wherever it is remembered.
     request.mailbox = request.mailbox.trim().to_lowercase();

@@ -2,8 +2,6 @@
 //!
 //! One load, one decision, one commit. Blobs before it are named by the mail's content, so that a second try finds them; the intake blob is deleted after it.
 
-use std::time::Duration;
-
 use bytes::Bytes;
 use zeroize::Zeroizing;
 
@@ -13,6 +11,7 @@ use super::{
     contract::{self, Request},
     store,
     thread::{self, Because, Decision},
+    tries::{TRYING_IN_THE_QUEUE, Tries},
     unprocessed::{self, Delivery, INTAKE_CONTAINER, Keep, Reason},
 };
 use crate::{
@@ -26,10 +25,6 @@ use crate::{
 pub const MAIL_BYTES_MAX: u64 = mail::parse::MAIL_BYTES_MAX as u64;
 /// Bytes of memory that a byte of raw mail takes at most times: itself, cut, parsed, sealed.
 const MEMORY_FOR_A_RAW_BYTE: u64 = 4;
-/// Tries against others who write the same ticket or reference; then the queue tries again.
-const TRIES_MAX: u32 = 5;
-/// The longest pause between two tries.
-const PAUSE_MILLISECONDS_MAX: u64 = 50;
 /// A mail over this many bytes is parsed away from the threads that serve requests.
 const PARSED_HERE_BYTES_MAX: usize = 64 * 1024;
 
@@ -145,9 +140,8 @@ async fn without_blob(desk: &Desk, owner: &TenantId, request: &Request, message:
 /// What this delivery became, if it was dealt with before.
 async fn delivered(desk: &Desk, owner: &TenantId, request: &Request, message: &str) -> Result<Option<Delivery>, Error> {
     let keys = desk.keyring.keys(owner).await?;
-    let delivery = unprocessed::delivery_document(&keys, &request.mailbox, &request.blob, message);
-    let known = desk.ports.documents.get(&partition(owner, Kind::MailRef), &delivery).await?;
-    Ok(known.map(|document| keys.open_document(&document)).transpose()?)
+    let name = unprocessed::delivery_name(&keys, &request.mailbox, &request.blob, message);
+    Ok(unprocessed::delivered(desk, &keys, owner, &name).await?.map(|(delivery, _)| delivery))
 }
 
 async fn take_in_mail(desk: &Desk, tenant: &TenantId, mailbox: &Mailbox, request: &Request, message: &str, raw: &Bytes) -> Result<Outcome, Error> {
@@ -172,9 +166,11 @@ async fn take_in_mail(desk: &Desk, tenant: &TenantId, mailbox: &Mailbox, request
     let arrival = Arrival { tenant, keys: &keys, mailbox, blob: &request.blob, mail, altered: cut.is_some(), content, now: desk.ports.clock.now() };
     let kept: &[u8] = cut.as_ref().map_or(raw, |cut| cut.as_slice());
     let (mut parts, mut number) = (None, None);
-    for attempt in 0..TRIES_MAX {
+    let mut tries = Tries::within(TRYING_IN_THE_QUEUE);
+    loop {
         match take_in_once(desk, &arrival, kept, &mut parts, &mut number).await {
-            Err(error) if error.is_conflict() => pause(desk, attempt).await,
+            // With none left the queue tries again.
+            Err(error) if error.is_conflict() && tries.again(desk).await => {}
             Ok(Some(outcome)) => return Ok(outcome),
             Ok(None) => {
                 let detail = format!("a mail of kind {} that belongs to no ticket", arrival.mail.kind.name());
@@ -188,7 +184,6 @@ async fn take_in_mail(desk: &Desk, tenant: &TenantId, mailbox: &Mailbox, request
             Err(error) => return Err(error),
         }
     }
-    Err(Fault::Conflict.into())
 }
 
 /// Load, decide, commit. `None` if it is a machine's mail without a ticket.
@@ -243,11 +238,4 @@ async fn take_in_once(
     let writes = writes(desk, arrival, &ticket, read, stored, reused, &refs)?;
     desk.ports.documents.commit(&partition(arrival.tenant, Kind::Ticket), writes).await?;
     Ok(Some(outcome))
-}
-
-async fn pause(desk: &Desk, attempt: u32) {
-    let mut random = [0; 2];
-    desk.ports.entropy.fill(&mut random);
-    let most = PAUSE_MILLISECONDS_MAX >> TRIES_MAX.saturating_sub(attempt + 1).min(4);
-    tokio::time::sleep(Duration::from_millis(u64::from(u16::from_be_bytes(random)) % (most + 1))).await;
 }

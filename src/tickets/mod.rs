@@ -3,6 +3,7 @@
 pub mod intake;
 mod contract;
 mod arrival;
+mod tries;
 pub mod thread;
 mod numbers;
 pub mod unprocessed;
@@ -103,7 +104,6 @@ pub struct Comment {
     pub public: bool,
     pub author: Author,
     pub content: Content,
-    pub attachments: Vec<AttachmentRef>,
     /// The mail that it came by.
     pub mail: Option<MailOrigin>,
 }
@@ -118,19 +118,21 @@ pub enum Author {
     Agent(String),
 }
 
-/// The words, here or, where they are many, in a sealed blob.
+/// What it says, here or, where that is much, in a sealed blob.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Content {
-    Here(Words),
+    Here(Said),
     Blob(String),
 }
 
+/// What a comment says.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Words {
+pub struct Said {
     pub text: String,
     /// Cleaned.
     pub html: Option<String>,
+    pub attachments: Vec<AttachmentRef>,
 }
 
 /// An attachment in a sealed blob.
@@ -202,9 +204,9 @@ pub enum Error {
 }
 
 impl Error {
-    /// Whether loading and deciding again can help.
+    /// Whether loading and deciding again can help. Not with used up seals: a story keeps its keys from try to try.
     fn is_conflict(&self) -> bool {
-        matches!(self, Error::Fault(Fault::Conflict) | Error::Keys(keys::Error::Fault(Fault::Conflict) | keys::Error::SealsUsedUp))
+        matches!(self, Error::Fault(Fault::Conflict) | Error::Keys(keys::Error::Fault(Fault::Conflict)))
     }
 }
 

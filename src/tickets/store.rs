@@ -1,20 +1,23 @@
 //! Tickets and comments as documents and sealed blobs: their ids, their clear keys, and reading them back.
 
 use bytes::Bytes;
+use serde::Serialize;
 use time::OffsetDateTime;
 use zeroize::Zeroizing;
 
-use super::{Comment, Content, Desk, Error, Ticket, Viewer, Words};
+use super::{Author, Comment, Content, Desk, Error, MailOrigin, Said, Ticket, Viewer};
 use crate::{
     ids::{CommentId, Kind, TenantId, TicketId, partition},
     keys::{Place, TenantKeys},
-    ports::{Blobs, Etag, Order, Put, Scan, Slot, Write, timestamp},
+    ports::{Blobs, Etag, Fault, Order, Put, Scan, Slot, Write, timestamp},
 };
 
 /// The container of sealed originals, attachments and long words.
 pub const CONTAINER: &str = "mail";
-/// A body over this many bytes goes into a blob.
-pub const BODY_HERE_BYTES_MAX: usize = 16 * 1024;
+/// Bytes of a comment's sealed body. What would make it longer goes into a blob.
+pub const COMMENT_BYTES_MAX: usize = 16 * 1024;
+/// Bytes of a comment's body besides what it says, who says it and its mail: ids, an instant, the names of members, the seal.
+const COMMENT_FRAME_BYTES: usize = 512;
 /// Tickets in one answer.
 pub const LIST_MAX: usize = 100;
 /// Bytes of words after which a page of comments ends; the last comment may go over.
@@ -50,6 +53,21 @@ pub fn comment_write(keys: &TenantKeys, tenant: &TenantId, comment: &Comment) ->
     let place = partition(tenant, Kind::Comment);
     let id = format!("comment:{}:{}", comment.ticket, comment.id);
     Ok(Write::Create(keys.seal_document(&place, id, Kind::Comment, Default::default(), None, comment)?))
+}
+
+/// The content of a comment by this author: in the document if all of it fits there, else in the blob of this name, whose bytes come along.
+pub fn placed(said: Said, author: &Author, mail: Option<&MailOrigin>, blob: String) -> Result<(Content, Option<Vec<u8>>), Error> {
+    let bytes = json(&said)?;
+    let rest = json(author)?.len() + mail.map_or(Ok(0), |mail| json(mail).map(|bytes| bytes.len()))?;
+    if bytes.len() + rest + COMMENT_FRAME_BYTES <= COMMENT_BYTES_MAX {
+        Ok((Content::Here(said), None))
+    } else {
+        Ok((Content::Blob(blob), Some(bytes)))
+    }
+}
+
+fn json<T: Serialize>(part: &T) -> Result<Vec<u8>, Error> {
+    serde_json::to_vec(part).map_err(|_| Fault::Corrupt("a part of a comment is no JSON".to_owned()).into())
 }
 
 /// The write that counts a comment, once, for the month that `now` is in.
@@ -106,7 +124,7 @@ pub async fn seen_ticket(desk: &Desk, tenant: &TenantId, viewer: Viewer<'_>, id:
     found.map(|(ticket, _)| ticket).filter(|ticket| viewer.sees(ticket)).ok_or(Error::NotFound)
 }
 
-/// A page of the comments of a ticket that the viewer may see, in their order, with their words, and where the next page begins.
+/// A page of the comments of a ticket that the viewer may see, in their order, with what they say, and where the next page begins.
 /// A page ends after `limit` comments or [`PAGE_WORDS_BYTES`], whichever is first.
 pub async fn comments(
     desk: &Desk,
@@ -115,7 +133,7 @@ pub async fn comments(
     id: TicketId,
     after: Option<String>,
     limit: usize,
-) -> Result<(Vec<(Comment, Words)>, Option<String>), Error> {
+) -> Result<(Vec<(Comment, Said)>, Option<String>), Error> {
     seen_ticket(desk, tenant, viewer, id).await?;
     let keys = desk.keyring.keys(tenant).await?;
     let place = partition(tenant, Kind::Comment);
@@ -130,9 +148,9 @@ pub async fn comments(
     for (at, document) in found.iter().enumerate() {
         let comment: Comment = keys.open_document(document)?;
         if viewer.sees_comment(&comment) {
-            let words = words(desk, &keys, &comment).await?;
-            bytes += words.text.len() + words.html.as_ref().map_or(0, String::len);
-            comments.push((comment, words));
+            let said = said(desk, &keys, &comment).await?;
+            bytes += said.text.len() + said.html.as_ref().map_or(0, String::len);
+            comments.push((comment, said));
         }
         if at + 1 == limit || (bytes >= PAGE_WORDS_BYTES && at + 1 < found.len()) {
             return Ok((comments, Some(document.id.clone())));
@@ -150,13 +168,13 @@ pub async fn seen_comment(desk: &Desk, tenant: &TenantId, viewer: Viewer<'_>, ti
     comment.filter(|comment| viewer.sees_comment(comment)).ok_or(Error::NotFound)
 }
 
-/// The words of a comment, wherever they are.
-pub async fn words(desk: &Desk, keys: &TenantKeys, comment: &Comment) -> Result<Words, Error> {
+/// What a comment says, wherever that is.
+pub async fn said(desk: &Desk, keys: &TenantKeys, comment: &Comment) -> Result<Said, Error> {
     match &comment.content {
-        Content::Here(words) => Ok(words.clone()),
+        Content::Here(said) => Ok(said.clone()),
         Content::Blob(name) => {
             let opened = open_blob(desk.ports.blobs.as_ref(), keys, name).await?;
-            serde_json::from_slice(&opened).map_err(|_| crate::keys::Error::UnknownShape { kind: "words".to_owned() }.into())
+            serde_json::from_slice(&opened).map_err(|_| crate::keys::Error::UnknownShape { kind: "said".to_owned() }.into())
         }
     }
 }

@@ -6,7 +6,10 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use time::{Duration, OffsetDateTime};
 
-use super::{Desk, Error, new_ulid, store};
+use super::{
+    Desk, Error, new_ulid, store,
+    tries::{TRYING_IN_THE_QUEUE, Tries},
+};
 use crate::{
     audit,
     ids::{Kind, RecordId, TenantId, partition},
@@ -23,12 +26,12 @@ pub const INTAKE_QUEUE: &str = "mail-intake";
 const REPLAY_PREFIX: &str = "replay/";
 /// Records in one list.
 pub const LIST_MAX: usize = 1_000;
+/// Bytes of a queue message, as JSON, that is kept in its record: a body has at most 16 KiB.
+const MESSAGE_HERE_BYTES_MAX: usize = 12 * 1024;
 /// How long it is remembered that a delivery was dealt with.
 pub(super) const DELIVERY_REMEMBERED: Duration = Duration::days(400);
 /// How long after its first failure a record is kept whose mail is in a ticket.
 const PROCESSED_KEPT: Duration = Duration::days(90);
-/// Tries to store a record against a redelivery that stores it too.
-const TRIES_MAX: u32 = 5;
 
 /// Why a mail is not a ticket.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -81,13 +84,20 @@ pub struct Unprocessed {
     pub at: OffsetDateTime,
     /// As the message named it.
     pub mailbox: Option<String>,
-    /// The queue message.
-    pub message: String,
+    pub message: Message,
     /// Where the mail is.
     pub raw: Raw,
     pub state: State,
     /// Times that it was tried again.
     pub replays: u32,
+}
+
+/// The queue message. A long one, as no feeder sends it, lies in a sealed blob.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum Message {
+    Here(String),
+    Sealed { blob: String },
 }
 
 /// Where an unprocessed mail's bytes are.
@@ -167,19 +177,43 @@ pub(super) enum Delivery {
     Unprocessed { record: RecordId },
 }
 
-/// The name under which it is remembered that a delivery was dealt with.
-pub(super) fn delivery_document(keys: &TenantKeys, mailbox: &str, blob: &str, message: &str) -> String {
+/// The names under which it is remembered that a delivery was dealt with.
+pub(super) struct Name {
+    /// The id of a document of its own: it became a record, or its mail had come before.
+    pub document: String,
+    /// The `k1` of what is remembered of the mail that it brought.
+    pub key: String,
+}
+
+pub(super) fn delivery_name(keys: &TenantKeys, mailbox: &str, blob: &str, message: &str) -> Name {
     // A message that could not be read stands for itself.
     let parts: &[&[u8]] = if blob.is_empty() { &[message.as_bytes()] } else { &[mailbox.as_bytes(), blob.as_bytes()] };
-    format!("mail:{}", keys.index("delivery", parts))
+    let name = keys.index("delivery", parts);
+    Name { document: format!("mail:{name}"), key: format!("blob:{name}") }
+}
+
+/// What a delivery became, and the version of its own document, if it has one.
+pub(super) async fn delivered(desk: &Desk, keys: &TenantKeys, owner: &TenantId, name: &Name) -> Result<Option<(Delivery, Option<Etag>)>, Error> {
+    #[derive(Deserialize)]
+    struct Brought {
+        number: u64,
+    }
+    let (place, documents) = (partition(owner, Kind::MailRef), desk.ports.documents.as_ref());
+    if let Some(document) = documents.get(&place, &name.document).await? {
+        return Ok(Some((keys.open_document(&document)?, Some(document.etag))));
+    }
+    let brought = documents.scan(&Scan::prefix(&place, Slot::K1, &name.key, 1)).await?;
+    brought.first().map(|document| Ok((Delivery::Ticket { number: keys.open_document::<Brought>(document)?.number }, None))).transpose()
 }
 
 /// Keeps a mail as a record, once however often it is delivered, and then removes the intake blob that it sealed.
 pub(super) async fn keep(desk: &Desk, keep: Keep<'_>) -> Result<Kept, Error> {
     let keys = desk.keyring.keys(keep.owner).await?;
-    for _ in 0..TRIES_MAX {
+    // Against a redelivery that stores the record too.
+    let mut tries = Tries::within(TRYING_IN_THE_QUEUE);
+    loop {
         match keep_once(desk, &keys, &keep).await {
-            Err(error) if error.is_conflict() => {}
+            Err(error) if error.is_conflict() && tries.again(desk).await => {}
             Ok(kept) => {
                 if let (Some(blob), Some(raw)) = (keep.blob, keep.raw) {
                     // Nobody's mail that somebody owns by now is kept with him.
@@ -193,15 +227,14 @@ pub(super) async fn keep(desk: &Desk, keep: Keep<'_>) -> Result<Kept, Error> {
             Err(error) => return Err(error),
         }
     }
-    Err(Fault::Conflict.into())
 }
 
 async fn keep_once(desk: &Desk, keys: &TenantKeys, keep: &Keep<'_>) -> Result<Kept, Error> {
     let place = partition(keep.owner, Kind::Unprocessed);
     let now = desk.ports.clock.now();
     let raw = seal_raw(desk, keys, keep).await?;
-    let delivery = delivery_document(keys, keep.mailbox.unwrap_or_default(), keep.blob.unwrap_or_default(), keep.message);
-    let delivered = desk.ports.documents.get(&partition(keep.owner, Kind::MailRef), &delivery).await?;
+    let delivery = delivery_name(keys, keep.mailbox.unwrap_or_default(), keep.blob.unwrap_or_default(), keep.message);
+    let (known, before) = delivered(desk, keys, keep.owner, &delivery).await?.unzip();
     if let Some((mut record, etag)) = replayed(desk, keys, keep.owner, keep.blob).await?
         && record.raw.may_be(&raw)
     {
@@ -213,7 +246,6 @@ async fn keep_once(desk: &Desk, keys: &TenantKeys, keep: &Keep<'_>) -> Result<Ke
         desk.ports.documents.commit(&place, vec![write(keys, keep.owner, &record, Some(etag))?]).await?;
         return Ok(Kept { record: record.id, reason: record.reason, first: false });
     }
-    let known: Option<Delivery> = delivered.as_ref().map(|document| keys.open_document(document)).transpose()?;
     let known_ticket = matches!(known, Some(Delivery::Ticket { .. }));
     if let Some(Delivery::Unprocessed { record }) = known
         && let Some((mut record, etag)) = get(desk, keep.owner, record).await?
@@ -234,7 +266,7 @@ async fn keep_once(desk: &Desk, keys: &TenantKeys, keep: &Keep<'_>) -> Result<Ke
         detail: keep.detail.clone(),
         at: now,
         mailbox: keep.mailbox.map(str::to_owned),
-        message: keep.message.to_owned(),
+        message: seal_message(desk, keys, keep).await?,
         raw,
         state: State::Waiting,
         replays: 0,
@@ -244,15 +276,13 @@ async fn keep_once(desk: &Desk, keys: &TenantKeys, keep: &Keep<'_>) -> Result<Ke
     // What is in a ticket stays there: the blob's name was used again.
     if !known_ticket {
         let remembered =
-            keys.seal_document(&place, delivery, Kind::MailRef, Default::default(), expires_at, &Delivery::Unprocessed { record: id })?;
-        writes.push(match delivered {
-            Some(before) => Write::Replace { document: remembered, etag: before.etag },
+            keys.seal_document(&place, delivery.document, Kind::MailRef, Default::default(), expires_at, &Delivery::Unprocessed { record: id })?;
+        writes.push(match before.flatten() {
+            Some(etag) => Write::Replace { document: remembered, etag },
             None => Write::Create(remembered),
         });
     }
-    if !keep.owner.is_system() {
-        writes.push(event(desk, keys, keep.owner, audit::Action::MailUnprocessed, id, now)?);
-    }
+    writes.push(event(desk, keys, keep.owner, audit::Action::MailUnprocessed, id, now)?);
     desk.ports.documents.commit(&place, writes).await?;
     Ok(Kept { record: id, reason: record.reason, first: true })
 }
@@ -267,6 +297,17 @@ async fn seal_raw(desk: &Desk, keys: &TenantKeys, keep: &Keep<'_>) -> Result<Raw
     let blob = sealed_name(keys, keep.owner, keep.mailbox.unwrap_or_default(), kept);
     store::seal_blob(desk.ports.blobs.as_ref(), keys, &blob, kept).await?;
     Ok(Raw::Sealed { blob, bytes: kept.len() as u64, altered: cut.is_some() })
+}
+
+async fn seal_message(desk: &Desk, keys: &TenantKeys, keep: &Keep<'_>) -> Result<Message, Error> {
+    // Quotes and controls take up to six times as much in JSON.
+    let json = serde_json::to_vec(keep.message).map_err(|_| Fault::Corrupt("a queue message is no JSON string".to_owned()))?;
+    if json.len() <= MESSAGE_HERE_BYTES_MAX {
+        return Ok(Message::Here(keep.message.to_owned()));
+    }
+    let blob = format!("{}/{}/message", keep.owner, keys.index("message", &[keep.message.as_bytes()]));
+    store::seal_blob(desk.ports.blobs.as_ref(), keys, &blob, keep.message.as_bytes()).await?;
+    Ok(Message::Sealed { blob })
 }
 
 fn sealed_name(keys: &TenantKeys, owner: &TenantId, mailbox: &str, kept: &[u8]) -> String {
@@ -297,6 +338,18 @@ pub async fn get(desk: &Desk, owner: &TenantId, id: RecordId) -> Result<Option<(
     found.map(|document| Ok((keys.open_document(&document)?, etag))).transpose()
 }
 
+/// The queue message, wherever it is.
+pub async fn message(desk: &Desk, owner: &TenantId, record: &Unprocessed) -> Result<String, Error> {
+    match &record.message {
+        Message::Here(message) => Ok(message.clone()),
+        Message::Sealed { blob } => {
+            let keys = desk.keyring.keys(owner).await?;
+            let opened = store::open_blob(desk.ports.blobs.as_ref(), &keys, blob).await?;
+            Ok(String::from_utf8_lossy(&opened).into_owned())
+        }
+    }
+}
+
 /// The bytes of an unprocessed mail, if they are anywhere.
 pub async fn raw(desk: &Desk, owner: &TenantId, record: &Unprocessed) -> Result<Option<Bytes>, Error> {
     match &record.raw {
@@ -315,26 +368,23 @@ pub async fn raw(desk: &Desk, owner: &TenantId, record: &Unprocessed) -> Result<
 /// Killed in between, it has done nothing or has sent the mail without saying so; sent twice, the mail still becomes one ticket.
 pub async fn replay(desk: &Desk, owner: &TenantId, id: RecordId) -> Result<(), Error> {
     let (mut record, etag) = get(desk, owner, id).await?.ok_or(Error::NotFound)?;
-    let message = match (&record.raw, &record.mailbox) {
+    let again = match (&record.raw, &record.mailbox) {
         (Raw::Sealed { .. }, Some(mailbox)) => {
             let bytes = raw(desk, owner, &record).await?.ok_or(Error::BlobMissing)?;
             let blob = format!("{REPLAY_PREFIX}{id}.eml");
             desk.ports.blobs.put(INTAKE_CONTAINER, &blob, bytes).await?;
             serde_json::json!({ "v": 1, "mailbox": mailbox, "blob": blob }).to_string()
         }
-        _ => record.message.clone(),
+        _ => message(desk, owner, &record).await?,
     };
     // Marked before it is sent, so that the intake never meets a record that is still waiting and then overwritten.
     record.state = State::Replayed;
     record.replays += 1;
     let keys = desk.keyring.keys(owner).await?;
     let now = desk.ports.clock.now();
-    let mut writes = vec![write(&keys, owner, &record, Some(etag))?];
-    if !owner.is_system() {
-        writes.push(event(desk, &keys, owner, audit::Action::MailReplayed, id, now)?);
-    }
+    let writes = vec![write(&keys, owner, &record, Some(etag))?, event(desk, &keys, owner, audit::Action::MailReplayed, id, now)?];
     desk.ports.documents.commit(&partition(owner, Kind::Unprocessed), writes).await?;
-    desk.ports.queues.send(INTAKE_QUEUE, &encode_text(message.as_bytes())?, std::time::Duration::ZERO).await?;
+    desk.ports.queues.send(INTAKE_QUEUE, &encode_text(again.as_bytes())?, std::time::Duration::ZERO).await?;
     Ok(())
 }
 

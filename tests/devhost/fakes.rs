@@ -248,7 +248,7 @@ impl Documents for Nothing {
         unreachable!()
     }
 
-    async fn due(&self, _before: OffsetDateTime, _limit: usize) -> Result<Vec<Document>, Fault> {
+    async fn due(&self, _after: Option<&str>, _before: OffsetDateTime, _limit: usize) -> Result<Vec<Document>, Fault> {
         unreachable!()
     }
 }

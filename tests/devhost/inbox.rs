@@ -10,7 +10,7 @@ use std::{
 use bytes::Bytes;
 use helpdesk::{
     devhost::{
-        inbox::{Inbox, MAIL_BYTES_MAX, NotFed, QUIET_FOR, feed},
+        inbox::{FILE_BYTES_MAX, Inbox, NotFed, QUIET_FOR, feed},
         queues::Wakes,
     },
     ports::{Clock, decode_text},
@@ -168,10 +168,10 @@ async fn nothing_is_lost_when_the_queue_refuses() {
 }
 
 #[tokio::test]
-async fn a_mail_that_is_too_large_is_set_aside() {
+async fn a_file_that_can_be_no_mail_is_set_aside() {
     let mut desk = desk();
     desk.drop_mail("one.eml", "");
-    fs::File::options().write(true).open(desk.path("one.eml")).unwrap().set_len(MAIL_BYTES_MAX + 1).unwrap();
+    fs::File::options().write(true).open(desk.path("one.eml")).unwrap().set_len(FILE_BYTES_MAX + 1).unwrap();
     desk.changed("one.eml", QUIET_FOR);
     for _ in 0..3 {
         assert_eq!(desk.inbox.look().await.unwrap(), 0);

@@ -37,6 +37,8 @@ async fn desk() -> Desk {
     let path = format!("/api/tickets/{}", ann["id"].as_str().unwrap());
     let agent = world.token("contoso", Role::Agent, None);
     let body = json!({ "text": "A note between agents." }).to_string();
+    // Later than the mail, so that it stands after it.
+    world.clock.advance(time::Duration::SECOND);
     assert_eq!(world.http("POST", &format!("{path}/comments"), Some(&agent), body.as_bytes()).await.status, 201);
     let comments = world.comments("contoso", &ann).await;
     let comment = format!("{path}/comments/{}", comments[0]["id"].as_str().unwrap());

@@ -211,13 +211,13 @@ pub async fn an_expired_document_reads_as_absent(world: &World) {
     create_with(world, P, NewDocument { keys: due_keys(world.clock.now()), ..new("b", b"") }).await;
     world.clock.advance(Duration::seconds(59));
     assert_eq!(ids(world, &Scan::prefix(P, Slot::Id, "", 10)).await, ["a", "b"]);
-    assert_eq!(documents.due(world.clock.now(), 10).await.unwrap().len(), 2);
+    assert_eq!(documents.due(None, world.clock.now(), 10).await.unwrap().len(), 2);
     world.clock.advance(Duration::seconds(1));
     assert_eq!(documents.get(P, "a").await, Ok(None));
     // The limit counts what is seen.
     assert_eq!(ids(world, &Scan::prefix(P, Slot::Id, "", 1)).await, ["b"]);
     assert_eq!(ids(world, &Scan::prefix(P, Slot::K1, "due:", 1)).await, ["b"]);
-    assert_eq!(documents.due(world.clock.now(), 1).await.unwrap()[0].id, "b");
+    assert_eq!(documents.due(None, world.clock.now(), 1).await.unwrap()[0].id, "b");
 }
 
 pub async fn an_expired_document_makes_room_for_a_create(world: &World) {
@@ -345,13 +345,20 @@ pub async fn due_documents_of_all_partitions_come_most_overdue_first(world: &Wor
     }
     create_with(world, P, NewDocument { keys: due_keys(now + Duration::milliseconds(1)), ..new("later", b"") }).await;
     create_with(world, P, NewDocument { keys: [Some("dud".to_owned()), None, None, None], ..new("other", b"") }).await;
-    create_with(world, P, NewDocument { keys: [None, Some(due_key(now)), None, None], ..new("in k2", b"") }).await;
-    let due = world.documents().due(now, 100).await.unwrap();
+    create_with(world, P, NewDocument { keys: [None, Some(due_key(now, "x")), None, None], ..new("in k2", b"") }).await;
+    let due = world.documents().due(None, now, 100).await.unwrap();
     let wanted: Vec<String> = (0..12).rev().map(|minutes| format!("o{minutes}")).collect();
     assert_eq!(due.iter().map(|document| document.id.clone()).collect::<Vec<_>>(), wanted);
     assert_eq!(due.iter().map(|document| &document.partition).collect::<BTreeSet<_>>().len(), 12);
-    let some = world.documents().due(now, 5).await.unwrap();
-    assert_eq!(some.iter().map(|document| document.id.clone()).collect::<Vec<_>>(), wanted[..5]);
+    let (mut pages, mut after) = (Vec::new(), None);
+    for wanted in wanted.chunks(5) {
+        let page = world.documents().due(after.as_deref(), now, 5).await.unwrap();
+        assert_eq!(page.iter().map(|document| document.id.clone()).collect::<Vec<_>>(), wanted);
+        after = page.last().unwrap().keys[0].clone();
+        pages.push(page.len());
+    }
+    assert_eq!(pages, [5, 5, 2]);
+    assert_eq!(world.documents().due(after.as_deref(), now, 5).await, Ok(vec![]));
 }
 
 pub async fn partitions_never_see_each_other(world: &World) {
@@ -415,7 +422,7 @@ fn delete(id: &str, etag: &Etag) -> Write {
 }
 
 fn due_keys(at: OffsetDateTime) -> [Option<String>; 4] {
-    [Some(due_key(at)), None, None, None]
+    [Some(due_key(at, "x")), None, None, None]
 }
 
 async fn create(world: &World, partition: &str, id: &str, body: &[u8]) -> Etag {

@@ -81,8 +81,8 @@ impl Documents for Faulty<dyn Documents> {
     async fn changed_since(&self, partition: &str, watermark: Option<&Watermark>, limit: usize) -> Result<Changes, Fault> {
         self.plan.call(self.inner.changed_since(partition, watermark, limit)).await
     }
-    async fn due(&self, before: OffsetDateTime, limit: usize) -> Result<Vec<Document>, Fault> {
-        self.plan.call(self.inner.due(before, limit)).await
+    async fn due(&self, after: Option<&str>, before: OffsetDateTime, limit: usize) -> Result<Vec<Document>, Fault> {
+        self.plan.call(self.inner.due(after, before, limit)).await
     }
 }
 

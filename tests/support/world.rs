@@ -14,8 +14,8 @@ use helpdesk::{
     config::Config,
     functions::{App, HttpAnswer},
     handler::{WireRequest, dispatch},
-    ids::TenantId,
-    ports::{Fault, Mailer, OutgoingMail, Ports, Vault},
+    ids::{Kind, TenantId, partition},
+    ports::{Fault, Mailer, OutgoingMail, Ports, Scan, Slot, Vault},
     tenants::{self, Mailbox, Tenant},
     wiring,
 };
@@ -172,6 +172,12 @@ impl World {
     pub async fn unprocessed(&self, owner: &str) -> Vec<helpdesk::tickets::unprocessed::Unprocessed> {
         let owner = TenantId::try_from(owner.to_owned()).unwrap();
         helpdesk::tickets::unprocessed::list(&self.app.desk, &owner, None).await.unwrap()
+    }
+
+    /// How many events are pending beside an owner's mail.
+    pub async fn events(&self, owner: &str) -> usize {
+        let place = partition(&TenantId::try_from(owner.to_owned()).unwrap(), Kind::AuditEvent);
+        self.ports.documents.scan(&Scan::prefix(&place, Slot::K1, "pending:", 100)).await.unwrap().len()
     }
 }
 

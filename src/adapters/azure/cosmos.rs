@@ -23,7 +23,7 @@ use time::OffsetDateTime;
 
 use crate::{
     adapters::limits,
-    ports::{Changes, Clock, Document, Documents, Etag, Fault, NewDocument, Order, Scan, Slot, Watermark, Write, due_key},
+    ports::{Changes, Clock, DUE, Document, Documents, Etag, Fault, NewDocument, Order, Scan, Slot, Watermark, Write, due_end},
 };
 
 /// How long a deletion can be seen by `changed_since`.
@@ -180,11 +180,11 @@ impl Documents for CosmosDocuments {
         Ok(changes)
     }
 
-    async fn due(&self, before: OffsetDateTime, limit: usize) -> Result<Vec<Document>, Fault> {
-        let sql = format!("SELECT * FROM c WHERE c.k1 >= @start AND c.k1 <= @end AND {LIVE} ORDER BY c.k1 ASC");
+    async fn due(&self, after: Option<&str>, before: OffsetDateTime, limit: usize) -> Result<Vec<Document>, Fault> {
+        let sql = format!("SELECT * FROM c WHERE c.k1 > @after AND c.k1 < @end AND {LIVE} ORDER BY c.k1 ASC");
         let query = Query::from(sql)
-            .with_parameter("@start", "due:")
-            .and_then(|query| query.with_parameter("@end", due_key(before)))
+            .with_parameter("@after", after.unwrap_or(DUE))
+            .and_then(|query| query.with_parameter("@end", due_end(before)))
             .and_then(|query| query.with_parameter("@now", self.now()))
             .map_err(fault)?;
         self.query(query, FeedScope::full_container(), limit).await

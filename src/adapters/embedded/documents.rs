@@ -7,7 +7,7 @@ use time::OffsetDateTime;
 use super::store::{Durable, Store, Writing, fault};
 use crate::{
     adapters::limits,
-    ports::{Changes, Document, Documents, Etag, Fault, NewDocument, Order, Scan, Slot, Watermark, Write, due_key},
+    ports::{Changes, DUE, Document, Documents, Etag, Fault, NewDocument, Order, Scan, Slot, Watermark, Write, due_end},
 };
 
 const COLUMNS: &str = "partition, id, kind, k1, k2, k3, k4, expires_at, body, seq, deleted_at";
@@ -55,7 +55,14 @@ impl Documents for Store {
     async fn commit(&self, partition: &str, writes: Vec<Write>) -> Result<Vec<Etag>, Fault> {
         limits::check_commit(partition, &writes)?;
         let partition = partition.to_owned();
-        self.write(Durable::Now, move |writing| writes.iter().map(|write| write_one(writing, &partition, write)).collect()).await
+        self.write(Durable::Now, move |writing| {
+            // The first needs no look: if it meets a conflict, nothing was written before it.
+            for write in &writes[1..] {
+                look(writing, &partition, write)?;
+            }
+            writes.iter().map(|write| write_one(writing, &partition, write)).collect()
+        })
+        .await
     }
 
     async fn changed_since(&self, partition: &str, watermark: Option<&Watermark>, limit: usize) -> Result<Changes, Fault> {
@@ -77,18 +84,32 @@ impl Documents for Store {
         .await
     }
 
-    async fn due(&self, before: OffsetDateTime, limit: usize) -> Result<Vec<Document>, Fault> {
+    async fn due(&self, after: Option<&str>, before: OffsetDateTime, limit: usize) -> Result<Vec<Document>, Fault> {
         let now = self.clock.now().unix_timestamp();
+        let after = after.unwrap_or(DUE).to_owned();
         self.read(move |connection| {
             let sql = format!(
-                "SELECT {COLUMNS} FROM documents INDEXED BY documents_by_due WHERE {LIVE} AND substr(k1, 1, 4) = 'due:' AND k1 <= ?2 ORDER BY k1 LIMIT ?3"
+                "SELECT {COLUMNS} FROM documents INDEXED BY documents_by_due WHERE {LIVE} AND substr(k1, 1, 4) = 'due:' AND k1 > ?2 AND k1 < ?3 ORDER BY k1 LIMIT ?4"
             );
             let mut statement = connection.prepare_cached(&sql).map_err(fault)?;
-            let found = statement.query_map(params![now, due_key(before), rows(limit)], stored).map_err(fault)?;
+            let found = statement.query_map(params![now, after, due_end(before), rows(limit)], stored).map_err(fault)?;
             found.map(|row| row.map_err(fault)?.document()).collect()
         })
         .await
     }
+}
+
+/// Finds the conflicts of a write before there is anything to be undone.
+fn look(writing: &Writing<'_>, partition: &str, write: &Write) -> Result<(), Fault> {
+    let (id, expected) = match write {
+        Write::Create(document) => (&document.id, None),
+        Write::Replace { document, etag } => (&document.id, Some(etag)),
+        Write::Delete { id, etag } => (id, Some(etag)),
+    };
+    let sql = format!("SELECT seq FROM documents WHERE {LIVE} AND partition = ?2 AND id = ?3");
+    let mut statement = writing.connection.prepare_cached(&sql).map_err(fault)?;
+    let live: Option<i64> = statement.query_row(params![writing.now.unix_timestamp(), partition, id], |row| row.get(0)).optional().map_err(fault)?;
+    if live == expected.and_then(version) && expected.is_some() == live.is_some() { Ok(()) } else { Err(Fault::Conflict) }
 }
 
 fn write_one(writing: &mut Writing<'_>, partition: &str, write: &Write) -> Result<Etag, Fault> {

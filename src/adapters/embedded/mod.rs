@@ -34,6 +34,11 @@ pub enum OpenError {
     Database { file: PathBuf, cause: rusqlite::Error },
     #[error("{file} was written by a newer helpdesk (format {found}, this one knows up to {known}): use that one")]
     Newer { file: PathBuf, found: u32, known: u32 },
+    #[error(
+        "{file} was written by a helpdesk before the first release (format {found}, this one knows {known}): start with a new folder, or keep this one \
+         for the version that made it"
+    )]
+    Older { file: PathBuf, found: u32, known: u32 },
     #[error("{0} is lost: restore it from a backup; without its keys nothing stored beside it can be opened")]
     KeysLost(PathBuf),
     #[error("{0} holds keys and may be read by other users: run `chmod 600` on it, and replace its keys if others had access")]

@@ -7,13 +7,17 @@ use time::{Duration, OffsetDateTime};
 
 use super::OpenError;
 
-/// The format of the file, in SQLite's `user_version`.
-const SCHEMA_VERSION: u32 = 1;
+/// The format of the file, and of what the rooms seal in its bodies, in SQLite's `user_version`. Nothing of format 1 was released.
+const SCHEMA_VERSION: u32 = 2;
+/// Bytes of a page of a new file. A mail's sealed parts take several of 4 KiB, SQLite's default, each with its own way through the log.
+const PAGE_BYTES: u32 = 8192;
+/// Memory for the pages that the writer works on: a group with more of them would write some to the log twice. Used only when needed.
+const WRITER_CACHE_KIB: u32 = 16 * 1024;
 /// How long a process waits for another one's transaction.
 const BUSY_WAIT: std::time::Duration = std::time::Duration::from_secs(10);
 /// How long cutting the log waits for readers; the writer stands still meanwhile.
 const CUT_WAIT: std::time::Duration = std::time::Duration::from_millis(50);
-/// Pages of the log before they are moved into the main file; a thousand pages, SQLite's default, would stall the writer every few groups.
+/// Pages of the log (32 MiB) before they are moved into the main file; a thousand pages, SQLite's default, would stall the writer every few groups.
 const CHECKPOINT_PAGES: u32 = 4_000;
 /// Prepared statements that a connection keeps.
 const STATEMENTS_KEPT: usize = 64;
@@ -81,14 +85,17 @@ pub(super) fn open_writer(file: &Path) -> Result<Connection, OpenError> {
     // Mails wait here as they came until they are sealed: what is deleted is overwritten, and no temporary file of SQLite's holds it.
     connection
         .execute_batch(&format!(
-            "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = {CHECKPOINT_PAGES};
-             PRAGMA secure_delete = ON; PRAGMA temp_store = MEMORY"
+            "PRAGMA page_size = {PAGE_BYTES}; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = {CHECKPOINT_PAGES};
+             PRAGMA secure_delete = ON; PRAGMA temp_store = MEMORY; PRAGMA cache_size = -{WRITER_CACHE_KIB}"
         ))
         .map_err(database)?;
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(database)?;
     let found: u32 = transaction.query_row("PRAGMA user_version", [], |row| row.get(0)).map_err(database)?;
     if found > SCHEMA_VERSION {
         return Err(OpenError::Newer { file: file.to_owned(), found, known: SCHEMA_VERSION });
+    }
+    if (1..SCHEMA_VERSION).contains(&found) {
+        return Err(OpenError::Older { file: file.to_owned(), found, known: SCHEMA_VERSION });
     }
     if found == 0 {
         transaction.execute_batch(SCHEMA).map_err(database)?;

@@ -1,7 +1,8 @@
 //! The embedded store: one SQLite file for documents, queues and blobs.
 //!
-//! One thread writes. It takes whatever is waiting, runs each job in a savepoint of one transaction, commits once and then answers all
-//! (a group commit): a flush to the disk is what a write costs, and many share it. A job that fails undoes its own savepoint alone.
+//! One thread writes. It takes whatever is waiting, runs the jobs in one transaction, commits once and then answers all (a group commit): a flush to
+//! the disk is what a write costs, and many share it. A job looks before it writes, so that one that fails has written nothing; there are no savepoints,
+//! which would copy every page that a job touches.
 
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
@@ -110,9 +111,9 @@ impl Store {
     ) -> Result<(), Fault> {
         let run: Run = Box::new(move |writing| {
             let result = work(writing);
-            let kept = result.is_ok();
+            let done = result.is_ok();
             // A job may have failed because of what another one wrote before it: if that was not committed, neither answer stands.
-            (kept, Box::new(move |committed: Result<(), Fault>| settle(committed.and(result))))
+            (done, Box::new(move |committed: Result<(), Fault>| settle(committed.and(result))))
         });
         self.jobs.send(Job { durable, run }).await.map_err(|_| Fault::Unavailable("the embedded store has been closed".to_owned()))
     }
@@ -172,7 +173,7 @@ pub(super) fn fault(error: rusqlite::Error) -> Fault {
 }
 
 type Settle = Box<dyn FnOnce(Result<(), Fault>) + Send>;
-/// Says whether the savepoint is kept, and how the caller hears of the commit.
+/// Says whether the job was done, and how the caller hears of the commit.
 type Run = Box<dyn FnOnce(&mut Writing<'_>) -> (bool, Settle) + Send>;
 
 struct Job {
@@ -286,19 +287,19 @@ impl Writer {
         let first: i64 = self.connection.prepare_cached("SELECT next FROM sequence")?.query_row([], |row| row.get(0))?;
         let mut writing = Writing { connection: &self.connection, now: self.clock.now(), next: first, orphans: Vec::new() };
         for job in group.drain(..) {
-            execute("SAVEPOINT job")?;
-            // A job that panics is undone and its caller hears that it could not run; the thread must live for the others.
-            let kept = match catch_unwind(AssertUnwindSafe(|| (job.run)(&mut writing))) {
-                Ok((kept, settle)) => {
+            let before = self.connection.total_changes();
+            // The caller of a job that panics hears that it could not run; the thread must live for the others.
+            let done = match catch_unwind(AssertUnwindSafe(|| (job.run)(&mut writing))) {
+                Ok((done, settle)) => {
                     settles.push(settle);
-                    kept
+                    done
                 }
                 Err(_) => false,
             };
-            if !kept {
-                execute("ROLLBACK TO job")?;
+            // It broke off in the middle, as when the disk is full: no part of it may stay, so nothing of the group does.
+            if !done && self.connection.total_changes() != before {
+                return Err(rusqlite::Error::SqliteFailure(rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_ABORT), None));
             }
-            execute("RELEASE job")?;
         }
         // Without a change there is nothing to flush.
         if writing.next != first || !self.orphans.is_empty() {
@@ -359,5 +360,40 @@ impl Drop for WriterThread {
             // It catches the panics of its jobs; of any other there is nobody left to tell.
             let _ = thread.join();
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::adapters::embedded::SystemClock;
+
+    fn insert(writing: &mut Writing<'_>) -> Result<usize, Fault> {
+        let sql = "INSERT INTO messages (queue, visible_at, inserted_at, text) VALUES ('q', 0, 0, 'x')";
+        writing.connection.execute(sql, []).map_err(fault)
+    }
+
+    #[tokio::test]
+    async fn a_job_that_breaks_off_leaves_nothing_and_the_next_one_runs() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(folder.path(), Arc::new(SystemClock)).unwrap();
+        let rows = || store.look_up(|connection| connection.query_row("SELECT count(*) FROM messages", [], |row| row.get(0)).map_err(fault));
+        let failed = store.write(Durable::Now, |writing| insert(writing).and(Err::<(), _>(Fault::Conflict))).await;
+        assert!(matches!(failed, Err(Fault::Unavailable(_))), "{failed:?}");
+        let panicked = store.write(Durable::Now, |writing| insert(writing).map(|_| assert!(writing.next < 0))).await;
+        assert!(matches!(panicked, Err(Fault::Unavailable(_))), "{panicked:?}");
+        assert_eq!(rows(), Ok(0));
+        assert_eq!(store.write(Durable::Now, insert).await, Ok(1));
+        assert_eq!(rows(), Ok(1));
+    }
+
+    #[tokio::test]
+    async fn a_job_that_fails_before_it_writes_fails_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(folder.path(), Arc::new(SystemClock)).unwrap();
+        let refused = |_: &mut Writing<'_>| Err::<usize, _>(Fault::Conflict);
+        let (first, second, third) =
+            tokio::join!(store.write(Durable::Now, insert), store.write(Durable::Now, refused), store.write(Durable::Now, insert));
+        assert_eq!((first, second, third), (Ok(1), Err(Fault::Conflict), Ok(1)));
     }
 }
