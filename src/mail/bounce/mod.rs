@@ -119,7 +119,9 @@ fn by_words(kind: MailKind, seen: &Seen<'_>, list: &mut List) {
     let failed: Vec<String> = failed.map(|found| found.address).collect();
     let mentions = text::mentions(report, &others(seen));
     let said_of = |address: &str| mentions.iter().find(|mention| mention.address == address).and_then(|mention| status::of_text(mention.about));
-    let named = if failed.is_empty() { mentions.iter().map(|mention| mention.address.clone()).collect() } else { failed };
+    // Where a header names them, prose adds nothing to it.
+    let worded = mentions.iter().filter(|mention| mention.listed || failed.is_empty()).map(|mention| mention.address.clone());
+    let named: Vec<String> = failed.iter().cloned().chain(worded).collect();
     let named = if named.is_empty() { original::recipients(seen) } else { named };
     for address in named {
         let status = said_of(&address).or_else(|| whole.clone());

@@ -10,7 +10,7 @@ const HEADER_BYTES_MAX: usize = 256 * 1024;
 const VALUE_BYTES_MAX: usize = 16 * 1024;
 
 /// Parts that hold the mail or its header.
-const MEDIA_TYPES: [&str; 9] = [
+const MEDIA_TYPES: [&str; 8] = [
     "message/rfc822",
     "message/global",
     "text/rfc822-headers",
@@ -19,7 +19,6 @@ const MEDIA_TYPES: [&str; 9] = [
     "text/rfc822-header",
     "text/rfc822",
     "message/partial",
-    "message/external-body",
 ];
 
 /// Lines that announce the mail in a text, in lower case. Mail systems set them off with dashes and the like.

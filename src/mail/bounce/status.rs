@@ -1,6 +1,6 @@
 //! Status codes in the words of mail systems: enhanced ones (RFC 3463), replies of SMTP (RFC 5321), and what well-known phrases imply.
 
-use super::words::{PHRASES, normalized};
+use super::words::{PHRASES, TEMPORARY, normalized};
 
 /// Whether trying again is in vain, by the class of an enhanced status code.
 pub fn is_permanent(status: &str) -> Option<bool> {
@@ -22,8 +22,10 @@ pub fn of_text(text: &str) -> Option<String> {
     if let Some(status) = enhanced.as_ref().filter(|status| !is_vague(status)) {
         return Some(status.clone());
     }
+    let words = normalized(text);
     let class = enhanced.as_ref().and_then(|status| status.chars().next()).or_else(|| reply_class(text));
-    match (class, of_words(text)) {
+    let class = class.or_else(|| TEMPORARY.iter().any(|word| words.contains(word)).then_some('4'));
+    match (class, of_words(&words)) {
         (Some(class), Some(words)) => Some(format!("{class}{}", &words[1..])),
         (Some(class), None) => Some(enhanced.unwrap_or_else(|| format!("{class}.0.0"))),
         (None, words) => words.map(str::to_owned),
@@ -32,7 +34,6 @@ pub fn of_text(text: &str) -> Option<String> {
 
 /// What well-known phrases imply.
 fn of_words(text: &str) -> Option<&'static str> {
-    let text = normalized(text);
     PHRASES.iter().find(|(phrase, _)| text.contains(phrase)).map(|(_, status)| *status)
 }
 
@@ -98,8 +99,8 @@ fn reply_class_of_line(line: &str) -> Option<char> {
         let ends = match (bytes.get(at + 3), bytes.get(at + 4)) {
             (None, _) => true,
             // `550-5.1.1` goes on; 550.25 and 550:1 are numbers and times.
-            (Some(b'-' | b'.' | b':'), Some(next)) => !next.is_ascii_digit() || (bytes[at + 3] == b'-' && matches!(next, b'4' | b'5')),
-            (Some(next), _) => !is_part_of_number(*next) && !matches!(next, b'%' | b','),
+            (Some(b'-' | b'.' | b':' | b','), Some(next)) => !next.is_ascii_digit() || (bytes[at + 3] == b'-' && matches!(next, b'4' | b'5')),
+            (Some(next), _) => !is_part_of_number(*next) && *next != b'%',
         };
         (is_code && starts && ends && !counts_something(&line[at + 3..])).then_some(char::from(code[0]))
     })
@@ -107,7 +108,8 @@ fn reply_class_of_line(line: &str) -> Option<char> {
 
 /// `500 KB`, `450 messages`: an amount, no reply.
 fn counts_something(rest: &str) -> bool {
-    const UNITS: [&str; 10] = ["kb", "mb", "gb", "bytes", "kbytes", "messages", "hours", "seconds", "minutes", "recipients"];
+    const UNITS: [&str; 13] =
+        ["days", "times", "attempts", "kb", "mb", "gb", "bytes", "kbytes", "messages", "hours", "seconds", "minutes", "recipients"];
     let word = rest.trim_start().split(|letter: char| !letter.is_ascii_alphabetic()).next().unwrap_or_default();
     UNITS.iter().any(|unit| unit.eq_ignore_ascii_case(word))
 }
@@ -154,6 +156,8 @@ mod tests {
             ("Benutzer unbekannt", Some("5.1.1")),
             ("550 no thanks", Some("5.0.0")),
             ("no thanks", None),
+            ("a temporary failure: timed out", Some("4.4.1")),
+            ("ResponseCode 421, , no", Some("4.0.0")),
             ("550 5.7.1 user unknown", Some("5.7.1")),
         ] {
             assert_eq!(of_text(text).as_deref(), expected, "{text}");

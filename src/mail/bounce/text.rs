@@ -44,6 +44,8 @@ const HELPERS: [&str; 9] = ["postmaster", "mailer-daemon", "mail-daemon", "abuse
 #[derive(Debug, PartialEq, Eq)]
 pub struct Mention<'a> {
     pub address: String,
+    /// It stands in a list or behind a label, not in prose.
+    pub listed: bool,
     /// From its line to the line of the next mention, with the line before it.
     pub about: &'a str,
 }
@@ -81,14 +83,14 @@ pub fn mentions<'a>(text: &'a str, others: &[String]) -> Vec<Mention<'a>> {
             chosen.push((address, start));
         }
     }
-    with_what_is_said(text, chosen)
+    with_what_is_said(text, chosen, place == Place::Listed)
 }
 
-fn with_what_is_said(text: &str, chosen: Vec<(String, usize)>) -> Vec<Mention<'_>> {
+fn with_what_is_said(text: &str, chosen: Vec<(String, usize)>, listed: bool) -> Vec<Mention<'_>> {
     let starts: Vec<usize> = chosen.iter().map(|(_, start)| *start).collect();
     let said = chosen.into_iter().enumerate().map(|(index, (address, start))| {
         let end = starts[index + 1..].iter().copied().find(|next| *next > start).unwrap_or(text.len());
-        Mention { address, about: &text[start..end] }
+        Mention { address, listed, about: &text[start..end] }
     });
     said.collect()
 }
@@ -103,7 +105,10 @@ fn place(before: &str) -> Option<Place> {
     }
     let behind_type = unlisted.strip_suffix("SMTP:").or_else(|| unlisted.strip_suffix("smtp:")).unwrap_or(unlisted);
     let label = behind_type.trim_end_matches(['[', '(', '<', '"', '\'', ' ']).strip_suffix([':', '：', '=']);
-    let Some(label) = label else { return Some(Place::Prose) };
+    let Some(label) = label else {
+        // The address that we wrote to, behind the one to which an alias led.
+        return Some(if unlisted.ends_with("generated from") { Place::Listed } else { Place::Prose });
+    };
     let label = label.trim().to_lowercase();
     if OTHER_LABELS.iter().any(|other| label == *other || label.strip_suffix(other).is_some_and(|start| start.ends_with([' ', '/', '.', '<', '>']))) {
         return None;
@@ -129,6 +134,7 @@ mod tests {
             "550 <b@a.example>... User unknown\n",
             "   * b@a.example\n",
             "Recipient: [SMTP:b@a.example]\n",
+            "This failed (generated from b@a.example) as x@y.example is full\n",
             "We could not deliver your message to b@a.example. Sorry.\n",
             "Please ask support@h.example why 'b@a.example' is full\n",
         ] {

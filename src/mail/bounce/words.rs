@@ -1,5 +1,9 @@
 //! The phrases of mail systems about why a delivery failed, in the languages in which they write.
 
+/// Words of a failure that may pass.
+pub const TEMPORARY: &[&str] =
+    &["temporar", "transient failure", "transient error", "vorübergehend", "tijdelijk", "tymczasow", "временн", "一時的", "暂时", "暫時"];
+
 /// Phrases and the status that they imply (RFC 3463), the telling ones before the vague ones. In lower case, blanks run together.
 pub const PHRASES: &[(&str, &str)] = &[
     // A mailbox that is full.
@@ -145,6 +149,7 @@ pub const PHRASES: &[(&str, &str)] = &[
     ("message size exceeds", "5.3.4"),
     ("exceeds maximum message size", "5.3.4"),
     ("message file too big", "5.3.4"),
+    ("size limit exceeded", "5.3.4"),
     ("nachricht zu groß", "5.3.4"),
     ("too many hops", "5.4.6"),
     ("hop count exceeded", "5.4.6"),

@@ -1,7 +1,14 @@
 //! Machines that answer, notify or send to many (RFC 3834, RFC 2369, and what they really write).
 
-use super::{Headers, Seen, has_null_return_path, is_answer, subject::is_absence, token, value};
-use crate::mail::MailKind;
+use super::{
+    Headers, Seen, has_null_return_path, is_answer,
+    subject::{is_absence, is_made_by_a_responder, tells_of_absence},
+    token, value,
+};
+use crate::mail::{MailKind, header::cut_bytes};
+
+/// Bytes of a text in which a note about an absence says so.
+const OPENING_BYTES_MAX: usize = 1024;
 
 /// Headers in which automatic responders name themselves.
 const AUTO_REPLY_HEADERS: [&str; 17] = [
@@ -61,7 +68,7 @@ const MACHINE_HEADERS: [(&str, &str); 6] = [
 ];
 
 /// Local parts of accounts behind which nobody reads.
-pub const UNREAD_ACCOUNTS: [&str; 10] = [
+pub const UNREAD_ACCOUNTS: [&str; 15] = [
     "noreply",
     "no-reply",
     "no_reply",
@@ -72,6 +79,11 @@ pub const UNREAD_ACCOUNTS: [&str; 10] = [
     "nicht-antworten",
     "ne-pas-repondre",
     "noresponder",
+    "notification",
+    "notifications",
+    "nagios",
+    "icinga",
+    "zabbix",
 ];
 
 /// Local parts of the accounts of services, whose mails come from programs where they are handed in on the machine itself.
@@ -87,7 +99,12 @@ pub fn kind(seen: &Seen<'_>) -> Option<MailKind> {
         return Some(MailKind::AutoReply);
     }
     let machine = is_machine(headers);
-    if (machine || has_null_return_path(headers)) && is_absence(subject) {
+    let tells = || tells_of_absence(cut_bytes(seen.text, OPENING_BYTES_MAX));
+    let answers = is_answer(headers);
+    let away = is_absence(subject) && (machine || has_null_return_path(headers));
+    let away_by_text = machine && answers && tells();
+    let away_by_form = is_made_by_a_responder(subject) && (answers || tells());
+    if away || away_by_text || away_by_form {
         return Some(MailKind::AutoReply);
     }
     if is_bulk(headers, &precedence) && (machine || !is_from_a_person(headers, &precedence)) {

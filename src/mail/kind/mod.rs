@@ -71,8 +71,10 @@ fn token(headers: &Headers, name: &str) -> String {
 
 /// The mail was sent with nobody to return it to, as machines must send what could start a loop (RFC 5321, section 4.5.5).
 fn has_null_return_path(headers: &Headers) -> bool {
-    value(headers, "return-path")
-        .is_some_and(|path| matches!(path.trim().trim_matches(['<', '>']).to_ascii_lowercase().as_str(), "" | "mailer-daemon"))
+    value(headers, "return-path").is_some_and(|path| {
+        let path = path.trim().trim_matches(['<', '>', ' ']).to_ascii_lowercase();
+        path.is_empty() || path == "mailer-daemon" || path.starts_with("mailer-daemon@")
+    })
 }
 
 /// A mail that refers to an earlier one.

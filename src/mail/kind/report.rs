@@ -125,31 +125,47 @@ pub fn delivery(seen: &Seen<'_>) -> Option<MailKind> {
     if let Some(kind) = bounce::notified_kind(seen) {
         return Some(kind);
     }
+    let content_type = content_type(seen.headers);
+    let is_report = content_type.starts_with("multipart/report");
+    let has_status = bounce::status_part(seen).is_some();
     let speaker = speaker(seen);
-    let is_report = content_type(seen.headers).starts_with("multipart/report");
     // A person may forward a report; then it is no report of his own.
     let is_system = speaker != Speaker::Somebody || is_report || has_report_header(seen.headers);
-    if is_system && (bounce::status_part(seen).is_some() || speaker == Speaker::MailSystem || is_report) {
-        let groups = bounce::groups(seen);
-        if let Some(kind) = by_actions(groups.iter().filter_map(|group| group.action)) {
-            return Some(kind);
-        }
+    if !(is_system && (is_report || has_status || speaker == Speaker::MailSystem)) {
+        return in_own_words(seen, speaker);
+    }
+    if !has_status && content_type.contains("report-type=") && !content_type.contains("delivery-status") {
+        // On the transport of mails (RFC 8460) and the like.
+        return Some(MailKind::Automatic);
+    }
+    let groups = bounce::groups(seen);
+    by_actions(groups.iter().filter_map(|group| group.action)).or_else(|| {
         let said = said(seen);
-        if is_report || bounce::status_part(seen).is_some() || said.fails || !is_absence(seen.subject) {
-            return Some(said.kind());
-        }
+        (is_report || has_status || said.fails || !is_absence(seen.subject)).then(|| said.kind())
+    })
+}
+
+/// A report without any form: who speaks, the subject and the first words must agree.
+fn in_own_words(seen: &Seen<'_>, speaker: Speaker) -> Option<MailKind> {
+    let subject = normalized(seen.subject);
+    let fails_in_subject = FAILURE_SUBJECTS.iter().any(|start| subject.starts_with(start));
+    if speaker == Speaker::Somebody && !fails_in_subject {
+        return None;
     }
     let said = said(seen);
-    let by_machine =
-        has_null_return_path(seen.headers) || has_report_header(seen.headers) || token(seen.headers, "auto-submitted").starts_with("auto-");
-    let gives_back = bounce::original_parts(seen).next().is_some() || !bounce::split_original(cut_bytes(seen.text, TEXT_BYTES_MAX)).1.is_empty();
+    let by_machine = is_list_manager(seen)
+        || has_null_return_path(seen.headers)
+        || has_report_header(seen.headers)
+        || token(seen.headers, "auto-submitted").starts_with("auto-");
+    let gives_back = || bounce::original_parts(seen).next().is_some() || !bounce::split_original(cut_bytes(seen.text, TEXT_BYTES_MAX)).1.is_empty();
     let is_delivery = match speaker {
-        Speaker::MailSystem => said.fails || said.fails_in_subject,
-        Speaker::Office if said.fails_in_subject => said.fails || said.is_late || by_machine || gives_back,
-        Speaker::Office => said.fails && by_machine && !is_forwarded(seen),
-        Speaker::Somebody if by_machine => said.fails_in_subject && (said.fails || said.is_late || has_report_header(seen.headers)),
+        Speaker::MailSystem => said.fails || fails_in_subject,
+        // Its administrator, too, may write of mails that do not arrive.
+        Speaker::Office if fails_in_subject => by_machine || ((said.fails || said.is_late) && (said.begins_as_a_system || gives_back())),
+        Speaker::Office => said.fails && !is_forwarded(seen) && (by_machine || (is_unread(seen) && gives_back())),
+        Speaker::Somebody if by_machine => said.fails || said.is_late || has_report_header(seen.headers),
         // Without another sign its first words must be those of a mail system: who passes a report on has words of his own before it.
-        Speaker::Somebody => said.begins_as_a_system && said.fails_in_subject && said.fails && gives_back && !is_forwarded(seen),
+        Speaker::Somebody => said.begins_as_a_system && said.fails && !is_forwarded(seen) && gives_back(),
     };
     is_delivery.then(|| said.kind())
 }
@@ -169,7 +185,6 @@ fn by_actions(actions: impl Iterator<Item = Action>) -> Option<MailKind> {
 
 /// What subject and text say of a delivery.
 struct Said {
-    fails_in_subject: bool,
     begins_as_a_system: bool,
     fails: bool,
     is_late: bool,
@@ -189,7 +204,6 @@ fn said(seen: &Seen<'_>) -> Said {
     let is_late = has(&subject, DELAY_WORDS) || has(&opening, DELAY_WORDS);
     let is_final = has(&subject, FINAL_WORDS) || has(&opening, FINAL_WORDS);
     Said {
-        fails_in_subject: FAILURE_SUBJECTS.iter().any(|start| subject.starts_with(start)),
         begins_as_a_system: SYSTEM_OPENINGS.iter().any(|start| opening.trim_start_matches(['-', '=', '*', ' ']).starts_with(start)),
         fails: has(&opening, FAILURE_WORDS),
         is_late: is_late && !is_final,
@@ -206,12 +220,25 @@ fn speaker(seen: &Seen<'_>) -> Speaker {
     let local = address.split('@').next().unwrap_or_default();
     let name = name.as_deref().unwrap_or_default().to_lowercase();
     // The name may stand in a comment: `a@b.example (Mail Delivery System)`.
-    let is_named = |known: &&str| name.starts_with(known) || written.contains(&format!("({known})"));
+    let comment = written.split_once('(').map_or("", |(_, comment)| comment);
+    let is_named = |known: &&str| name.starts_with(known) || comment.starts_with(known);
     if MAIL_SYSTEMS.contains(&local) || local.starts_with(EXCHANGE_LOCAL_PART) || MAIL_SYSTEM_NAMES.iter().any(|known| is_named(&known)) {
         return Speaker::MailSystem;
     }
-    let is_office = OFFICES.iter().any(|known| local.starts_with(known) || is_named(&known)) || UNREAD_ACCOUNTS.contains(&local);
-    if is_office { Speaker::Office } else { Speaker::Somebody }
+    let is_office = OFFICES.iter().any(|known| local.starts_with(known) || is_named(&known));
+    if is_office || is_unread(seen) || is_list_manager(seen) { Speaker::Office } else { Speaker::Somebody }
+}
+
+/// An account that nobody reads.
+fn is_unread(seen: &Seen<'_>) -> bool {
+    seen.from.is_some_and(|from| UNREAD_ACCOUNTS.contains(&from.address.split('@').next().unwrap_or_default()))
+}
+
+/// The program that manages a list; the mails of people on the list bear its header as well, and their own sender.
+fn is_list_manager(seen: &Seen<'_>) -> bool {
+    let local = seen.from.and_then(|from| from.address.split('@').next()).unwrap_or_default();
+    let manages = ["-admin", "-ctl", "-request", "-bounces", "-owner"].iter().any(|end| local.ends_with(end)) || local.starts_with("owner-");
+    manages && ["x-mlserver", "x-ml-name", "x-mailman-version", "list-id"].iter().any(|name| value(seen.headers, name).is_some())
 }
 
 fn has_report_header(headers: &Headers) -> bool {

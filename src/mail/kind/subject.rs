@@ -16,7 +16,6 @@ const ABSENCE_SUBJECTS: &[&str] = &[
     "autoresponse",
     "autorespons",
     "autoresponder",
-    "autoreply:",
     "auto:",
     "out of office",
     "out-of-office",
@@ -125,6 +124,30 @@ const ABSENCE_SUBJECTS: &[&str] = &[
     "부재중",
 ];
 
+/// Words by which the programs name themselves in [`ABSENCE_SUBJECTS`]; the others people write as well.
+const RESPONDER_WORDS: [&str; 20] = [
+    "auto",
+    "réponse",
+    "respuesta",
+    "resposta",
+    "risposta",
+    "автом",
+    "αυτόματη",
+    "otomatik",
+    "samodejni",
+    "אוטומטי",
+    "رد تلقائي",
+    "پاسخ",
+    "स्वचालित",
+    "อัตโนมัติ",
+    "trả lời",
+    "自動",
+    "自动",
+    "자동",
+    "răspuns",
+    "raspuns",
+];
+
 /// Beginnings of subjects by which mail programs mark answers and forwarded mails, without the colon.
 const FORWARD_PREFIXES: &[&str] = &[
     "fw",
@@ -171,6 +194,98 @@ pub fn is_answer_or_forwarded(subject: &str) -> bool {
     FORWARD_PREFIXES.iter().any(|prefix| subject.strip_prefix(prefix).is_some_and(|rest| rest.starts_with([':', '：', '['])))
 }
 
+/// Words of a note about an absence, with which people begin such notes.
+const ABSENCE_WORDS: &[&str] = &[
+    "out of the office",
+    "out of office",
+    "away from my desk",
+    "i am away",
+    "i'm away",
+    "currently away",
+    "on vacation",
+    "on annual leave",
+    "on maternity leave",
+    "on parental leave",
+    "on leave",
+    "on holiday",
+    "on a business trip",
+    "limited access to",
+    "no access to my e",
+    "upon my return",
+    "i will return",
+    "i'll be back",
+    "i will be back",
+    "will reply when i return",
+    "no longer with the company",
+    "no longer works",
+    "no longer work",
+    "automatic reply",
+    "automated response",
+    "automatic response",
+    "auto-reply",
+    "nicht im büro",
+    "nicht im hause",
+    "außer haus",
+    "im urlaub",
+    "abwesend",
+    "in elternzeit",
+    "nicht erreichbar",
+    "automatische antwort",
+    "absent",
+    "en congé",
+    "en vacances",
+    "de retour le",
+    "réponse automatique",
+    "fuera de la oficina",
+    "de vacaciones",
+    "ausente",
+    "respuesta automática",
+    "fora do escritório",
+    "de férias",
+    "resposta automática",
+    "fuori ufficio",
+    "in ferie",
+    "assente",
+    "risposta automatica",
+    "afwezig",
+    "met vakantie",
+    "op vakantie",
+    "niet aanwezig",
+    "på semester",
+    "på ferie",
+    "lomalla",
+    "poissa",
+    "nieobecn",
+    "na urlopie",
+    "dovolen",
+    "szabadság",
+    "в отпуске",
+    "отсутству",
+    "izinde",
+    "不在",
+    "休暇",
+    "休假",
+    "外出",
+    "부재",
+    "휴가",
+];
+
+/// What follows the automatic answers that mail programs send: a person who asks about them asks.
+const QUESTION_MARKS: [char; 3] = ['?', '？', '؟'];
+
+/// The first words of a note about an absence. They tell which machine speaks and never make a machine of a person.
+pub fn tells_of_absence(opening: &str) -> bool {
+    let opening = normalized(opening);
+    !opening.contains(QUESTION_MARKS) && ABSENCE_WORDS.iter().any(|word| opening.contains(word))
+}
+
+/// The subject as mail programs make it of the subject that they answer: `Automatic reply: Printer`.
+pub fn is_made_by_a_responder(subject: &str) -> bool {
+    let subject = normalized(subject);
+    let begins = |start: &&&str| subject.strip_prefix(start.trim_end_matches(':')).is_some_and(|rest| rest.trim_start().starts_with([':', '：']));
+    ABSENCE_SUBJECTS.iter().find(begins).is_some_and(|start| RESPONDER_WORDS.iter().any(|word| start.contains(word)))
+}
+
 /// The subject of an automatic answer.
 pub fn is_absence(subject: &str) -> bool {
     let subject = normalized(subject);
@@ -184,9 +299,21 @@ mod tests {
 
     #[test]
     fn every_subject_is_written_as_texts_are_compared() {
-        for start in ABSENCE_SUBJECTS.iter().chain(FORWARD_PREFIXES) {
+        for start in ABSENCE_SUBJECTS.iter().chain(FORWARD_PREFIXES).chain(ABSENCE_WORDS).chain(&RESPONDER_WORDS) {
             assert_eq!(normalized(start), *start);
         }
+    }
+
+    #[test]
+    fn responders_put_their_words_and_a_colon_before_the_subject() {
+        for subject in ["Automatic reply: x", "Auto: x", "自動応答：x", "Réponse automatique : x"] {
+            assert!(is_made_by_a_responder(subject), "{subject}");
+        }
+        for subject in ["Automatic reply does not work", "Out of office: x", "Autobus: x", "Re: Automatic reply: x"] {
+            assert!(!is_made_by_a_responder(subject), "{subject}");
+        }
+        assert!(tells_of_absence("I am currently\nout of the office."));
+        assert!(!tells_of_absence("How do I say that I am out of the office?"));
     }
 
     #[test]
