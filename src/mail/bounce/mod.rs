@@ -85,11 +85,10 @@ fn undelivered(kind: MailKind, seen: &Seen<'_>) -> Vec<Recipient> {
     let mut list = List::default();
     for group in groups(seen).iter().filter(|group| group.action != Some(Action::Done)) {
         let status = status_of(group);
-        let permanent = status.as_deref().and_then(status::is_permanent).or(match group.action {
-            Some(Action::Failed) => Some(true),
+        let permanent = match group.action {
             Some(Action::Delayed) => Some(false),
-            Some(Action::Done) | None => by_kind(kind),
-        });
+            Some(Action::Failed | Action::Done) | None => status.as_deref().and_then(status::is_permanent).or_else(|| by_kind(kind)),
+        };
         // Of a forwarded mail both are named: we know the address that we wrote to, and who reads the record knows where it ended.
         for address in [&group.original, &group.last].into_iter().flatten() {
             list.add(address, status.clone(), permanent);
@@ -124,8 +123,12 @@ fn by_words(kind: MailKind, seen: &Seen<'_>, list: &mut List) {
     let named: Vec<String> = failed.iter().cloned().chain(worded).collect();
     let named = if named.is_empty() { original::recipients(seen) } else { named };
     for address in named {
-        let status = said_of(&address).or_else(|| whole.clone());
-        let permanent = status.as_deref().and_then(status::is_permanent).filter(|_| kind == MailKind::Bounce).or_else(|| by_kind(kind));
+        let mut status = said_of(&address).or_else(|| whole.clone());
+        if kind == MailKind::Delayed {
+            // Words imply the code of a failure.
+            status = status.map(|status| format!("4{}", &status[1..]));
+        }
+        let permanent = status.as_deref().and_then(status::is_permanent).or_else(|| by_kind(kind));
         list.add(&address, status, permanent);
     }
 }

@@ -34,6 +34,9 @@ const MAIL_SYSTEMS: [&str; 13] = [
     "mail-delivery-subsystem",
 ];
 
+/// How the subject of a complaint begins where the mail in question is all that comes with it; the address of a server follows.
+const COMPLAINT_SUBJECT: &str = "complaint about message from";
+
 /// How Exchange begins the local part of the address that its reports are from.
 const EXCHANGE_LOCAL_PART: &str = "microsoftexchange329e71ec88ae4615bbc36ab6ce41109e";
 
@@ -96,14 +99,18 @@ pub fn complaint(seen: &Seen<'_>) -> Option<MailKind> {
     let has = |media_type: &str| seen.attachments.iter().any(|attachment| attachment.media_type == media_type);
     let is_report = content_type.starts_with("multipart/report");
     let in_form = (is_report && content_type.contains("feedback-report")) || (has("message/feedback-report") && (is_report || !is_forwarded(seen)));
-    // Outlook.com sends the mail alone, with the recipient in a header that it adds.
-    let of_outlook = || bounce::original_parts(seen).any(|part| bounce::has_header(part, "x-hmxmroriginalrecipient")) && !is_forwarded(seen);
+    // Some providers send the mail alone, with the recipient in a header of theirs or the server's address in the subject.
+    let subject = seen.subject.trim().to_ascii_lowercase();
+    let names_a_server =
+        subject.strip_prefix(COMPLAINT_SUBJECT).is_some_and(|rest| rest.trim_start().starts_with(|letter: char| letter.is_ascii_digit()));
+    let gives_back = |part| names_a_server || bounce::has_header(part, "x-hmxmroriginalrecipient");
+    let alone = || bounce::original_parts(seen).any(gives_back) && !is_forwarded(seen);
     let in_text = || {
         let text = cut_bytes(seen.text, OPENING_BYTES_MAX);
         let has = |name: &str| text.lines().any(|line| line.get(..name.len()).is_some_and(|start| start.eq_ignore_ascii_case(name)));
         has("feedback-type:") && has("user-agent:") && !is_forwarded(seen)
     };
-    let found = in_form || of_outlook() || in_text() || bounce::is_unsubscription(seen) || bounce::notified_kind(seen) == Some(MailKind::Complaint);
+    let found = in_form || alone() || in_text() || bounce::is_unsubscription(seen) || bounce::notified_kind(seen) == Some(MailKind::Complaint);
     found.then_some(MailKind::Complaint)
 }
 
@@ -153,17 +160,19 @@ fn in_own_words(seen: &Seen<'_>, speaker: Speaker) -> Option<MailKind> {
         return None;
     }
     let said = said(seen);
-    let by_machine = is_list_manager(seen)
-        || has_null_return_path(seen.headers)
-        || has_report_header(seen.headers)
-        || token(seen.headers, "auto-submitted").starts_with("auto-");
+    let by_machine = is_list_manager(seen) || has_null_return_path(seen.headers) || has_report_header(seen.headers);
+    let generated = token(seen.headers, "auto-submitted").starts_with("auto-");
     let gives_back = || bounce::original_parts(seen).next().is_some() || !bounce::split_original(cut_bytes(seen.text, TEXT_BYTES_MAX)).1.is_empty();
     let is_delivery = match speaker {
         Speaker::MailSystem => said.fails || fails_in_subject,
         // Its administrator, too, may write of mails that do not arrive.
-        Speaker::Office if fails_in_subject => by_machine || ((said.fails || said.is_late) && (said.begins_as_a_system || gives_back())),
-        Speaker::Office => said.fails && !is_forwarded(seen) && (by_machine || (is_unread(seen) && gives_back())),
+        Speaker::Office if fails_in_subject => {
+            by_machine || (generated && !is_unread(seen)) || ((said.fails || said.is_late) && (said.begins_as_a_system || gives_back()))
+        }
+        Speaker::Office => said.fails && !is_forwarded(seen) && (by_machine || ((generated || is_unread(seen)) && gives_back())),
         Speaker::Somebody if by_machine => said.fails || said.is_late || has_report_header(seen.headers),
+        // Shops, too, report on deliveries.
+        Speaker::Somebody if generated => said.fails && (said.begins_as_a_system || gives_back()),
         // Without another sign its first words must be those of a mail system: who passes a report on has words of his own before it.
         Speaker::Somebody => said.begins_as_a_system && said.fails && !is_forwarded(seen) && gives_back(),
     };
