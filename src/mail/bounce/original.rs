@@ -95,9 +95,12 @@ fn is_announcement(line: &str) -> bool {
     if line.is_empty() || line.len() > 4 * ANNOUNCEMENT_CHARS_MAX || line.chars().count() > ANNOUNCEMENT_CHARS_MAX {
         return false;
     }
-    let words = line.to_lowercase();
-    let set_off = line.starts_with(ORNAMENTS) || line.ends_with([':', '-', '.']) || words.ends_with("follows") || words.ends_with("follow");
-    set_off && ANNOUNCEMENTS.iter().any(|announcement| words.contains(announcement)) && !words.contains("message was received")
+    let lower = line.to_lowercase();
+    let words = lower.trim_matches(ORNAMENTS);
+    let Some(announcement) = ANNOUNCEMENTS.iter().find(|announcement| words.contains(**announcement)) else { return false };
+    let is_ruled = line.chars().take(2).all(|letter| ORNAMENTS.contains(&letter) && letter != ' ');
+    let is_whole = words.ends_with(announcement) || ["follows", "follow", "following", "below"].iter().any(|end| words.ends_with(end));
+    is_ruled || line.ends_with([':', '-', '：']) || is_whole
 }
 
 fn is_technical(line: &str) -> bool {
@@ -258,6 +261,8 @@ mod tests {
             let text = format!("<b@a.example>:\nYour original message was not delivered\n{original}");
             assert_eq!(split(&text).1, original);
         }
-        assert_eq!(split("The original message was received at noon\nfrom a").1, "");
+        for prose in ["x\nThe original message was received at noon\nfrom a", "x\n* Your original message was too big.\n"] {
+            assert_eq!(split(prose).1, "");
+        }
     }
 }
