@@ -40,19 +40,8 @@ const COMPLAINT_SUBJECT: &str = "complaint about message from";
 /// How Exchange begins the local part of the address that its reports are from.
 const EXCHANGE_LOCAL_PART: &str = "microsoftexchange329e71ec88ae4615bbc36ab6ce41109e";
 
-/// Names that mail systems give themselves, in lower case.
-const MAIL_SYSTEM_NAMES: [&str; 7] = [
-    "mail delivery system",
-    "mail delivery subsystem",
-    "mail deliver system",
-    "mail delivery service",
-    "mailer-daemon",
-    "mailer daemon",
-    "internet mail delivery",
-];
-
-/// Local parts and beginnings of names behind which a mail system or its administrator may stand.
-const OFFICES: [&str; 16] = [
+/// Beginnings of local parts and names, in lower case, behind which a mail system may stand, or its administrator, or a post office.
+const OFFICES: [&str; 19] = [
     "postmaster",
     "post_master",
     "post-master",
@@ -67,17 +56,18 @@ const OFFICES: [&str; 16] = [
     "microsoft outlook",
     "microsoft exchange",
     "mail router",
-    "mail delivery",
+    "mail deliver",
+    "mailer-daemon",
+    "mailer daemon",
+    "internet mail delivery",
     "bounce",
 ];
 
 /// Headers that only reports and mail filters write, with the words in their values that tell.
-const REPORT_HEADERS: [(&str, &str); 9] = [
+const REPORT_HEADERS: [(&str, &str); 7] = [
     ("x-failed-recipients", "@"),
-    ("x-ms-embedded-report", ""),
     ("x-ms-exchange-message-is-ndr", ""),
     ("x-content-filter-notification", ""),
-    ("x-mailer", "internet mail service"),
     ("x-mailer", "smtp32"),
     ("x-mailer", "m-filter"),
     ("x-mailer", "surfcontrol"),
@@ -137,8 +127,8 @@ pub fn delivery(seen: &Seen<'_>) -> Option<MailKind> {
     let has_status = bounce::status_part(seen).is_some();
     let speaker = speaker(seen);
     // A person may forward a report; then it is no report of his own.
-    let is_system = speaker != Speaker::Somebody || is_report || has_report_header(seen.headers);
-    if !(is_system && (is_report || has_status || speaker == Speaker::MailSystem)) {
+    let by_office = has_status && (speaker == Speaker::Office || has_report_header(seen.headers)) && !is_forwarded(seen);
+    if !(is_report || by_office || speaker == Speaker::MailSystem) {
         return in_own_words(seen, speaker);
     }
     if !has_status && content_type.contains("report-type=") && !content_type.contains("delivery-status") {
@@ -170,7 +160,7 @@ fn in_own_words(seen: &Seen<'_>, speaker: Speaker) -> Option<MailKind> {
             by_machine || (generated && !is_unread(seen)) || ((said.fails || said.is_late) && (said.begins_as_a_system || gives_back()))
         }
         Speaker::Office => said.fails && !is_forwarded(seen) && (by_machine || ((generated || is_unread(seen)) && gives_back())),
-        Speaker::Somebody if by_machine => said.fails || said.is_late || has_report_header(seen.headers),
+        Speaker::Somebody if by_machine => said.fails || said.is_late || value(seen.headers, "x-failed-recipients").is_some(),
         // Shops, too, report on deliveries.
         Speaker::Somebody if generated => said.fails && (said.begins_as_a_system || gives_back()),
         // Without another sign its first words must be those of a mail system: who passes a report on has words of his own before it.
@@ -231,7 +221,7 @@ fn speaker(seen: &Seen<'_>) -> Speaker {
     // The name may stand in a comment: `a@b.example (Mail Delivery System)`.
     let comment = written.split_once('(').map_or("", |(_, comment)| comment);
     let is_named = |known: &&str| name.starts_with(known) || comment.starts_with(known);
-    if MAIL_SYSTEMS.contains(&local) || local.starts_with(EXCHANGE_LOCAL_PART) || MAIL_SYSTEM_NAMES.iter().any(|known| is_named(&known)) {
+    if MAIL_SYSTEMS.contains(&local) || local.starts_with(EXCHANGE_LOCAL_PART) {
         return Speaker::MailSystem;
     }
     let is_office = OFFICES.iter().any(|known| local.starts_with(known) || is_named(&known));
