@@ -1,0 +1,119 @@
+//! Who speaks: a person or a machine. Only strong signs count, because a person taken for a machine gets no answer.
+//!
+//! Nothing here proves anything: whoever wants to be taken for a machine can be.
+
+mod report;
+mod machine;
+mod subject;
+mod words;
+
+use super::{Address, Attachment, MailKind, bounce};
+
+/// Bytes of a calendar part that are searched for its method.
+const CALENDAR_BYTES_MAX: usize = 64 * 1024;
+
+/// Methods by which somebody answers an invitation or asks about one (RFC 5546). Invitations themselves are written by people.
+const CALENDAR_ANSWERS: [&str; 4] = ["reply", "counter", "refresh", "declinecounter"];
+
+/// Headers of the whole mail, names in lower case, in their order.
+pub type Headers = [(String, String)];
+
+/// What is looked at to tell who speaks.
+#[derive(Debug, Clone, Copy)]
+pub struct Seen<'a> {
+    pub headers: &'a Headers,
+    pub subject: &'a str,
+    pub from: Option<&'a Address>,
+    pub text: &'a str,
+    /// Mails inside the mail are among them, unread.
+    pub attachments: &'a [Attachment],
+}
+
+pub fn kind(seen: &Seen<'_>) -> MailKind {
+    let text = bounce::body(seen);
+    let seen = &Seen { text: &text, ..*seen };
+    report::complaint(seen)
+        .or_else(|| report::receipt(seen))
+        .or_else(|| report::delivery(seen))
+        .or_else(|| calendar_answer(seen))
+        .or_else(|| machine::kind(seen))
+        .unwrap_or(MailKind::Person)
+}
+
+/// An answer to an invitation.
+fn calendar_answer(seen: &Seen<'_>) -> Option<MailKind> {
+    let declared = value(seen.headers, "content-type").unwrap_or_default().to_ascii_lowercase();
+    let parts = seen.attachments.iter().filter(|part| matches!(part.media_type.as_str(), "text/calendar" | "application/ics"));
+    let is_answer =
+        parts.map(|part| part.bytes.as_slice()).chain(declared.starts_with("text/calendar").then_some(seen.text.as_bytes())).any(|bytes| {
+            let text = String::from_utf8_lossy(&bytes[..bytes.len().min(CALENDAR_BYTES_MAX)]);
+            // A comment of the attendee could hold such a line too, behind the method itself.
+            text.lines().find_map(calendar_method).is_some_and(|method| CALENDAR_ANSWERS.contains(&method.as_str()))
+        });
+    is_answer.then_some(MailKind::Calendar)
+}
+
+fn calendar_method(line: &str) -> Option<String> {
+    let (name, method) = line.split_once(':')?;
+    let name = name.split(';').next().unwrap_or_default();
+    name.trim().eq_ignore_ascii_case("method").then(|| method.trim().to_ascii_lowercase())
+}
+
+fn value<'a>(headers: &'a Headers, name: &str) -> Option<&'a str> {
+    headers.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
+}
+
+/// The first word of a header, in lower case, without a comment or parameters.
+fn token(headers: &Headers, name: &str) -> String {
+    let value = value(headers, name).unwrap_or_default();
+    value.split([';', '(', ' ', ',']).find(|word| !word.is_empty()).unwrap_or_default().trim().to_ascii_lowercase()
+}
+
+/// The mail was sent with nobody to return it to, as machines must send what could start a loop (RFC 5321, section 4.5.5).
+fn has_null_return_path(headers: &Headers) -> bool {
+    value(headers, "return-path").is_some_and(|path| {
+        let path = path.trim().trim_matches(['<', '>', ' ']).to_ascii_lowercase();
+        path.is_empty() || path == "mailer-daemon" || path.starts_with("mailer-daemon@")
+    })
+}
+
+/// A mail that refers to an earlier one.
+fn is_answer(headers: &Headers) -> bool {
+    ["in-reply-to", "references"].iter().any(|name| value(headers, name).is_some_and(|value| !value.trim().is_empty()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    pub(super) fn of(headers: &[(&str, &str)], subject: &str, from: &str, text: &str, parts: &[(&str, &str)]) -> MailKind {
+        let headers: Vec<(String, String)> = headers.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+        let from = Address { address: from.to_owned(), name: None };
+        let part = |(media_type, text): &(&str, &str)| Attachment {
+            name: "part".to_owned(),
+            media_type: (*media_type).to_owned(),
+            bytes: (*text).into(),
+            inline: false,
+            content_id: None,
+        };
+        let attachments: Vec<Attachment> = parts.iter().map(part).collect();
+        kind(&Seen { headers: &headers, subject, from: Some(&from), text, attachments: &attachments })
+    }
+
+    #[test]
+    fn answers_to_invitations_are_told_from_invitations_by_their_method() {
+        for (method, expected) in [
+            ("REPLY", MailKind::Calendar),
+            ("counter", MailKind::Calendar),
+            ("REFRESH", MailKind::Calendar),
+            ("DECLINECOUNTER", MailKind::Calendar),
+            ("REQUEST", MailKind::Person),
+            ("PUBLISH", MailKind::Person),
+            ("CANCEL", MailKind::Person),
+        ] {
+            let calendar = format!("BEGIN:VCALENDAR\r\nMETHOD:{method}\r\nCOMMENT:x\r\nMETHOD:REPLY\r\n");
+            assert_eq!(of(&[], "Accepted: x", "ann@a.example", "", &[("text/calendar", &calendar)]), expected, "{method}");
+            assert_eq!(of(&[("content-type", "text/calendar; method=x")], "x", "ann@a.example", &calendar, &[]), expected, "{method}");
+        }
+    }
+}
