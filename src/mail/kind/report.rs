@@ -220,11 +220,11 @@ fn speaker(seen: &Seen<'_>) -> Speaker {
     let name = name.as_deref().unwrap_or_default().to_lowercase();
     // The name may stand in a comment: `a@b.example (Mail Delivery System)`.
     let comment = written.split_once('(').map_or("", |(_, comment)| comment);
-    let is_named = |known: &&str| name.starts_with(known) || comment.starts_with(known);
+    let is_named = |known: &&str| name.starts_with(*known) || comment.starts_with(*known);
     if MAIL_SYSTEMS.contains(&local) || local.starts_with(EXCHANGE_LOCAL_PART) {
         return Speaker::MailSystem;
     }
-    let is_office = OFFICES.iter().any(|known| local.starts_with(known) || is_named(&known));
+    let is_office = OFFICES.iter().any(|known| local.starts_with(known) || is_named(known));
     if is_office || is_unread(seen) || is_list_manager(seen) { Speaker::Office } else { Speaker::Somebody }
 }
 
