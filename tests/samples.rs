@@ -137,7 +137,7 @@ const EXPECTED: &[Expected] = &[
         subject: "Vacation plan",
         message_id: "00d701dc85f4$f0a3$d1ea@woodgrove.example",
         text: &["Please import the attached plan"],
-        attachments: &[("winmail.dat", "application/ms-tnef", b"\x78\x9f\x3e\x22", 182, false)],
+        attachments: &[("plan.txt", "application/octet-stream", b"", 26, false)],
         ..NOTHING
     },
     Expected {

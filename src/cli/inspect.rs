@@ -11,7 +11,7 @@ use serde::Serialize;
 
 use super::{printable, read_mail, say};
 use crate::{
-    mail::{Address, Attachment, Bounce, Mail, parse, sender::Trust},
+    mail::{Address, Attachment, Bounce, Held, Mail, parse, sender::Trust},
     ports::timestamp,
 };
 
@@ -81,8 +81,10 @@ struct AddressLine<'a> {
 struct AttachmentLine<'a> {
     name: &'a str,
     r#type: &'a str,
+    declared_type: Option<&'a str>,
     bytes: usize,
     inline: bool,
+    held: Option<&'a str>,
 }
 
 #[derive(Serialize)]
@@ -150,7 +152,8 @@ impl<'a> Record<'a> {
         line("answers", self.in_reply_to.join(" "));
         for attachment in &self.attachments {
             let inline = if attachment.inline { ", shown in the text" } else { "" };
-            line("attachment", format!("{} ({}, {} bytes{inline})", attachment.name, attachment.r#type, attachment.bytes));
+            let held = attachment.held.map(|why| format!(", held: {why}")).unwrap_or_default();
+            line("attachment", format!("{} ({}, {} bytes{inline}{held})", attachment.name, attachment.r#type, attachment.bytes));
         }
         if let Some(bounce) = &self.bounce {
             for recipient in &bounce.recipients {
@@ -182,7 +185,14 @@ fn for_people(addresses: &[AddressLine<'_>]) -> String {
 
 impl<'a> AttachmentLine<'a> {
     fn of(attachment: &'a Attachment) -> Self {
-        AttachmentLine { name: &attachment.name, r#type: &attachment.media_type, bytes: attachment.bytes.len(), inline: attachment.inline }
+        AttachmentLine {
+            name: &attachment.name,
+            r#type: &attachment.media_type,
+            declared_type: attachment.declared_type.as_deref(),
+            bytes: attachment.bytes.len(),
+            inline: attachment.inline,
+            held: attachment.held.map(Held::name),
+        }
     }
 }
 

@@ -85,6 +85,10 @@ pub async fn attachment(app: &App, caller: Caller, request: HttpRequest) -> Resu
     let keys = app.keyring.keys(&caller.tenant).await?;
     let said = store::said(&app.desk, &keys, &comment).await?;
     let attachment = at.checked_sub(1).and_then(|at| said.attachments.get(at)).ok_or(tickets::Error::NotFound)?;
+    if let Some(why) = attachment.held {
+        let detail = format!("It could harm whoever opens it: {}. The original mail still has it, and agents may read that.", why.name());
+        return Err(Problem::new(403, "attachment-held", "The attachment is held", detail));
+    }
     let bytes = store::open_blob(app.ports.blobs.as_ref(), &keys, &attachment.blob).await?;
     let media_type = HARMLESS_TYPES.iter().find(|known| **known == attachment.media_type).unwrap_or(&"application/octet-stream");
     Ok(download(&bytes, media_type, &attachment.name))
@@ -176,6 +180,9 @@ struct AttachmentBody<'a> {
     bytes: u64,
     inline: bool,
     content_id: Option<&'a str>,
+    /// Why it is not handed out; absent if it is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    held: Option<&'static str>,
 }
 
 #[derive(Serialize)]
@@ -212,6 +219,7 @@ impl<'a> CommentBody<'a> {
             bytes: attachment.bytes,
             inline: attachment.inline,
             content_id: attachment.content_id.as_deref(),
+            held: attachment.held.map(|why| why.name()),
         });
         CommentBody {
             id: comment.id.to_string(),

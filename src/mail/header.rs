@@ -1,106 +1,179 @@
-//! What a mail's header says: who wrote it, to whom, when, and which mail it answers.
+//! What a header says: who wrote the mail, to whom, when, which mail it answers; and what a part of it is. Read from the bytes as they came.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, ops::Range};
 
-use mail_parser::{GetHeader, HeaderName, HeaderValue, MessagePart, MimeHeaders};
+use mail_parser::DateTime;
 use time::OffsetDateTime;
 
 use super::{
-    Address, attachment,
-    parse::{ADDRESS_BYTES_MAX, ADDRESS_NAME_BYTES_MAX, ADDRESSES_MAX, MESSAGE_ID_BYTES_MAX, REFERENCES_MAX},
-    wire,
+    Address, Unreadable, address, charset, encoded_word,
+    parameters::Parameters,
+    parse::{HEADER_FIELDS_MAX, MESSAGE_ID_BYTES_MAX, REFERENCES_MAX},
 };
 
-/// Every header as a line of text, as it was written, for the rules that only look at words.
-pub(super) fn lines(head: &MessagePart<'_>, block: &[u8]) -> Vec<(String, String)> {
-    let headers = head.headers.iter();
-    headers
-        .map(|header| {
-            let value = block.get(header.offset_start as usize..header.offset_end as usize).unwrap_or_default();
-            (header.name.as_str().to_ascii_lowercase(), one_line(&String::from_utf8_lossy(value)))
-        })
-        .collect()
+/// Bytes of the name of a header.
+const NAME_BYTES_MAX: usize = 200;
+
+/// The fields of a header, of a mail or of a part of it.
+pub(super) struct Header<'a> {
+    block: &'a [u8],
+    fields: Vec<Field>,
+    /// The charset in which its raw 8-bit letters probably are.
+    label: Option<&'a str>,
 }
 
-/// From; where it names nobody, Sender, then Return-Path.
-pub(super) fn sender(head: &MessagePart<'_>) -> Option<Address> {
-    let named = addresses(head, &HeaderName::From).into_iter().chain(addresses(head, &HeaderName::Sender)).next();
-    named.or_else(|| text_of_ids(head, &HeaderName::ReturnPath).first().and_then(|path| address(path, None)))
+struct Field {
+    /// Lower-case.
+    name: String,
+    /// The bytes of the value in the block, folded as they came.
+    value: Range<usize>,
 }
 
-pub(super) fn addresses(head: &MessagePart<'_>, name: &HeaderName<'_>) -> Vec<Address> {
-    let headers = head.headers.iter().filter(|header| header.name == *name);
-    let listed = headers.filter_map(|header| header.value.as_address()).flat_map(|list| list.iter());
-    listed
-        .filter_map(|entry| match (entry.address(), entry.name()) {
-            (Some(written), name) => address(written, name),
-            // `From: user@a.example` without brackets, or a name that is the address.
-            (None, Some(name)) => address(name, None),
-            (None, None) => None,
-        })
-        .take(ADDRESSES_MAX)
-        .collect()
-}
-
-fn address(written: &str, name: Option<&str>) -> Option<Address> {
-    let address = wire::unmask(written).trim().trim_matches(['<', '>', '\'', '"']).to_lowercase();
-    let (local, domain) = address.rsplit_once('@')?;
-    let fits = address.len() <= ADDRESS_BYTES_MAX && !local.is_empty() && !domain.is_empty();
-    if !fits || address.chars().any(|letter| letter.is_whitespace() || letter.is_control() || attachment::is_direction_mark(letter)) {
-        return None;
+impl<'a> Header<'a> {
+    /// Lines that are no fields are passed over.
+    pub(super) fn read(block: &'a [u8], label: Option<&'a str>) -> Result<Self, Unreadable> {
+        let mut fields: Vec<Field> = Vec::new();
+        let mut at = 0;
+        // A line that is no field takes its continuation with it.
+        let mut continues = false;
+        let mut before: &[u8] = b"";
+        for line in block.split_inclusive(|byte| *byte == b'\n') {
+            let end = at + line.len();
+            if is_continuation(before, line) {
+                if let Some(last) = fields.last_mut().filter(|_| continues) {
+                    last.value.end = end;
+                }
+            } else if let Some((name, colon)) = field_name(line) {
+                if fields.len() == HEADER_FIELDS_MAX {
+                    return Err(Unreadable::TooManyHeaders { limit: HEADER_FIELDS_MAX });
+                }
+                fields.push(Field { name, value: at + colon + 1..end });
+                continues = true;
+            } else {
+                continues = false;
+            }
+            before = line;
+            at = end;
+        }
+        Ok(Header { block, fields, label })
     }
-    let name = name.map(one_line).map(|name| cut_bytes(&name, ADDRESS_NAME_BYTES_MAX).trim().to_owned());
-    let name = name.filter(|name| !name.is_empty() && !name.eq_ignore_ascii_case(&address));
-    Some(Address { address, name })
-}
 
-pub(super) fn message_ids(head: &MessagePart<'_>, name: &HeaderName<'_>) -> Vec<String> {
-    let mut ids: Vec<String> = Vec::new();
-    for written in text_of_ids(head, name) {
-        // Where brackets are missing, several stand in one text.
-        let words = written.split([' ', '\t', '\r', '\n', ',', '<', '>']).filter(|word| !word.is_empty());
-        let bracketed = !written.contains(char::is_whitespace);
-        ids.extend(words.filter(|word| word.len() <= MESSAGE_ID_BYTES_MAX && (bracketed || word.contains('@'))).map(str::to_owned));
+    pub(super) fn has(&self, name: &str) -> bool {
+        self.fields.iter().any(|field| field.name == name)
     }
-    if ids.len() > REFERENCES_MAX {
-        ids.drain(1..ids.len() - (REFERENCES_MAX - 1));
+
+    /// Every field as a line of text, as it was written, for the rules that only look at words.
+    pub(super) fn lines(&self) -> Vec<(String, String)> {
+        let fields = self.fields.iter();
+        fields.map(|field| (field.name.clone(), one_line(&charset::decode(&self.block[field.value.clone()], self.label)))).collect()
     }
-    ids
+
+    /// The decoded text of the first field of this name that says something.
+    pub(super) fn text(&self, name: &str) -> String {
+        self.values(name).map(|value| one_line(&encoded_word::text(value, self.label_for(value)))).find(|text| !text.is_empty()).unwrap_or_default()
+    }
+
+    /// The addresses of all fields of this name.
+    pub(super) fn addresses(&self, name: &str) -> Vec<Address> {
+        self.values(name).flat_map(|value| address::list(value, self.label_for(value))).collect()
+    }
+
+    /// From; where it names nobody, who is named elsewhere as the one who sent it.
+    pub(super) fn sender(&self) -> Option<Address> {
+        ["from", "sender", "reply-to", "return-path", "x-sender", "x-envelope-from", "envelope-from"]
+            .iter()
+            .find_map(|name| self.addresses(name).into_iter().next())
+    }
+
+    /// Message-IDs without brackets, in their order, and whether some in the middle were left out.
+    pub(super) fn message_ids(&self, name: &str) -> (Vec<String>, bool) {
+        let mut ids: Vec<String> = self.values(name).flat_map(|value| ids_in(&charset::decode(value, self.label_for(value)))).collect();
+        let too_many = ids.len() > REFERENCES_MAX;
+        if too_many {
+            ids.drain(1..ids.len() - (REFERENCES_MAX - 1));
+        }
+        (ids, too_many)
+    }
+
+    pub(super) fn date(&self) -> Option<OffsetDateTime> {
+        let written = self.values("date").find_map(|value| DateTime::parse_rfc822(&one_line(&String::from_utf8_lossy(value))))?;
+        written.is_valid().then(|| OffsetDateTime::from_unix_timestamp(written.to_timestamp()).ok()).flatten()
+    }
+
+    /// Of Content-Type, or of Content-Disposition.
+    pub(super) fn parameters(&self, name: &str) -> Option<Parameters<'a>> {
+        self.values(name).next().map(|value| Parameters::read(value, self.label_for(value)))
+    }
+
+    /// In lower case, without parameters. What is no media type is `application/octet-stream`.
+    pub(super) fn media_type(&self) -> String {
+        let Some(declared) = self.parameters("content-type").map(|parameters| parameters.value).filter(|value| !value.is_empty()) else {
+            return "text/plain".to_owned();
+        };
+        // A media type is ASCII without blanks (RFC 6838); it goes into headers later.
+        let is_token = declared.bytes().all(|byte| byte.is_ascii_graphic() && !b"\"(),:;<=>?@[\\]".contains(&byte));
+        match declared.split_once('/') {
+            Some((kind, subtype)) if is_token && !kind.is_empty() && !subtype.is_empty() && !subtype.contains('/') => declared,
+            // As RFC 822 mail programs wrote it.
+            None if declared == "text" => "text/plain".to_owned(),
+            _ => "application/octet-stream".to_owned(),
+        }
+    }
+
+    /// For the raw letters in this header.
+    pub(super) fn set_label(&mut self, label: Option<&'a str>) {
+        self.label = label;
+    }
+
+    fn values<'b>(&'b self, name: &'b str) -> impl Iterator<Item = &'a [u8]> + 'b {
+        self.fields.iter().filter(move |field| field.name == name).map(|field| self.block[field.value.clone()].trim_ascii())
+    }
+
+    /// The charset of raw letters matters only where there are some.
+    fn label_for(&self, value: &[u8]) -> Option<&'a str> {
+        self.label.filter(|_| !value.is_ascii())
+    }
 }
 
-fn text_of_ids(head: &MessagePart<'_>, name: &HeaderName<'_>) -> Vec<String> {
-    let values = head.headers.iter().filter(|header| header.name == *name).map(|header| &header.value);
-    values
-        .flat_map(|value| match value {
-            HeaderValue::Text(id) => vec![wire::unmask(id).into_owned()],
-            HeaderValue::TextList(ids) => ids.iter().map(|id| wire::unmask(id).into_owned()).collect(),
-            _ => Vec::new(),
-        })
-        .collect()
+/// The name before the colon, in lower case, and where the colon is. Blanks before the colon are forbidden and common.
+pub(super) fn field_name(line: &[u8]) -> Option<(String, usize)> {
+    let colon = line.iter().take(NAME_BYTES_MAX).position(|byte| *byte == b':')?;
+    let name = line[..colon].trim_ascii();
+    let is_name = !name.is_empty() && name.iter().all(|byte| byte.is_ascii_graphic() && !b"\"'<>()[]=,;@".contains(byte));
+    is_name.then(|| (String::from_utf8_lossy(name).to_ascii_lowercase(), colon))
 }
 
-pub(super) fn text_of<'a>(head: &'a MessagePart<'_>, name: &HeaderName<'_>) -> &'a str {
-    head.headers.header_value(name).and_then(|value| value.as_text()).unwrap_or_default()
+/// Whether a line goes on with the one before it: it is indented, or somebody forgot to indent the parameters after a semicolon.
+pub(super) fn is_continuation(before: &[u8], line: &[u8]) -> bool {
+    matches!(line.first(), Some(b' ' | b'\t')) || (before.trim_ascii_end().ends_with(b";") && field_name(line).is_none())
 }
 
-pub(super) fn date(head: &MessagePart<'_>) -> Option<OffsetDateTime> {
-    let written = head.headers.header_value(&HeaderName::Date)?.as_datetime()?;
-    written.is_valid().then(|| OffsetDateTime::from_unix_timestamp(written.to_timestamp()).ok()).flatten()
-}
-
-pub(super) fn media_type(head: &MessagePart<'_>) -> String {
-    let Some(declared) = head.content_type() else { return "text/plain".to_owned() };
-    let written = format!("{}/{}", declared.ctype(), declared.subtype().unwrap_or("octet-stream")).to_ascii_lowercase();
-    let clean: Cow<'_, str> = wire::unmask(&written);
-    // A media type is ASCII without blanks (RFC 6838); it goes into headers later.
-    let is_token = clean.bytes().all(|byte| byte.is_ascii_graphic() && !b"\"(),:;<=>?@[\\]".contains(&byte)) && clean.matches('/').count() == 1;
-    if is_token { clean.into_owned() } else { "application/octet-stream".to_owned() }
+fn ids_in(written: &str) -> Vec<String> {
+    let fits = |id: &String| !id.is_empty() && id.len() <= MESSAGE_ID_BYTES_MAX;
+    if written.contains('<') {
+        let bracketed = written.split('<').skip(1).map(|rest| match rest.split_once('>') {
+            Some((id, _)) => id.split_whitespace().collect::<String>(),
+            None => rest.split_whitespace().next().unwrap_or_default().to_owned(),
+        });
+        return bracketed.filter(fits).collect();
+    }
+    // Where brackets are missing, several stand in one text, or words that are no id.
+    let words: Vec<&str> =
+        written.split(|letter: char| letter.is_whitespace() || matches!(letter, ',' | '>')).filter(|word| !word.is_empty()).collect();
+    let alone = words.len() == 1;
+    words.into_iter().filter(|word| alone || word.contains('@')).map(str::to_owned).filter(fits).collect()
 }
 
 /// Without line ends and control characters, blanks run together.
 pub(super) fn one_line(text: &str) -> String {
-    let whole = wire::unmask(text);
-    whole.split(|letter: char| letter.is_control() || letter.is_whitespace()).filter(|word| !word.is_empty()).collect::<Vec<_>>().join(" ")
+    let mut line = String::with_capacity(text.len());
+    for word in text.split(|letter: char| letter.is_control() || letter.is_whitespace()).filter(|word| !word.is_empty()) {
+        if !line.is_empty() {
+            line.push(' ');
+        }
+        line.push_str(word);
+    }
+    line
 }
 
 pub(super) fn cut_chars(text: &str, chars_max: usize) -> Cow<'_, str> {
@@ -112,4 +185,45 @@ pub(super) fn cut_chars(text: &str, chars_max: usize) -> Cow<'_, str> {
 
 pub(super) fn cut_bytes(text: &str, bytes_max: usize) -> &str {
     &text[..text.floor_char_boundary(bytes_max)]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn header(block: &'static str) -> Header<'static> {
+        Header::read(block.as_bytes(), None).unwrap_or_else(|why| panic!("{why}"))
+    }
+
+    #[test]
+    fn fields_are_found_however_they_are_written() {
+        let header = header("SUBJECT : one\r\n two\nno field\n at all\nFrom:\tann@a.example\r\nX-Empty:\r\nSubject: three\r\n");
+        assert_eq!(header.text("subject"), "one two");
+        assert_eq!(header.sender().map(|from| from.address).as_deref(), Some("ann@a.example"));
+        let lines = header.lines();
+        assert_eq!(lines.iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>(), ["subject", "from", "x-empty", "subject"]);
+    }
+
+    #[test]
+    fn of_several_fields_the_first_that_says_something_counts() {
+        let header = header("From:\nFrom: nobody\nFrom: Ann <ann@a.example>\nFrom: b@a.example\nSubject: \nSubject: =?utf-8?Q?K=C3=B6ln?=\n");
+        assert_eq!(header.sender().map(|from| from.address).as_deref(), Some("ann@a.example"));
+        assert_eq!(header.text("subject"), "Köln");
+    }
+
+    #[test]
+    fn a_media_type_is_a_token_or_unknown() {
+        for (written, expected) in [
+            ("Text/HTML; charset=x", "text/html"),
+            ("text", "text/plain"),
+            ("", "text/plain"),
+            ("a/b/c", "application/octet-stream"),
+            ("a\"/b", "application/octet-stream"),
+            ("image/png name=\"x.png\"", "image/png"),
+            ("text/plain(a comment)", "text/plain"),
+        ] {
+            let block = format!("Content-Type: {written}\n");
+            assert_eq!(Header::read(block.as_bytes(), None).map(|header| header.media_type()), Ok(expected.to_owned()), "{written}");
+        }
+    }
 }

@@ -2,8 +2,15 @@
 
 pub mod parse;
 mod wire;
+mod mime;
+mod part;
+mod transfer;
+mod tnef;
 mod charset;
 mod header;
+mod encoded_word;
+mod address;
+mod parameters;
 mod attachment;
 mod plain;
 pub mod clean;
@@ -15,6 +22,8 @@ pub mod sender;
 pub mod compose;
 
 use time::OffsetDateTime;
+
+pub use attachment::Held;
 
 /// What a mail means to a help desk.
 #[derive(Debug, Clone, PartialEq)]
@@ -57,17 +66,21 @@ pub struct Address {
 }
 
 /// A part that is not the message's own words.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct Attachment {
     /// Safe as a file name: no path, no control characters, at most 200 bytes.
     pub name: String,
-    /// As the sender declared it, lower-case, without parameters.
+    /// By content where that is certain, else as the sender declared it; lower-case, without parameters.
     pub media_type: String,
+    /// What the sender declared, where the content is something else.
+    pub declared_type: Option<String>,
     pub bytes: Vec<u8>,
     /// Shown inside the HTML by its `content_id`.
     pub inline: bool,
     /// Without angle brackets.
     pub content_id: Option<String>,
+    /// Why it is not handed out by itself, if it could harm.
+    pub held: Option<Held>,
 }
 
 /// Who or what speaks.
@@ -136,12 +149,36 @@ pub struct Proof {
 pub enum Warning {
     /// The text was longer than [`parse::TEXT_BYTES_MAX`].
     TextCut,
+    /// The subject was longer than [`parse::SUBJECT_CHARS_MAX`].
+    SubjectCut,
+    /// The name beside an address was longer than [`parse::ADDRESS_NAME_BYTES_MAX`].
+    NameCut,
+    /// There were more references than [`parse::REFERENCES_MAX`].
+    ReferencesCut,
+    /// A part of it cannot be read without a key.
+    Encrypted,
+    /// It is signed, and nobody has looked whether the signature holds.
+    SignatureNotChecked,
+    /// It holds a winmail.dat that is broken, which is kept as it came.
+    WinmailNotRead,
+    /// It is one piece of a mail that was sent in several (RFC 2046, section 5.2.2).
+    Partial,
+    /// A part of it lies elsewhere and was not fetched (RFC 2046, section 5.2.3).
+    ExternalBody,
 }
 
 impl Warning {
     pub fn name(self) -> &'static str {
         match self {
             Warning::TextCut => "text_cut",
+            Warning::SubjectCut => "subject_cut",
+            Warning::NameCut => "name_cut",
+            Warning::ReferencesCut => "references_cut",
+            Warning::Encrypted => "encrypted",
+            Warning::SignatureNotChecked => "signature_not_checked",
+            Warning::WinmailNotRead => "winmail_not_read",
+            Warning::Partial => "partial",
+            Warning::ExternalBody => "external_body",
         }
     }
 }
@@ -155,6 +192,18 @@ pub enum Unreadable {
     TooLarge { bytes: usize, limit: usize },
     #[error("the mail has more than {limit} parts")]
     TooManyParts { limit: usize },
+    #[error("a part of the mail is inside more than {limit} others")]
+    TooDeep { limit: usize },
+    #[error("a header of the mail has more than {limit} fields")]
+    TooManyHeaders { limit: usize },
+    #[error("the headers of the mail have more than {limit} bytes")]
+    HeaderTooLong { limit: usize },
+    #[error("the mail has more than {limit} recipients")]
+    TooManyAddresses { limit: usize },
+    #[error("the mail has more than {limit} attachments")]
+    TooManyAttachments { limit: usize },
+    #[error("the attachments of the mail have more than {limit} bytes when they are unpacked")]
+    TooMuchInside { limit: usize },
     #[error("what came is no mail: it has no header that names a sender, a subject or a date")]
     NoHeaders,
 }

@@ -1,38 +1,49 @@
 //! A mail's bytes to what it means. Whatever comes in, the answer is a `Mail` or a reason; no input panics, recurses without bound or is read twice over.
 
-use std::borrow::Cow;
-
-use mail_parser::{Encoding, GetHeader, HeaderName, Message, MessageParser, MessagePart, MimeHeaders, PartType};
-
 use super::{
-    Attachment, Mail, Unreadable, Warning, attachment, bounce, charset, clean,
-    header::{self, addresses, cut_bytes, cut_chars, date, lines, media_type, message_ids, one_line, text_of},
+    Address, Attachment, Mail, Unreadable, Warning,
+    attachment::{self, Sent},
+    bounce, clean,
+    header::{Header, cut_bytes, cut_chars},
     kind::{self, Seen},
+    mime,
+    part::{Bodies, Part},
     plain, redact, reply,
     sender::{self, Trust},
-    wire,
+    tnef, transfer, wire,
 };
 
 /// Bytes of a mail. Above it the mail is kept and not read. Exchange Online sends up to 35 MB unless told otherwise.
 pub const MAIL_BYTES_MAX: usize = 35 * 1024 * 1024;
 /// Parts of a mail, with the multiparts that hold them. Above it the mail is kept and not read.
 pub const PARTS_MAX: usize = 500;
-/// Bytes of the mail's own header. Headers beyond it are not read.
+/// Multiparts around a part. Real mails stay under ten. Above it the mail is kept and not read.
+pub const DEPTH_MAX: usize = 30;
+/// Bytes of the headers of the mail and of its parts together. Above it the mail is kept and not read.
 pub const HEADER_BYTES_MAX: usize = 1024 * 1024;
-/// Addresses that are read from To and from Cc each. The rest is dropped.
-pub const ADDRESSES_MAX: usize = 200;
+/// Fields of one header. Above it the mail is kept and not read.
+pub const HEADER_FIELDS_MAX: usize = 5_000;
+/// Addresses in To and Cc together. Above it the mail is kept and not read.
+pub const ADDRESSES_MAX: usize = 2_000;
+/// Attachments, with those in a winmail.dat. Above it the mail is kept and not read.
+pub const ATTACHMENTS_MAX: usize = 500;
+/// Bytes of all attachments after decoding and unpacking. Above it the mail is kept and not read.
+pub const EXPANDED_BYTES_MAX: usize = 2 * MAIL_BYTES_MAX;
 /// Message-IDs that are kept of References and of In-Reply-To each: the first, which began the thread, and the last ones.
 pub const REFERENCES_MAX: usize = 100;
-/// Letters of a subject. The rest is dropped. It is the length of the longest line of a mail.
+/// Letters of a subject; the rest is cut. It is the length of the longest line of a mail.
 pub const SUBJECT_CHARS_MAX: usize = 998;
-/// Bytes of the name beside an address. The rest is dropped.
+/// Bytes of the name beside an address; the rest is cut.
 pub const ADDRESS_NAME_BYTES_MAX: usize = 200;
 /// Bytes of an address (RFC 5321, section 4.5.3.1). What is longer is no address.
 pub const ADDRESS_BYTES_MAX: usize = 320;
 /// Bytes of a Message-ID or Content-ID. What is longer is none.
 pub const MESSAGE_ID_BYTES_MAX: usize = 998;
-/// Bytes of the text. The rest is dropped; the mail itself has it.
+/// Bytes of the text; the rest is cut. The mail itself has it.
 pub const TEXT_BYTES_MAX: usize = 1024 * 1024;
+
+/// Headers of which a mail has at least one.
+const HEADERS_OF_A_MAIL: [&str; 8] = ["from", "sender", "return-path", "subject", "date", "to", "message-id", "received"];
 
 /// What the bytes of a mail mean, in a mailbox that trusts so.
 pub fn parse(raw: &[u8], trust: &Trust) -> Result<Mail, Unreadable> {
@@ -42,189 +53,191 @@ pub fn parse(raw: &[u8], trust: &Trust) -> Result<Mail, Unreadable> {
     if raw.len() > MAIL_BYTES_MAX {
         return Err(Unreadable::TooLarge { bytes: raw.len(), limit: MAIL_BYTES_MAX });
     }
-    let original = wire::repair_line_ends(raw);
-    let masked = wire::mask(&original)?;
-    // Parts need their MIME headers alone; the mail's own header is read apart, up to a limit.
-    let parser = MessageParser::new().with_mime_headers().default_header_ignore();
-    let message = parser.parse(masked.as_ref()).ok_or(Unreadable::NoHeaders)?;
-    if message.parts.len() > PARTS_MAX {
-        return Err(Unreadable::TooManyParts { limit: PARTS_MAX });
+    let bytes = wire::repair(raw);
+    let mut parts = mime::read(&bytes)?;
+    if !HEADERS_OF_A_MAIL.iter().any(|name| parts[0].header.has(name)) {
+        return Err(Unreadable::NoHeaders);
     }
-    Reader { original: &original, label: header_label(&message), message: &message, trust }.mail()
+    // The charset that the mail names first is what its raw 8-bit headers are probably written in.
+    let label = parts.iter().find_map(Part::label);
+    for part in &mut parts {
+        part.header.set_label(label.as_deref());
+    }
+    mail(&parts, trust)
 }
 
-/// The charset that the mail names first: what its 8-bit headers are probably written in.
-fn header_label(message: &Message<'_>) -> Option<String> {
-    message.parts.iter().find_map(|part| label_of(part).map(str::to_owned))
+fn mail(parts: &[Part<'_>], trust: &Trust) -> Result<Mail, Unreadable> {
+    let header = &parts[0].header;
+    let mut warnings = warnings_of(parts);
+    let Content { text, html, raw_html, sent } = content(parts, &mut warnings);
+    let (attachments, in_names) = attachment::all(sent, raw_html.as_deref())?;
+    let People { from, reply_to, to, cc } = people(header, &mut warnings)?;
+    let whole_subject = header.text("subject");
+    let (subject, in_subject) = redact::redact_text(&cut_chars(&whole_subject, SUBJECT_CHARS_MAX));
+    let (in_reply_to, replies_cut) = header.message_ids("in-reply-to");
+    let (references, references_cut) = header.message_ids("references");
+    warn(&mut warnings, Warning::SubjectCut, whole_subject.chars().nth(SUBJECT_CHARS_MAX).is_some());
+    warn(&mut warnings, Warning::ReferencesCut, replies_cut || references_cut);
+    warn(&mut warnings, Warning::TextCut, text.len() > TEXT_BYTES_MAX);
+    let (text, in_text) = redact::redact_text(cut_bytes(&text, TEXT_BYTES_MAX));
+    let (html, in_html) = html.map(|html| redact::redact_text(&html)).map_or((None, 0), |(html, count)| (Some(html), count));
+    let lines = header.lines();
+    let seen = Seen { headers: &lines, subject: &subject, from: from.as_ref(), text: &text, attachments: &attachments };
+    let kind = kind::kind(&seen);
+    Ok(Mail {
+        kind,
+        bounce: bounce::read(kind, &seen),
+        sender: sender::proof(&lines, from.as_ref(), trust),
+        reply: reply::new_words(&text, html.as_deref()),
+        from,
+        reply_to,
+        to,
+        cc,
+        subject,
+        message_id: header.message_ids("message-id").0.into_iter().next(),
+        in_reply_to,
+        references,
+        date: header.date(),
+        text,
+        html,
+        attachments,
+        redactions: in_subject + in_text + in_html + in_names,
+        warnings,
+    })
 }
 
-fn label_of<'a>(part: &'a MessagePart<'_>) -> Option<&'a str> {
-    part.content_type().and_then(|content_type| content_type.attribute("charset"))
+struct People {
+    from: Option<Address>,
+    reply_to: Option<Address>,
+    to: Vec<Address>,
+    cc: Vec<Address>,
 }
 
-struct Reader<'a> {
-    /// The mail's bytes, of which the parser saw a masked copy of the same length.
-    original: &'a [u8],
-    label: Option<String>,
-    message: &'a Message<'a>,
-    trust: &'a Trust,
+fn people(header: &Header<'_>, warnings: &mut Vec<Warning>) -> Result<People, Unreadable> {
+    let (mut to, mut cc) = (header.addresses("to"), header.addresses("cc"));
+    if to.len() + cc.len() > ADDRESSES_MAX {
+        return Err(Unreadable::TooManyAddresses { limit: ADDRESSES_MAX });
+    }
+    let (mut from, mut reply_to) = (header.sender(), header.addresses("reply-to").into_iter().next());
+    let names = from.iter_mut().chain(&mut reply_to).chain(&mut to).chain(&mut cc).filter_map(|address| address.name.as_mut());
+    let mut any_cut = false;
+    for name in names.filter(|name| name.len() > ADDRESS_NAME_BYTES_MAX) {
+        *name = cut_bytes(name, ADDRESS_NAME_BYTES_MAX).trim_end().to_owned();
+        any_cut = true;
+    }
+    warn(warnings, Warning::NameCut, any_cut);
+    Ok(People { from, reply_to, to, cc })
 }
 
-impl Reader<'_> {
-    fn mail(&self) -> Result<Mail, Unreadable> {
-        let block = self.header_block();
-        let head =
-            MessageParser::default().parse_headers(&block).and_then(|message| message.parts.into_iter().next()).ok_or(Unreadable::NoHeaders)?;
-        let is_mail = [HeaderName::From, HeaderName::Sender, HeaderName::ReturnPath, HeaderName::Subject, HeaderName::Date];
-        if !is_mail.iter().any(|name| head.headers.header_value(name).is_some()) {
-            return Err(Unreadable::NoHeaders);
+/// The words of a mail and what came with them.
+struct Content {
+    text: String,
+    /// Cleaned.
+    html: Option<String>,
+    raw_html: Option<String>,
+    sent: Vec<Sent>,
+}
+
+fn content(parts: &[Part<'_>], warnings: &mut Vec<Warning>) -> Content {
+    let bodies = Bodies::of(parts);
+    let mut sent = Vec::new();
+    let mut raw_html = html(parts, &bodies);
+    let mut html = raw_html.as_deref().map(clean::clean);
+    let mut text = text(parts, &bodies, html.as_deref(), &mut sent);
+    for part in bodies.attachments.iter().map(|number| &parts[*number]) {
+        // The other half of a file from an old Macintosh (RFC 1740): its icon and window.
+        if part.media_type == "application/applefile" && part.parent.is_some_and(|parent| parts[parent].media_type == "multipart/appledouble") {
+            continue;
         }
-        let (subject, in_subject) = redact::redact_text(&cut_chars(&one_line(text_of(&head, &HeaderName::Subject)), SUBJECT_CHARS_MAX));
-        let raw_html = self.html();
-        let html = raw_html.as_deref().map(clean::clean);
-        let whole = self.text(html.as_deref());
-        let (text, in_text) = redact::redact_text(cut_bytes(&whole, TEXT_BYTES_MAX));
-        let (html, in_html) = html.map(|html| redact::redact_text(&html)).map_or((None, 0), |(html, count)| (Some(html), count));
-        let (attachments, in_names) = self.attachments(raw_html.as_deref());
-        let from = header::sender(&head);
-        let headers = lines(&head, &block);
-        let seen = Seen { headers: &headers, subject: &subject, from: from.as_ref(), text: &text, attachments: &attachments };
-        let kind = kind::kind(&seen);
-        Ok(Mail {
-            kind,
-            bounce: bounce::read(kind, &seen),
-            sender: sender::proof(&headers, from.as_ref(), self.trust),
-            reply: reply::new_words(&text, html.as_deref()),
-            from,
-            reply_to: addresses(&head, &HeaderName::ReplyTo).into_iter().next(),
-            to: addresses(&head, &HeaderName::To),
-            cc: addresses(&head, &HeaderName::Cc),
-            subject,
-            message_id: message_ids(&head, &HeaderName::MessageId).into_iter().next(),
-            in_reply_to: message_ids(&head, &HeaderName::InReplyTo),
-            references: message_ids(&head, &HeaderName::References),
-            date: date(&head),
-            text,
-            html,
-            attachments,
-            redactions: in_subject + in_text + in_html + in_names,
-            warnings: (whole.len() > TEXT_BYTES_MAX).then_some(Warning::TextCut).into_iter().collect(),
-        })
-    }
-
-    /// The mail's own header in UTF-8, in whole lines.
-    fn header_block(&self) -> Vec<u8> {
-        let end = (self.message.parts[0].offset_body as usize).min(self.message.raw_message.len());
-        let block = &self.message.raw_message[..end];
-        let block = match block.get(..HEADER_BYTES_MAX) {
-            Some(within) => &within[..within.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1)],
-            None => block,
-        };
-        let mut block = charset::repair_header(block, self.label.as_deref()).unwrap_or_else(|| block.to_vec());
-        // The parser takes a header for finished only at the end of its line.
-        block.extend_from_slice(b"\r\n\r\n");
-        block
-    }
-
-    /// A part with its MIME headers alone, read again in UTF-8 if they were written in raw 8-bit letters.
-    fn head<'b>(&self, part: &'b MessagePart<'b>) -> Cow<'b, MessagePart<'b>> {
-        let block = self.message.raw_message.get(part.offset_header as usize..part.offset_body as usize).unwrap_or_default();
-        let Some(block) = charset::repair_header(block, self.label.as_deref()) else { return Cow::Borrowed(part) };
-        let parser = MessageParser::new().with_mime_headers().default_header_ignore();
-        let again = parser.parse_headers(&block).and_then(|message| message.parts.into_iter().next().map(MessagePart::into_owned));
-        again.map_or(Cow::Borrowed(part), Cow::Owned)
-    }
-
-    /// The plain text parts, or the HTML as text where a mail has nothing else to read.
-    fn text(&self, cleaned: Option<&str>) -> String {
-        let plain: Vec<String> =
-            self.bodies(&self.message.text_body).filter(|part| matches!(part.body, PartType::Text(_))).map(|part| self.decoded(part)).collect();
-        let text = plain.iter().map(|text| text.trim_end()).filter(|text| !text.is_empty()).collect::<Vec<_>>().join("\n\n");
-        let text = if text.is_empty() { cleaned.map(plain::text_of).unwrap_or_default() } else { text };
-        text.replace("\r\n", "\n").replace('\r', "\n").replace('\0', "")
-    }
-
-    /// The HTML parts, and plain text between them; nothing if there is only plain text.
-    fn html(&self) -> Option<String> {
-        let parts: Vec<&MessagePart<'_>> = self.bodies(&self.message.html_body).collect();
-        if !parts.iter().any(|part| matches!(part.body, PartType::Html(_))) {
-            return None;
+        let file = part.sent();
+        if !tnef::is_tnef(&file.bytes) {
+            sent.push(file);
+            continue;
         }
-        let mut html = String::new();
-        for part in parts {
-            match part.body {
-                PartType::Html(_) => html.push_str(&self.decoded(part)),
-                PartType::Text(_) => html.push_str(&format!("<pre>{}</pre>", clean::escape(&self.decoded(part)))),
-                _ => {}
+        match tnef::read(&file.bytes) {
+            Ok(unpacked) => {
+                if text.trim().is_empty() && html.is_none() {
+                    raw_html = unpacked.html;
+                    html = raw_html.as_deref().map(clean::clean);
+                    text = unpacked.text.or_else(|| html.as_deref().map(plain::text_of)).unwrap_or_default();
+                }
+                sent.extend(unpacked.files);
+            }
+            Err(_) => {
+                warn(warnings, Warning::WinmailNotRead, true);
+                sent.push(file);
             }
         }
-        Some(html)
     }
-
-    fn attachments(&self, html: Option<&str>) -> (Vec<Attachment>, usize) {
-        let shown = html.unwrap_or_default().to_ascii_lowercase();
-        let mut redactions = 0;
-        let parts = self.bodies(&self.message.attachments).filter(|part| !matches!(part.body, PartType::Multipart(_)));
-        let attachments = parts.enumerate().map(|(index, part)| {
-            let attachment = self.attachment(part, index + 1, &shown);
-            let (name, count) = redact::redact_text(&attachment.name);
-            redactions += count;
-            Attachment { name, ..attachment }
-        });
-        (attachments.collect(), redactions)
-    }
-
-    fn attachment(&self, part: &MessagePart<'_>, number: usize, shown: &str) -> Attachment {
-        let head = self.head(part);
-        let media_type = media_type(&head);
-        let bytes = self.bytes(part);
-        let declared = head.attachment_name().map(one_line).filter(|name| !name.is_empty());
-        let declared = match declared {
-            None if matches!(media_type.as_str(), "message/rfc822" | "message/global") => Some(message_name(&bytes)),
-            declared => declared,
-        };
-        let content_id = head
-            .content_id()
-            .map(|id| wire::unmask(id).trim_matches(['<', '>', ' ']).to_owned())
-            .filter(|id| !id.is_empty() && id.len() <= MESSAGE_ID_BYTES_MAX);
-        let inline = content_id.as_deref().is_some_and(|id| is_shown(shown, id));
-        Attachment { name: attachment::name(declared.as_deref(), &media_type, number), media_type, bytes, inline, content_id }
-    }
-
-    fn bodies<'b>(&'b self, ids: &'b [u32]) -> impl Iterator<Item = &'b MessagePart<'b>> {
-        ids.iter().filter_map(|id| self.message.parts.get(*id as usize))
-    }
-
-    /// The part's bytes as the sender had them: without transfer encoding, in his charset.
-    fn bytes(&self, part: &MessagePart<'_>) -> Vec<u8> {
-        let encoded = self.original.get(part.offset_body as usize..part.offset_end as usize).unwrap_or_default();
-        let decoded = match part.encoding {
-            Encoding::None => Some(encoded.to_vec()),
-            Encoding::QuotedPrintable => mail_parser::decoders::quoted_printable::quoted_printable_decode(encoded),
-            Encoding::Base64 => match &part.body {
-                PartType::Binary(bytes) | PartType::InlineBinary(bytes) => Some(bytes.to_vec()),
-                _ => mail_parser::decoders::base64::base64_decode(encoded),
-            },
-        };
-        decoded.unwrap_or_else(|| part.contents().to_vec())
-    }
-
-    fn decoded(&self, part: &MessagePart<'_>) -> String {
-        charset::decode(&self.bytes(part), label_of(part))
-    }
+    warn(warnings, Warning::Encrypted, text.lines().any(|line| line.starts_with("-----BEGIN PGP MESSAGE-----")));
+    warn(warnings, Warning::SignatureNotChecked, text.lines().any(|line| line.starts_with("-----BEGIN PGP SIGNED MESSAGE-----")));
+    Content { text: text.replace('\0', ""), html, raw_html, sent }
 }
 
-/// The name of a mail that came inside a mail: its subject.
-fn message_name(bytes: &[u8]) -> String {
-    let subject = MessageParser::default().parse_headers(bytes).map(|message| one_line(message.subject().unwrap_or_default())).unwrap_or_default();
-    let subject = subject.replace(['/', '\\'], "_");
-    format!("{}.eml", if subject.is_empty() { "message" } else { &subject })
+/// The plain text parts, or the HTML as text where a mail has nothing else to read. Files that are written into the text are taken out of it.
+fn text(parts: &[Part<'_>], bodies: &Bodies, cleaned: Option<&str>, sent: &mut Vec<Sent>) -> String {
+    let is_html = |number: &usize| parts[*number].media_type == "text/html";
+    let mut texts = Vec::new();
+    let mut has_plain = false;
+    for number in &bodies.text {
+        if is_html(number) {
+            texts.push(None);
+        } else {
+            let text = transfer::without_uuencoded(parts[*number].text(), sent);
+            has_plain |= !text.trim().is_empty();
+            texts.push(Some(text));
+        }
+    }
+    if !has_plain {
+        return cleaned.map(plain::text_of).unwrap_or_default();
+    }
+    let texts =
+        texts.into_iter().zip(&bodies.text).map(|(text, number)| text.unwrap_or_else(|| plain::text_of(&clean::clean(&parts[*number].text()))));
+    texts.map(|text| text.trim_end().to_owned()).filter(|text| !text.is_empty()).collect::<Vec<_>>().join("\n\n")
 }
 
-/// The HTML, in lower case, loads this part; mail programs write the id plain or percent-encoded.
-fn is_shown(html: &str, content_id: &str) -> bool {
-    let id = content_id.to_ascii_lowercase();
-    html.contains(&format!("cid:{id}")) || html.contains(&format!("cid:{}", id.replace('@', "%40")))
+/// The HTML parts, and plain text between them; nothing if there is only plain text.
+fn html(parts: &[Part<'_>], bodies: &Bodies) -> Option<String> {
+    let shown = || bodies.html.iter().map(|number| &parts[*number]);
+    if !shown().any(|part| part.media_type == "text/html") {
+        return None;
+    }
+    let pieces = shown().map(|part| match part.media_type.as_str() {
+        "text/html" => part.text(),
+        _ => format!("<pre>{}</pre>", clean::escape(&part.text())),
+    });
+    Some(pieces.collect())
+}
+
+/// What the types of the parts tell.
+fn warnings_of(parts: &[Part<'_>]) -> Vec<Warning> {
+    let mut warnings = Vec::new();
+    for part in parts {
+        let found = match part.media_type.as_str() {
+            "multipart/encrypted" | "application/pgp-encrypted" => Warning::Encrypted,
+            "multipart/signed" | "application/pgp-signature" | "application/pkcs7-signature" | "application/x-pkcs7-signature" => {
+                Warning::SignatureNotChecked
+            }
+            "application/pkcs7-mime" | "application/x-pkcs7-mime" => {
+                let kind = part.header.parameters("content-type").and_then(|parameters| parameters.get("smime-type"));
+                match kind {
+                    Some(kind) if kind.eq_ignore_ascii_case("signed-data") => Warning::SignatureNotChecked,
+                    _ => Warning::Encrypted,
+                }
+            }
+            "message/partial" => Warning::Partial,
+            "message/external-body" => Warning::ExternalBody,
+            _ => continue,
+        };
+        warn(&mut warnings, found, true);
+    }
+    warnings
+}
+
+fn warn(warnings: &mut Vec<Warning>, warning: Warning, holds: bool) {
+    if holds && !warnings.contains(&warning) {
+        warnings.push(warning);
+    }
 }
 
 #[cfg(test)]
@@ -259,19 +272,27 @@ mod tests {
     }
 
     #[test]
-    fn long_headers_are_cut_at_their_limits() {
+    fn words_that_are_too_long_are_cut_with_a_warning() {
         let references: String = (0..150).map(|number| format!("<{number}@a.example>\n ")).collect();
-        let to: String = (0..250).map(|number| format!("{number}@a.example,\n ")).collect();
         let (subject, name) = ("s".repeat(2_000), "ü".repeat(150));
-        let mail = read(&format!("From: \"{name}\" <a@a.example>\nTo: {to}z@a.example\nSubject: {subject}\nReferences: {references}\n\nwords"));
+        let mail = read(&format!("From: \"{name}\" <a@a.example>\nSubject: {subject}\nReferences: {references}\n\nwords"));
         assert_eq!(
             (mail.references.len(), mail.references[0].as_str(), mail.references[1].as_str()),
             (REFERENCES_MAX, "0@a.example", "51@a.example")
         );
-        assert_eq!(mail.to.len(), ADDRESSES_MAX);
+        assert_eq!(mail.warnings, [Warning::NameCut, Warning::SubjectCut, Warning::ReferencesCut]);
         assert_eq!(mail.subject.len(), SUBJECT_CHARS_MAX);
         assert_eq!(mail.from.unwrap().name.unwrap(), "ü".repeat(ADDRESS_NAME_BYTES_MAX / 2));
-        assert_eq!(read(&format!("Subject: x\n\n{}", "ü".repeat(TEXT_BYTES_MAX))).text.len(), TEXT_BYTES_MAX);
+        let long = read(&format!("Subject: x\n\n{}", "ü".repeat(TEXT_BYTES_MAX)));
+        assert_eq!((long.text.len(), long.warnings), (TEXT_BYTES_MAX, vec![Warning::TextCut]));
+    }
+
+    #[test]
+    fn more_recipients_than_the_limit_are_refused() {
+        let to: String = (0..ADDRESSES_MAX).map(|number| format!("{number}@a.example,\n ")).collect();
+        assert_eq!(read(&format!("Subject: x\nTo: {to}\n\n")).to.len(), ADDRESSES_MAX);
+        let over = format!("Subject: x\nTo: {to}\nCc: z@a.example\n\n");
+        assert_eq!(parse(over.as_bytes(), &Trust::Nobody), Err(Unreadable::TooManyAddresses { limit: ADDRESSES_MAX }));
     }
 
     #[test]

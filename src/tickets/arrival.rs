@@ -158,6 +158,7 @@ pub(super) async fn store_parts(desk: &Desk, arrival: &Arrival<'_>, raw: &[u8]) 
         bytes: attachment.bytes.len() as u64,
         inline: attachment.inline,
         content_id: attachment.content_id.clone(),
+        held: attachment.held,
         blob: format!("{folder}/{at}"),
     });
     let said = Said { text: mail.text.clone(), html: mail.html.clone(), attachments: attachments.collect() };

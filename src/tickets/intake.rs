@@ -2,6 +2,8 @@
 //!
 //! One load, one decision, one commit. Blobs before it are named by the mail's content, so that a second try finds them; the intake blob is deleted after it.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use zeroize::Zeroizing;
 
@@ -27,6 +29,8 @@ pub const MAIL_BYTES_MAX: u64 = mail::parse::MAIL_BYTES_MAX as u64;
 const MEMORY_FOR_A_RAW_BYTE: u64 = 4;
 /// A mail over this many bytes is parsed away from the threads that serve requests.
 const PARSED_HERE_BYTES_MAX: usize = 64 * 1024;
+/// How long a mail is read before it is given up. The slowest that is known takes a tenth of it; the thread ends by the limits of reading.
+const READ_TIME_MAX: Duration = Duration::from_secs(30);
 
 /// What became of a mail. Ticket numbers and reasons only: it is logged.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -154,10 +158,10 @@ async fn take_in_mail(desk: &Desk, tenant: &TenantId, mailbox: &Mailbox, request
             (content, mail::redact::redact_raw(&bytes).map(Zeroizing::new), mail::parse::parse(&bytes, &mail::sender::Trust::Nobody))
         }
     };
-    let (content, cut, parsed) = if raw.len() > PARSED_HERE_BYTES_MAX {
-        tokio::task::spawn_blocking(read).await.map_err(|_| Fault::Unavailable("reading a mail panicked".to_owned()))?
-    } else {
-        read()
+    let read = if raw.len() > PARSED_HERE_BYTES_MAX { within(READ_TIME_MAX, read).await? } else { Some(read()) };
+    let Some((content, cut, parsed)) = read else {
+        let detail = format!("reading the mail took longer than {} seconds", READ_TIME_MAX.as_secs());
+        return refuse(desk, tenant, Reason::Unreadable, detail, message, Some(request), Some(raw)).await;
     };
     let mail = match parsed {
         Ok(mail) => mail,
@@ -183,6 +187,14 @@ async fn take_in_mail(desk: &Desk, tenant: &TenantId, mailbox: &Mailbox, request
             }
             Err(error) => return Err(error),
         }
+    }
+}
+
+/// The outcome of work on a thread of its own, or `None` if that takes too long.
+async fn within<T: Send + 'static>(limit: Duration, work: impl FnOnce() -> T + Send + 'static) -> Result<Option<T>, Fault> {
+    match tokio::time::timeout(limit, tokio::task::spawn_blocking(work)).await {
+        Ok(done) => done.map(Some).map_err(|_| Fault::Unavailable("reading a mail panicked".to_owned())),
+        Err(_) => Ok(None),
     }
 }
 
@@ -238,4 +250,17 @@ async fn take_in_once(
     let writes = writes(desk, arrival, &ticket, read, stored, reused, &refs)?;
     desk.ports.documents.commit(&partition(arrival.tenant, Kind::Ticket), writes).await?;
     Ok(Some(outcome))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_mail_that_takes_too_long_is_given_up() {
+        assert_eq!(within(Duration::from_secs(60), || 1).await, Ok(Some(1)));
+        let (finish, wait) = std::sync::mpsc::channel::<()>();
+        assert_eq!(within(Duration::from_millis(1), move || wait.recv().is_ok()).await, Ok(None));
+        drop(finish);
+    }
 }

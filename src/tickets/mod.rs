@@ -23,6 +23,7 @@ use numbers::Numbers;
 use crate::{
     ids::{CommentId, TicketId},
     keys::{self, Keyring},
+    mail::Held,
     outbox,
     ports::{Entropy, Fault, MessageTooLarge, Ports},
     tenants,
@@ -143,6 +144,9 @@ pub struct AttachmentRef {
     pub bytes: u64,
     pub inline: bool,
     pub content_id: Option<String>,
+    /// Why it is not handed out by itself, if it could harm.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub held: Option<Held>,
     pub blob: String,
 }
 

@@ -246,3 +246,24 @@ async fn a_bad_comment_is_a_problem_and_changes_nothing() {
     assert_eq!(world.http("POST", &path, Some(&agent), b"{\"text\":\"\xff\"}").await.status, 400);
     assert_eq!(world.get(&path, &agent).await.1["comments"].as_array().unwrap().len(), 2);
 }
+
+#[tokio::test]
+async fn a_held_attachment_is_named_with_its_reason_and_not_handed_out() {
+    let world = World::new().await;
+    let raw = mail(ANN, "q@a.example", "A program", "Content-Disposition: attachment; filename=\"invoice.pdf.exe\"\r\n", "Words.");
+    assert_eq!(world.mail(HELP, "held.eml", &raw).await.0, 200);
+    let ticket = &world.tickets("contoso").await[0];
+    let comment = &world.comments("contoso", ticket).await[0];
+    assert_eq!((&comment["attachments"][0]["name"], &comment["attachments"][0]["held"]), (&json!("invoice.pdf.exe"), &json!("double_extension")));
+    let path = format!("/api/tickets/{}/comments/{}", ticket["id"].as_str().unwrap(), comment["id"].as_str().unwrap());
+    let (agent, ann) = (world.token("contoso", Role::Agent, None), world.token("contoso", Role::Requester, Some(ANN)));
+    for token in [&agent, &ann] {
+        let answer = world.http("GET", &format!("{path}/attachments/1"), Some(token), b"").await;
+        assert_eq!(answer.status, 403);
+        let problem = problem(&answer);
+        assert_eq!(problem["type"], "urn:helpdesk:problem:attachment-held");
+        assert!(problem["detail"].as_str().unwrap().contains("double_extension"), "{problem}");
+    }
+    let original = world.http("GET", &format!("{path}/mail"), Some(&agent), b"").await;
+    assert_eq!((original.status, original.body.as_ref()), (200, raw.as_slice()));
+}

@@ -93,8 +93,7 @@ mod tests {
             name: "part".to_owned(),
             media_type: (*media_type).to_owned(),
             bytes: (*text).into(),
-            inline: false,
-            content_id: None,
+            ..Attachment::default()
         };
         let attachments: Vec<Attachment> = parts.iter().map(part).collect();
         kind(&Seen { headers: &headers, subject, from: Some(&from), text, attachments: &attachments })

@@ -1,0 +1,306 @@
+//! Addresses as people and programs write them (RFC 5322, section 3.4, and what is found in its place).
+
+use super::{Address, attachment, charset, encoded_word, header::one_line, parse::ADDRESS_BYTES_MAX};
+
+/// What may stand before an address that somebody pasted from a link or a directory.
+const SCHEMES: [&str; 3] = ["mailto:", "smtp:", "email:"];
+
+/// The addresses of a header value in their order; whoever is named without an address is left out.
+pub(super) fn list(value: &[u8], label: Option<&str>) -> Vec<Address> {
+    let text = charset::decode(value, label);
+    let mut reader = Reader { rest: &text, entry: Entry::default(), found: Vec::new(), surname: None, quotes_close: true, comments_close: true };
+    while reader.step() {}
+    reader.end_entry();
+    reader.found
+}
+
+/// An address alone, lower-case, if this is one.
+pub(super) fn address(written: &str) -> Option<String> {
+    // The quotation marks of a local part stay.
+    let is_quoted = written.contains("\"@");
+    let mut bare = written.trim_matches(|letter: char| letter.is_whitespace() || "<>'[](),;:".contains(letter) || letter == '"' && !is_quoted);
+    for scheme in SCHEMES {
+        bare = match bare.get(..scheme.len()) {
+            Some(start) if start.eq_ignore_ascii_case(scheme) => &bare[scheme.len()..],
+            _ => bare,
+        };
+    }
+    // A route (RFC 5322, section 4.4): `@relay.example:user@a.example`.
+    let bare = if bare.starts_with('@') { bare.rsplit_once(':').map_or(bare, |(_, last)| last) } else { bare };
+    let address = bare.trim_end_matches('.').to_lowercase();
+    let (local, domain) = address.rsplit_once('@')?;
+    let is_odd = |letter: char| letter.is_whitespace() || letter.is_control() || attachment::is_direction_mark(letter);
+    let quoted = local.len() > 2 && local.starts_with('"') && local.ends_with('"');
+    let fits = address.len() <= ADDRESS_BYTES_MAX && !local.is_empty() && !domain.is_empty();
+    if !fits || domain.chars().any(|letter| is_odd(letter) || "<>\"(),;".contains(letter)) {
+        return None;
+    }
+    if !quoted && local.chars().any(|letter| is_odd(letter) || "<>\"(),;".contains(letter)) || local.chars().any(char::is_control) {
+        return None;
+    }
+    Some(address)
+}
+
+/// What was read since the last comma.
+#[derive(Default)]
+struct Entry {
+    /// The words outside of brackets.
+    phrase: String,
+    comment: String,
+    /// What stood in angle brackets.
+    angle: Option<String>,
+}
+
+struct Reader<'a> {
+    rest: &'a str,
+    entry: Entry,
+    found: Vec<Address>,
+    /// Words before a comma without an address: the first half of `Last, First <...>`.
+    surname: Option<String>,
+    /// False after a mark that is never closed: the rest is not searched again for each that follows.
+    quotes_close: bool,
+    comments_close: bool,
+}
+
+impl Reader<'_> {
+    /// Reads the next mark or letter; false at the end.
+    fn step(&mut self) -> bool {
+        let Some(letter) = self.rest.chars().next() else { return false };
+        if let Some(bytes) = self.rest.starts_with("=?").then(|| encoded_word_bytes(self.rest)).flatten() {
+            // Words are decoded together with the blanks between them, at the end of the entry.
+            self.entry.phrase.push_str(&self.rest[..bytes]);
+            self.rest = &self.rest[bytes..];
+            return true;
+        }
+        self.rest = &self.rest[letter.len_utf8()..];
+        match letter {
+            '"' if self.quotes_close => {
+                let Some((inside, rest)) = quoted(self.rest) else {
+                    self.quotes_close = false;
+                    return true;
+                };
+                self.rest = rest;
+                // A quoted local part stays quoted.
+                if rest.starts_with('@') && self.entry.phrase.trim().is_empty() {
+                    self.entry.phrase.push_str(&format!("\"{inside}\""));
+                } else {
+                    self.entry.phrase.push_str(&inside);
+                }
+            }
+            '"' => {}
+            '(' if self.comments_close => match comment(self.rest) {
+                Some((inside, rest)) => {
+                    self.rest = rest;
+                    self.entry.comment.push_str(inside);
+                }
+                None => self.comments_close = false,
+            },
+            '<' => self.angle(),
+            ',' | ';' => self.end_entry(),
+            ':' if !self.entry.phrase.contains('@') => {
+                let lower = self.entry.phrase.to_ascii_lowercase();
+                match SCHEMES.iter().find(|scheme| lower.ends_with(scheme.trim_end_matches(':'))) {
+                    Some(scheme) => self.entry.phrase.truncate(lower.len() + 1 - scheme.len()),
+                    // The name of a group.
+                    None => {
+                        self.entry.phrase.clear();
+                        self.surname = None;
+                    }
+                }
+            }
+            // Closes nothing.
+            '>' => self.entry.phrase.push(' '),
+            letter => self.entry.phrase.push(letter),
+        }
+        true
+    }
+
+    /// What follows an opening bracket, up to the closing one or, where that is missing, to the next comma.
+    fn angle(&mut self) {
+        let mut in_quotes = false;
+        let end = self.rest.find(|letter| {
+            in_quotes ^= letter == '"';
+            !in_quotes && matches!(letter, '>' | '<')
+        });
+        let end = end.or_else(|| self.rest.find([',', ';', '>'])).unwrap_or(self.rest.len());
+        let inside = &self.rest[..end];
+        self.rest = &self.rest[end..];
+        self.rest = self.rest.strip_prefix('>').unwrap_or(self.rest);
+        if self.entry.angle.as_deref().is_none_or(|before| address(before).is_none()) {
+            self.entry.angle = Some(inside.to_owned());
+        }
+        self.entry.phrase.push(' ');
+    }
+
+    fn end_entry(&mut self) {
+        let Entry { phrase, comment, angle } = std::mem::take(&mut self.entry);
+        let phrase = one_line(&encoded_word::text(phrase.as_bytes(), None));
+        let comment = one_line(&encoded_word::text(comment.as_bytes(), None));
+        let surname = self.surname.take();
+        if let Some(address) = angle.as_deref().and_then(angle_address) {
+            let name = match surname {
+                Some(surname) if !phrase.is_empty() => format!("{surname}, {phrase}"),
+                _ if phrase.is_empty() => comment,
+                _ => phrase,
+            };
+            self.found.push(named(address, &name));
+        } else if let Some((address, rest)) = hidden_in(&phrase) {
+            self.found.push(named(address, if rest.is_empty() { &comment } else { &rest }));
+        } else if let Some((address, rest)) = hidden_in(&comment) {
+            self.found.push(named(address, if phrase.is_empty() { &rest } else { &phrase }));
+        } else if !phrase.is_empty() {
+            self.surname = Some(phrase);
+        }
+    }
+}
+
+/// The address between angle brackets; without comments and the blanks that some programs put around the `@`.
+fn angle_address(inside: &str) -> Option<String> {
+    address(inside).or_else(|| {
+        let decoded = encoded_word::text(inside.as_bytes(), None);
+        let without_comments: String = decoded.split('(').enumerate().map(|(at, piece)| if at == 0 { piece } else { after(piece, ')') }).collect();
+        let compact: String = without_comments.split_whitespace().collect();
+        // The first of several.
+        address(&compact).or_else(|| compact.split([',', ';']).find_map(address))
+    })
+}
+
+fn after(text: &str, mark: char) -> &str {
+    text.split_once(mark).map_or("", |(_, rest)| rest)
+}
+
+/// An address among words, and the other words.
+fn hidden_in(words: &str) -> Option<(String, String)> {
+    if !words.contains('@') {
+        return None;
+    }
+    if let Some(address) = words.starts_with('"').then(|| address(words)).flatten() {
+        return Some((address, String::new()));
+    }
+    let mut pieces = words.split(|letter: char| letter.is_whitespace() || "<>[](),;".contains(letter)).filter(|piece| !piece.is_empty());
+    let written = pieces.find(|piece| piece.contains('@') && address(piece).is_some());
+    match written {
+        Some(written) => {
+            let rest = words.replacen(written, "", 1);
+            let rest = one_line(rest.trim_matches(|letter: char| letter.is_whitespace() || "<>[](),;\"'".contains(letter)));
+            Some((address(written)?, rest))
+        }
+        // `user @ a.example`
+        None => {
+            let compact: String = words.split_whitespace().collect();
+            address(&compact).map(|address| (address, String::new()))
+        }
+    }
+}
+
+fn named(address: String, name: &str) -> Address {
+    let name = name.trim_matches(['"', ' ']);
+    let name = Some(name).filter(|name| !name.is_empty() && !name.trim_matches(['\'', '<', '>']).eq_ignore_ascii_case(&address));
+    Address { name: name.map(str::to_owned), address }
+}
+
+/// The text up to the closing quotation mark, and what follows it.
+fn quoted(rest: &str) -> Option<(String, &str)> {
+    let mut inside = String::new();
+    let mut letters = rest.char_indices();
+    while let Some((at, letter)) = letters.next() {
+        match letter {
+            '"' => return Some((inside, &rest[at + 1..])),
+            '\\' => inside.extend(letters.next().map(|(_, escaped)| escaped)),
+            letter => inside.push(letter),
+        }
+    }
+    None
+}
+
+/// The text up to the closing parenthesis, and what follows it; parentheses may be nested.
+fn comment(rest: &str) -> Option<(&str, &str)> {
+    let mut depth = 1_usize;
+    let mut escaped = false;
+    for (at, letter) in rest.char_indices() {
+        match letter {
+            _ if escaped => escaped = false,
+            '\\' => escaped = true,
+            '(' => depth += 1,
+            ')' => depth -= 1,
+            _ => {}
+        }
+        if depth == 0 {
+            return Some((&rest[..at], &rest[at + 1..]));
+        }
+    }
+    None
+}
+
+fn encoded_word_bytes(rest: &str) -> Option<usize> {
+    encoded_word::word_bytes(rest.as_bytes()).filter(|bytes| rest.is_char_boundary(*bytes))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn written(value: &str) -> Vec<String> {
+        let found = list(value.as_bytes(), None);
+        found.into_iter().map(|found| found.name.map_or(found.address.clone(), |name| format!("{name} <{}>", found.address))).collect()
+    }
+
+    #[test]
+    fn every_way_to_write_one_address_is_read() {
+        for (value, expected) in [
+            ("ANN@A.example", "ann@a.example"),
+            ("<ann@a.example>", "ann@a.example"),
+            ("Ann Smith <ann@a.example>", "Ann Smith <ann@a.example>"),
+            ("\"Smith, Ann\" <ann@a.example>", "Smith, Ann <ann@a.example>"),
+            ("Smith, Ann <ann@a.example>", "Smith, Ann <ann@a.example>"),
+            (r#""Ann \"A\" Smith" <ann@a.example>"#, "Ann \"A\" Smith <ann@a.example>"),
+            ("ann@a.example (Ann (the first) Smith)", "Ann (the first) Smith <ann@a.example>"),
+            ("Ann ann@a.example", "Ann <ann@a.example>"),
+            ("Ann <ann@a.example", "Ann <ann@a.example>"),
+            ("Ann ann@a.example>", "Ann <ann@a.example>"),
+            ("Ann <<ann@a.example>>", "Ann <ann@a.example>"),
+            ("Ann [mailto:ann@a.example]", "Ann <ann@a.example>"),
+            ("<mailto:ann@a.example>", "ann@a.example"),
+            ("mailto:ann@a.example", "ann@a.example"),
+            ("\"ann@a.example\" <ann@a.example>", "ann@a.example"),
+            ("'ann@a.example' <>", "ann@a.example"),
+            ("\"Ann <ann@a.example>\"", "Ann <ann@a.example>"),
+            ("\"<ann@a.example>\" <\"ann@a.example\">", "ann@a.example"),
+            ("\"b@evil.example\" <ann@a.example>", "b@evil.example <ann@a.example>"),
+            ("Ann <@one.example,@two.example:ann@a.example>", "Ann <ann@a.example>"),
+            ("Ann <ann @ a.example>", "Ann <ann@a.example>"),
+            ("ann @ a.example", "ann@a.example"),
+            ("Ann <ann(comment)@a.example>", "Ann <ann@a.example>"),
+            ("\"ann smith\"@a.example", "\"ann smith\"@a.example"),
+            ("Ann <\"ann smith\"@a.example>", "Ann <\"ann smith\"@a.example>"),
+            ("=?utf-8?Q?Smith,_Zo=C3=AB?= <zoe@a.example>", "Smith, Zoë <zoe@a.example>"),
+            ("=?utf-8?Q?Smith, Zo=C3=AB?= <zoe@a.example>", "Smith, Zoë <zoe@a.example>"),
+            ("\"=?utf-8?Q?Zo=C3=AB?=\" <zoe@a.example>", "Zoë <zoe@a.example>"),
+            ("=?utf-8?Q?Zo=C3?= =?utf-8?Q?=AB?= <zoe@a.example>", "Zoë <zoe@a.example>"),
+            ("=?utf-8?Q?Zo=C3=AB_<zoe@a.example>?=", "Zoë <zoe@a.example>"),
+            ("zoe@a.example (=?utf-8?Q?Zo=C3=AB?=)", "Zoë <zoe@a.example>"),
+            ("Zoë <zoë@bücher.example>", "Zoë <zoë@bücher.example>"),
+            ("zoe@xn--bcher-kva.example.", "zoe@xn--bcher-kva.example"),
+            ("Unclosed \"quote <ann@a.example>", "Unclosed quote <ann@a.example>"),
+            ("Unclosed (comment <ann@a.example>", "Unclosed comment <ann@a.example>"),
+        ] {
+            assert_eq!(written(value), [expected], "{value}");
+        }
+    }
+
+    #[test]
+    fn lists_and_groups_are_read_and_who_has_no_address_is_left_out() {
+        assert_eq!(written("a@a.example, B <b@a.example>; c@a.example,,"), ["a@a.example", "B <b@a.example>", "c@a.example"]);
+        assert_eq!(written("Team: a@a.example, b@a.example;, C <c@a.example>"), ["a@a.example", "b@a.example", "C <c@a.example>"]);
+        for nobody in ["undisclosed-recipients:;", "nobody", "<>", "@", "a@", "@a.example", "a b@", "\u{202e}@a.example", "(", "\"", ""] {
+            assert!(written(nobody).is_empty(), "{nobody:?}");
+        }
+    }
+
+    #[test]
+    fn hostile_lists_take_no_longer_than_their_length() {
+        for hostile in ["(", "\"", "<", "=?", "a@a.example,", "<a@", "\"a\"@", "a\\\"", ":("] {
+            list(hostile.repeat(100_000).as_bytes(), None);
+        }
+    }
+}

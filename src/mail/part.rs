@@ -1,0 +1,273 @@
+//! What a part of a mail holds: its bytes, its letters, its name; and which parts are the mail's own words (RFC 8621, section 4.1.4).
+
+use std::borrow::Cow;
+
+use super::{
+    attachment::Sent,
+    charset, mime,
+    parse::MESSAGE_ID_BYTES_MAX,
+    transfer::{self, Encoding},
+};
+
+pub(super) use mime::Part;
+
+/// Bytes of a page in which it names its charset.
+const META_BYTES_MAX: usize = 1024;
+
+impl Part<'_> {
+    /// As the sender had them: without transfer encoding, in his charset.
+    pub(super) fn bytes(&self) -> Cow<'_, [u8]> {
+        transfer::decode(self.encoded, Encoding::named(&self.header.text("content-transfer-encoding")))
+    }
+
+    /// The letters, with LF alone as line end.
+    pub(super) fn text(&self) -> String {
+        let parameters = self.header.parameters("content-type");
+        let get = |name: &str| parameters.as_ref().and_then(|parameters| parameters.get(name));
+        let bytes = self.bytes();
+        let label = get("charset").or_else(|| (self.media_type == "text/html").then(|| label_in_html(&bytes)).flatten());
+        let text = charset::decode(&bytes, label.as_deref());
+        let text = without_carriage_returns(text);
+        match get("format") {
+            Some(format) if format.eq_ignore_ascii_case("flowed") && self.media_type == "text/plain" => {
+                unflowed(&text, get("delsp").is_some_and(|delsp| delsp.eq_ignore_ascii_case("yes")))
+            }
+            _ => text,
+        }
+    }
+
+    /// The charset that it declares.
+    pub(super) fn label(&self) -> Option<String> {
+        self.header.parameters("content-type").and_then(|parameters| parameters.get("charset"))
+    }
+
+    /// The name of the file: what Content-Disposition says, else what Content-Type says.
+    pub(super) fn name(&self) -> Option<String> {
+        let of = |header: &str, name: &str| self.header.parameters(header).and_then(|parameters| parameters.get(name));
+        [("content-disposition", "filename"), ("content-type", "name"), ("content-disposition", "name"), ("content-type", "filename")]
+            .into_iter()
+            .find_map(|(header, name)| of(header, name))
+    }
+
+    /// Without angle brackets.
+    pub(super) fn content_id(&self) -> Option<String> {
+        let written = self.header.text("content-id");
+        let id = written.trim_matches(['<', '>', ' ']);
+        (!id.is_empty() && id.len() <= MESSAGE_ID_BYTES_MAX).then(|| id.to_owned())
+    }
+
+    /// As a file that came with the mail. A mail inside the mail is named by its subject.
+    pub(super) fn sent(&self) -> Sent {
+        let bytes = self.bytes().into_owned();
+        let is_mail = matches!(self.media_type.as_str(), "message/rfc822" | "message/global" | "message/news");
+        let location = self.header.text("content-location");
+        Sent {
+            name: self.name().or_else(|| is_mail.then(|| name_of_mail(&bytes))),
+            media_type: self.media_type.clone(),
+            content_id: self.content_id(),
+            content_location: Some(location).filter(|location| !location.is_empty()),
+            bytes,
+        }
+    }
+
+    pub(super) fn is_multipart(&self) -> bool {
+        !self.children.is_empty()
+    }
+
+    fn is_detached(&self) -> bool {
+        self.header.parameters("content-disposition").is_some_and(|disposition| disposition.value == "attachment")
+    }
+}
+
+/// The charset that a page names itself: `<meta charset=...>` or `<meta http-equiv=... content="text/html; charset=...">`.
+fn label_in_html(bytes: &[u8]) -> Option<String> {
+    let start = String::from_utf8_lossy(&bytes[..bytes.len().min(META_BYTES_MAX)]).to_ascii_lowercase();
+    let meta = start.split("<meta").skip(1).find_map(|meta| meta.split('>').next()?.split_once("charset="))?;
+    let label = meta.1.trim_start_matches(['"', '\'', ' ']).split(['"', '\'', ' ', ';', '/']).next()?;
+    (!label.is_empty()).then(|| label.to_owned())
+}
+
+/// The subject of a mail inside the mail, as a name for it.
+fn name_of_mail(bytes: &[u8]) -> String {
+    let subject = mime::header(bytes).map(|header| header.text("subject")).unwrap_or_default().replace(['/', '\\'], "_");
+    format!("{}.eml", if subject.is_empty() { "message" } else { &subject })
+}
+
+/// Which parts are words, and which are not. Each is a number in the list of parts.
+#[derive(Default)]
+pub(super) struct Bodies {
+    pub(super) text: Vec<usize>,
+    pub(super) html: Vec<usize>,
+    pub(super) attachments: Vec<usize>,
+}
+
+impl Bodies {
+    pub(super) fn of(parts: &[Part<'_>]) -> Self {
+        let mut bodies = Bodies::default();
+        bodies.add(parts, &[0], Around { kind: "mixed", in_alternative: false, takes_text: true, takes_html: true });
+        bodies
+    }
+
+    /// Recursion ends at `DEPTH_MAX`, which the reader of the parts keeps.
+    fn add(&mut self, parts: &[Part<'_>], numbers: &[usize], mut around: Around<'_>) {
+        let (texts, htmls) = (self.text.len(), self.html.len());
+        for (place, &number) in numbers.iter().enumerate() {
+            let part = &parts[number];
+            if part.is_multipart() {
+                let kind = part.media_type.strip_prefix("multipart/").unwrap_or("mixed");
+                self.add(parts, &part.children, Around { kind, in_alternative: around.in_alternative || kind == "alternative", ..around });
+            } else {
+                self.add_leaf(part, number, place, &mut around);
+            }
+        }
+        if around.kind == "alternative" && around.takes_text && around.takes_html {
+            // One of the two alone stands for both.
+            if self.text.len() == texts {
+                self.text.extend_from_slice(&self.html[htmls..]);
+            } else if self.html.len() == htmls {
+                self.html.extend_from_slice(&self.text[texts..]);
+            }
+        }
+    }
+
+    fn add_leaf(&mut self, part: &Part<'_>, number: usize, place: usize, around: &mut Around<'_>) {
+        let is_html = part.media_type == "text/html";
+        // A multipart without parts is a text.
+        let is_words = is_html || part.media_type == "text/plain" || part.media_type.starts_with("multipart/");
+        let is_first = place == 0 || (around.kind != "related" && part.name().is_none());
+        if !is_words || part.is_detached() || !is_first {
+            self.attachments.push(number);
+            return;
+        }
+        if around.kind == "alternative" {
+            if is_html { &mut self.html } else { &mut self.text }.push(number);
+            return;
+        }
+        // Beside the other rendering of the same words, all that follows here belongs to this one.
+        if around.in_alternative && around.takes_text && around.takes_html {
+            around.takes_text = !is_html;
+            around.takes_html = is_html;
+        }
+        if around.takes_text {
+            self.text.push(number);
+        }
+        if around.takes_html {
+            self.html.push(number);
+        }
+    }
+}
+
+/// What surrounds a list of parts.
+#[derive(Clone, Copy)]
+struct Around<'a> {
+    /// The subtype of the multipart.
+    kind: &'a str,
+    in_alternative: bool,
+    takes_text: bool,
+    takes_html: bool,
+}
+
+fn without_carriage_returns(text: Cow<'_, str>) -> String {
+    let text = text.into_owned();
+    if text.contains('\r') { text.replace("\r\n", "\n").replace('\r', "\n") } else { text }
+}
+
+/// RFC 3676: a line that ends with a blank goes on in the next one of the same quote depth; a blank at its start was put there for safety.
+fn unflowed(text: &str, deletes_blank: bool) -> String {
+    let mut whole = String::with_capacity(text.len());
+    // The quote depth of a line that is not finished.
+    let mut unfinished = None;
+    for line in text.lines() {
+        let content = line.trim_start_matches('>');
+        let depth = line.len() - content.len();
+        let content = content.strip_prefix(' ').unwrap_or(content);
+        let is_signature_mark = content == "-- ";
+        let is_soft = content.ends_with(' ') && !is_signature_mark;
+        if unfinished != Some(depth) || is_signature_mark {
+            if unfinished.is_some() {
+                whole.push('\n');
+            }
+            whole.extend(std::iter::repeat_n('>', depth));
+            if depth > 0 && !content.is_empty() {
+                whole.push(' ');
+            }
+        }
+        whole.push_str(if is_soft && deletes_blank { &content[..content.len() - 1] } else { content });
+        unfinished = is_soft.then_some(depth);
+        if !is_soft {
+            whole.push('\n');
+        }
+    }
+    whole
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The media types of the parts that are text, HTML and attachments.
+    fn bodies(tree: &str) -> [Vec<String>; 3] {
+        let mail = format!("Subject: x\n{tree}");
+        let parts = mime::read(mail.as_bytes()).unwrap_or_else(|why| panic!("{why}"));
+        let bodies = Bodies::of(&parts);
+        [bodies.text, bodies.html, bodies.attachments].map(|numbers| numbers.into_iter().map(|number| parts[number].media_type.clone()).collect())
+    }
+
+    /// A multipart of these parts, to be put after a header.
+    fn multipart(kind: &str, boundary: &str, parts: &[&str]) -> String {
+        let parts: String = parts.iter().map(|part| format!("--{boundary}\n{part}\n")).collect();
+        format!("Content-Type: multipart/{kind}; boundary={boundary}\n\n{parts}--{boundary}--\n")
+    }
+
+    const PLAIN: &str = "Content-Type: text/plain\n\nwords\n";
+    const HTML: &str = "Content-Type: text/html\n\n<p>words\n";
+    const IMAGE: &str = "Content-Type: image/png\n\nx\n";
+    const CALENDAR: &str = "Content-Type: text/calendar\n\nx\n";
+
+    #[test]
+    fn words_are_told_from_attachments_in_every_shape() {
+        let related = multipart("related", "r", &[HTML, IMAGE]);
+        let both = multipart("alternative", "b", &[PLAIN, &related]);
+        let attached = "Content-Type: text/plain\nContent-Disposition: attachment; filename=a.txt\n\nx\n";
+        let named = "Content-Type: text/plain; name=a.txt\n\nx\n";
+        for (tree, [text, html, attachments]) in [
+            (PLAIN.to_owned(), [vec!["text/plain"], vec!["text/plain"], vec![]]),
+            (attached.to_owned(), [vec![], vec![], vec!["text/plain"]]),
+            (multipart("alternative", "a", &[PLAIN, HTML]), [vec!["text/plain"], vec!["text/html"], vec![]]),
+            (multipart("alternative", "a", &[HTML]), [vec!["text/html"], vec!["text/html"], vec![]]),
+            (multipart("alternative", "a", &[CALENDAR]), [vec![], vec![], vec!["text/calendar"]]),
+            (multipart("alternative", "a", &[PLAIN, CALENDAR]), [vec!["text/plain"], vec!["text/plain"], vec!["text/calendar"]]),
+            (multipart("mixed", "a", &[&both, IMAGE]), [vec!["text/plain"], vec!["text/html"], vec!["image/png", "image/png"]]),
+            (multipart("mixed", "a", &[PLAIN, IMAGE, PLAIN]), [vec!["text/plain"; 2], vec!["text/plain"; 2], vec!["image/png"]]),
+            (multipart("mixed", "a", &[PLAIN, named]), [vec!["text/plain"], vec!["text/plain"], vec!["text/plain"]]),
+            (
+                multipart("alternative", "a", &[PLAIN, &multipart("mixed", "m", &[HTML, IMAGE, PLAIN])]),
+                [vec!["text/plain"], vec!["text/html", "text/plain"], vec!["image/png"]],
+            ),
+            (multipart("related", "a", &[HTML, PLAIN]), [vec!["text/html"], vec!["text/html"], vec!["text/plain"]]),
+        ] {
+            assert_eq!(bodies(&tree), [text, html, attachments].map(|types| types.into_iter().map(str::to_owned).collect::<Vec<_>>()), "{tree}");
+        }
+    }
+
+    #[test]
+    fn a_page_names_its_charset() {
+        for (page, expected) in [
+            ("<META charset='koi8-r'>", Some("koi8-r")),
+            ("<meta http-equiv=Content-Type content=\"text/html; charset=windows-1251\">", Some("windows-1251")),
+            ("<meta name=x><p>charset=utf-8", None),
+        ] {
+            assert_eq!(label_in_html(page.as_bytes()).as_deref(), expected, "{page}");
+        }
+    }
+
+    #[test]
+    fn flowed_lines_are_joined_within_their_quote() {
+        assert_eq!(
+            unflowed("one \ntwo\n\n> a \n> b\n>> c \n> d\n  indented\n-- \nAnn\n", false),
+            "one two\n\n> a b\n>> c \n> d\n indented\n-- \nAnn\n"
+        );
+        assert_eq!(unflowed("日本 \n語\n", true), "日本語\n");
+        assert_eq!(unflowed("ends soft ", false), "ends soft ");
+    }
+}

@@ -1,0 +1,238 @@
+//! Transfer encodings undone (RFC 2045, section 6), as they are declared, misspelt, or broken; and uuencoded files in texts.
+
+use std::borrow::Cow;
+
+use mail_parser::decoders::{base64::base64_decode, quoted_printable::quoted_printable_decode};
+
+use super::attachment::Sent;
+
+/// Of so many bytes in a line of base64 one may be something else.
+const STRAYS_RATIO: usize = 8;
+
+/// Files that are taken out of one text.
+const UUENCODED_FILES_MAX: usize = 50;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Encoding {
+    Identity,
+    Base64,
+    QuotedPrintable,
+    Uuencode,
+}
+
+impl Encoding {
+    /// By its name, which programs misspell.
+    pub(super) fn named(written: &str) -> Self {
+        let letters: String = written.chars().filter(char::is_ascii_alphanumeric).map(|letter| letter.to_ascii_lowercase()).take(20).collect();
+        match letters.as_str() {
+            "base64" | "b64" | "base" | "64" | "b" | "xbase64" => Encoding::Base64,
+            "q" | "qp" => Encoding::QuotedPrintable,
+            "uu" | "uue" | "xuu" | "xuue" | "uuencode" | "xuuencode" | "uuencoded" => Encoding::Uuencode,
+            letters if letters.starts_with("quoted") => Encoding::QuotedPrintable,
+            letters if letters.starts_with("base64") => Encoding::Base64,
+            _ => Encoding::Identity,
+        }
+    }
+}
+
+/// The bytes as the sender had them. What cannot be decoded stays as it came.
+pub(super) fn decode(encoded: &[u8], encoding: Encoding) -> Cow<'_, [u8]> {
+    match encoding {
+        Encoding::Identity => Cow::Borrowed(encoded),
+        Encoding::Base64 => match base64_decode(encoded) {
+            Some(bytes) => Cow::Owned(bytes),
+            None => base64_with_strays(encoded),
+        },
+        Encoding::QuotedPrintable if !encoded.contains(&b'=') && !encoded.ends_with(b" ") => Cow::Borrowed(encoded),
+        Encoding::QuotedPrintable => Cow::Owned(quoted_printable_decode(encoded).unwrap_or_else(|| quoted_printable_with_strays(encoded))),
+        Encoding::Uuencode => match next_uuencoded(encoded, 0) {
+            Some(file) => Cow::Owned(file.bytes),
+            None => Cow::Borrowed(encoded),
+        },
+    }
+}
+
+/// Base64 among which other bytes stand; a text that only says it were base64 stays.
+fn base64_with_strays(encoded: &[u8]) -> Cow<'_, [u8]> {
+    let is_digit = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/' | b'=');
+    let (mut digits, mut others, mut padded) = (Vec::with_capacity(encoded.len()), 0, false);
+    for line in encoded.split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii) {
+        let strays = line.iter().filter(|byte| !is_digit(byte)).count();
+        // After the end come the words of a mailing list or a scanner.
+        if strays * STRAYS_RATIO > line.len() || padded && strays > 0 {
+            others += if padded { 0 } else { line.len() };
+            continue;
+        }
+        digits.extend(line.iter().filter(|byte| is_digit(byte)));
+        padded |= line.ends_with(b"=");
+    }
+    if others > digits.len() {
+        return Cow::Borrowed(encoded);
+    }
+    base64_decode(&digits).map_or(Cow::Borrowed(encoded), Cow::Owned)
+}
+
+/// Quoted-printable in which equals signs stand for themselves.
+fn quoted_printable_with_strays(encoded: &[u8]) -> Vec<u8> {
+    let mut bytes = Vec::with_capacity(encoded.len());
+    for line in encoded.split_inclusive(|byte| *byte == b'\n') {
+        let ended = line.ends_with(b"\n");
+        let mut rest = line.trim_ascii_end();
+        let soft = ended && rest.ends_with(b"=");
+        rest = if soft { &rest[..rest.len() - 1] } else { rest };
+        let mut at = 0;
+        while at < rest.len() {
+            let digits = rest.get(at + 1..at + 3).filter(|two| rest[at] == b'=' && two.iter().all(u8::is_ascii_hexdigit));
+            match digits.and_then(|two| std::str::from_utf8(two).ok()).and_then(|two| u8::from_str_radix(two, 16).ok()) {
+                Some(byte) => {
+                    bytes.push(byte);
+                    at += 3;
+                }
+                None => {
+                    bytes.push(rest[at]);
+                    at += 1;
+                }
+            }
+        }
+        if ended && !soft {
+            bytes.extend_from_slice(if line.ends_with(b"\r\n") { b"\r\n" } else { b"\n" });
+        }
+    }
+    bytes
+}
+
+/// The text without the files that are written into it, which are added to `sent`.
+pub(super) fn without_uuencoded(text: String, sent: &mut Vec<Sent>) -> String {
+    if !(text.starts_with("begin ") || text.contains("\nbegin ")) {
+        return text;
+    }
+    let (mut rest, mut at) = (String::new(), 0);
+    for _ in 0..UUENCODED_FILES_MAX {
+        let Some(file) = next_uuencoded(text.as_bytes(), at) else { break };
+        rest.push_str(&text[at..file.start]);
+        at = file.end;
+        let name = Some(String::from_utf8_lossy(&file.name).into_owned());
+        sent.push(Sent { name, media_type: "application/octet-stream".to_owned(), bytes: file.bytes, ..Sent::default() });
+    }
+    rest.push_str(&text[at..]);
+    rest
+}
+
+/// A file in a text: `begin 644 name`, lines of uuencoding, `end`.
+struct Uuencoded {
+    name: Vec<u8>,
+    bytes: Vec<u8>,
+    /// Where it stands in the text.
+    start: usize,
+    end: usize,
+}
+
+/// The next file at or after `from`.
+fn next_uuencoded(text: &[u8], from: usize) -> Option<Uuencoded> {
+    let mut at = from;
+    while at < text.len() {
+        let end = line_end(text, at);
+        if let Some(name) = begin_line(text[at..end].trim_ascii_end())
+            && let Some((bytes, after)) = uuencoded_lines(text, end)
+        {
+            return Some(Uuencoded { name: name.to_vec(), bytes, start: at, end: after });
+        }
+        at = end;
+    }
+    None
+}
+
+/// The file's name in `begin 644 name`.
+fn begin_line(line: &[u8]) -> Option<&[u8]> {
+    let rest = line.strip_prefix(b"begin ")?;
+    let digits = rest.iter().take_while(|byte| matches!(byte, b'0'..=b'7')).count();
+    let name = rest.get(digits..)?.strip_prefix(b" ")?.trim_ascii();
+    (matches!(digits, 3 | 4) && !name.is_empty()).then_some(name)
+}
+
+/// The decoded lines and where they end; nothing if a line is none, because then this is a text about uuencoding.
+fn uuencoded_lines(text: &[u8], start: usize) -> Option<(Vec<u8>, usize)> {
+    let mut bytes = Vec::new();
+    let mut at = start;
+    while at < text.len() {
+        let end = line_end(text, at);
+        let line = text[at..end].trim_ascii_end();
+        at = end;
+        if line == b"end" {
+            return Some((bytes, at));
+        }
+        let Some((length, letters)) = line.split_first() else { continue };
+        let length = usize::from(length.wrapping_sub(b' ') & 0x3f);
+        let is_line = letters.iter().all(|letter| matches!(letter, b' '..=b'`')) && letters.len() <= length.div_ceil(3) * 4 + 2;
+        if !is_line {
+            return None;
+        }
+        let line_start = bytes.len();
+        for group in letters.chunks(4) {
+            let mut four = [0_u8; 4];
+            for (value, letter) in four.iter_mut().zip(group) {
+                *value = letter.wrapping_sub(b' ') & 0x3f;
+            }
+            bytes.extend_from_slice(&[four[0] << 2 | four[1] >> 4, four[1] << 4 | four[2] >> 2, four[2] << 6 | four[3]]);
+        }
+        // Blanks at the end of the line stand for zeros and are often lost.
+        bytes.resize(line_start + length, 0);
+    }
+    None
+}
+
+fn line_end(bytes: &[u8], start: usize) -> usize {
+    bytes[start..].iter().position(|byte| *byte == b'\n').map_or(bytes.len(), |at| start + at + 1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn encodings_are_known_by_their_misspelt_names() {
+        for (written, expected) in [
+            ("BASE64", Encoding::Base64),
+            ("base-64", Encoding::Base64),
+            ("\"base64\";", Encoding::Base64),
+            ("Quoted_Printable", Encoding::QuotedPrintable),
+            ("quoted-printible", Encoding::QuotedPrintable),
+            ("x-uuencode", Encoding::Uuencode),
+            ("8bit", Encoding::Identity),
+            ("utf-8", Encoding::Identity),
+        ] {
+            assert_eq!(Encoding::named(written), expected, "{written}");
+        }
+    }
+
+    #[test]
+    fn broken_base64_gives_what_it_holds() {
+        for (encoded, expected) in [
+            ("d29y\r\nZHM=\r\n", "words"),
+            ("d29yZHMgYW5k!\nIG1vcmUgd2*9yZHM=\n", "words and more words"),
+            ("d29yZHM=\n\n__________\nSent by a list\n", "words"),
+            ("d29yZHM=d29yZHM=", "wordswords"),
+            ("d29yZHM", "words"),
+            ("These are words, not base64.\n", "These are words, not base64.\n"),
+        ] {
+            assert_eq!(decode(encoded.as_bytes(), Encoding::Base64).as_ref(), expected.as_bytes(), "{encoded}");
+        }
+    }
+
+    #[test]
+    fn broken_quoted_printable_gives_what_it_holds() {
+        for (encoded, expected) in [("K=C3=B6ln =\r\nam Rhein \r\n", "Köln am Rhein\r\n"), ("a=b&c==d K=c3=b6ln=\n!", "a=b&c==d Köln!")] {
+            assert_eq!(String::from_utf8_lossy(&decode(encoded.as_bytes(), Encoding::QuotedPrintable)), expected, "{encoded}");
+        }
+    }
+
+    #[test]
+    fn uuencoded_files_are_found_and_texts_about_them_are_not() {
+        let text = b"see below\nbegin 644 a b.txt\n%=V]R9',\n`\nend\nbye";
+        let file = next_uuencoded(text, 0).unwrap();
+        assert_eq!((file.name.as_slice(), file.bytes.as_slice(), &text[file.end..]), (b"a b.txt".as_slice(), b"words".as_slice(), b"bye".as_slice()));
+        for plain in ["begin 644 x\nthe work, friends\nend", "begin 12 x\n`\nend", "begin 644 x\n%=V]R9',\n"] {
+            assert!(next_uuencoded(plain.as_bytes(), 0).is_none(), "{plain}");
+        }
+    }
+}
