@@ -136,12 +136,18 @@ pub struct Proof {
 pub enum Warning {
     /// The text was longer than [`parse::TEXT_BYTES_MAX`].
     TextCut,
+    /// Images elsewhere that the HTML names and nobody loads.
+    RemoteImages { count: usize },
+    /// The HTML was too large or too tangled to be cleaned: its words are shown.
+    HtmlAsText,
 }
 
 impl Warning {
     pub fn name(self) -> &'static str {
         match self {
             Warning::TextCut => "text_cut",
+            Warning::RemoteImages { .. } => "remote_images",
+            Warning::HtmlAsText => "html_as_text",
         }
     }
 }

@@ -81,8 +81,11 @@ impl Reader<'_> {
         }
         let (subject, in_subject) = redact::redact_text(&cut_chars(&one_line(text_of(&head, &HeaderName::Subject)), SUBJECT_CHARS_MAX));
         let raw_html = self.html();
-        let html = raw_html.as_deref().map(clean::clean);
+        let cleaned = raw_html.as_deref().map(clean::clean);
+        let mut warnings = cleaned.as_ref().map(clean_warnings).unwrap_or_default();
+        let html = cleaned.map(|cleaned| cleaned.html);
         let whole = self.text(html.as_deref());
+        warnings.extend((whole.len() > TEXT_BYTES_MAX).then_some(Warning::TextCut));
         let (text, in_text) = redact::redact_text(cut_bytes(&whole, TEXT_BYTES_MAX));
         let (html, in_html) = html.map(|html| redact::redact_text(&html)).map_or((None, 0), |(html, count)| (Some(html), count));
         let (attachments, in_names) = self.attachments(raw_html.as_deref());
@@ -108,7 +111,7 @@ impl Reader<'_> {
             html,
             attachments,
             redactions: in_subject + in_text + in_html + in_names,
-            warnings: (whole.len() > TEXT_BYTES_MAX).then_some(Warning::TextCut).into_iter().collect(),
+            warnings,
         })
     }
 
@@ -219,6 +222,11 @@ fn message_name(bytes: &[u8]) -> String {
     let subject = MessageParser::default().parse_headers(bytes).map(|message| one_line(message.subject().unwrap_or_default())).unwrap_or_default();
     let subject = subject.replace(['/', '\\'], "_");
     format!("{}.eml", if subject.is_empty() { "message" } else { &subject })
+}
+
+fn clean_warnings(cleaned: &clean::Cleaned) -> Vec<Warning> {
+    let images = (cleaned.remote_images > 0).then_some(Warning::RemoteImages { count: cleaned.remote_images });
+    images.into_iter().chain(cleaned.as_text.then_some(Warning::HtmlAsText)).collect()
 }
 
 /// The HTML, in lower case, loads this part; mail programs write the id plain or percent-encoded.
