@@ -45,7 +45,11 @@ pub struct Cleaned {
 pub fn clean(html: &str) -> Cleaned {
     // A NUL has no meaning in HTML, and each parser another opinion of it.
     let html = if html.contains('\0') { Cow::Owned(html.replace('\0', "")) } else { Cow::Borrowed(html) };
-    in_one_pass(&html).or_else(|_| by_full_parser(&html)).unwrap_or_else(|_| Cleaned { html: text_only(&html), remote_images: 0, as_text: true })
+    let cleaned = match in_one_pass(&html) {
+        Err(Unfit::Irregular) => by_full_parser(&html),
+        cleaned => cleaned,
+    };
+    cleaned.unwrap_or_else(|_| Cleaned { html: text_only(&html), remote_images: 0, as_text: true })
 }
 
 /// The words alone, as HTML that stays as it is too.
@@ -77,9 +81,6 @@ fn in_one_pass(html: &str) -> Result<Cleaned, Unfit> {
 }
 
 fn by_full_parser(html: &str) -> Result<Cleaned, Unfit> {
-    if html.len() > HTML_BYTES_MAX {
-        return Err(Unfit::TooLarge);
-    }
     let mut html = Cow::Borrowed(html);
     for _ in 0..PASSES_MAX {
         if !cost::is_modest(&html, ELEMENTS_MAX, LOOKS_PER_BYTE_MAX * html.len()) {
