@@ -1,14 +1,22 @@
 //! One program that measures everything; each module is a subject, and its name is a word for the command line: `cargo bench -- intake`.
 
 mod intake;
+mod mail;
+mod memory;
 mod parts;
 mod process;
 mod route;
 mod support;
 
 /// In this order: what counts milliseconds comes before what heats the machine.
-const SUBJECTS: [(&str, fn()); 4] =
-    [("process", process::measure), ("route", route::measure), ("intake", intake::measure), ("parts", parts::measure)];
+const SUBJECTS: [(&str, fn()); 6] = [
+    ("process", process::measure),
+    ("route", route::measure),
+    ("intake", intake::measure),
+    ("mail", mail::measure),
+    ("memory", memory::measure),
+    ("parts", parts::measure),
+];
 
 fn main() {
     // Cargo itself adds `--bench`.

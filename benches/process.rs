@@ -32,10 +32,10 @@ const READY_WITHIN: Duration = Duration::from_secs(30);
 /// Between two tries to reach a program that starts.
 const TRY_EVERY: Duration = Duration::from_micros(100);
 
-const HELPDESK: &str = env!("CARGO_BIN_EXE_helpdesk");
+pub const HELPDESK: &str = env!("CARGO_BIN_EXE_helpdesk");
 const PEERS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/benches/peers");
 
-const QUEUE: &str = "mail-intake";
+pub const QUEUE: &str = "mail-intake";
 const DEV_ROUNDS: usize = 4;
 const DEV_MAILS: usize = 1_000;
 const DEV_MAIL_BYTES: [(usize, &str); 2] = [mails::SIZES[0], mails::SIZES[1]];
@@ -56,7 +56,7 @@ struct Program {
 }
 
 /// Ends with the benchmark, whatever happens to it.
-struct Running(Child);
+pub struct Running(pub Child);
 
 impl Drop for Running {
     fn drop(&mut self) {
@@ -137,7 +137,7 @@ fn start_one(program: &Program) -> (Running, Duration) {
     (running, started.elapsed())
 }
 
-fn until_answered(name: &str, port: u16, path: &str, started: Instant) {
+pub fn until_answered(name: &str, port: u16, path: &str, started: Instant) {
     let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
     while started.elapsed() < READY_WITHIN {
         if let Ok((200, _)) =
@@ -151,7 +151,7 @@ fn until_answered(name: &str, port: u16, path: &str, started: Instant) {
 }
 
 /// A line of `/proc/<pid>/status`, in MiB.
-fn memory(process: u32, line: &str) -> f64 {
+pub fn memory(process: u32, line: &str) -> f64 {
     let status = fs::read_to_string(format!("/proc/{process}/status")).expect("Linux tells of processes");
     let value = status.lines().find_map(|text| text.strip_prefix(line)?.strip_prefix(':')?.split_whitespace().next()?.parse::<f64>().ok());
     value.expect("the kernel tells of memory") / 1024.0

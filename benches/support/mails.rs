@@ -59,6 +59,14 @@ pub fn mail(bytes: usize, number: usize) -> Vec<u8> {
     mail.into_bytes()
 }
 
+/// A mail of text and HTML, of whatever size.
+pub fn alternative_mail(bytes: usize, number: usize) -> Vec<u8> {
+    let head =
+        format!("From: Customer {number} <user{number}@customer.example>\r\nTo: help@contoso.example\r\nSubject: Printer\r\nMIME-Version: 1.0\r\n");
+    let body = alternative(bytes - head.len() - 450, number);
+    (head + &body).into_bytes()
+}
+
 /// Text and HTML of the same words, as Outlook and the web mailers send it.
 fn alternative(bytes: usize, number: usize) -> String {
     let text = text(bytes / 4, number);

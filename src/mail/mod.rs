@@ -165,6 +165,10 @@ pub enum Warning {
     Partial,
     /// A part of it lies elsewhere and was not fetched (RFC 2046, section 5.2.3).
     ExternalBody,
+    /// Images elsewhere that the HTML names and nobody loads.
+    RemoteImages { count: usize },
+    /// The HTML was too large or too tangled to be cleaned: its words are shown.
+    HtmlAsText,
 }
 
 impl Warning {
@@ -179,6 +183,8 @@ impl Warning {
             Warning::WinmailNotRead => "winmail_not_read",
             Warning::Partial => "partial",
             Warning::ExternalBody => "external_body",
+            Warning::RemoteImages { .. } => "remote_images",
+            Warning::HtmlAsText => "html_as_text",
         }
     }
 }

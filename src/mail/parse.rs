@@ -142,7 +142,7 @@ fn content(parts: &[Part<'_>], warnings: &mut Vec<Warning>) -> Content {
     let bodies = Bodies::of(parts);
     let mut sent = Vec::new();
     let mut raw_html = html(parts, &bodies);
-    let mut html = raw_html.as_deref().map(clean::clean);
+    let mut html = raw_html.as_deref().map(|html| cleaned(html, warnings));
     let mut text = text(parts, &bodies, html.as_deref(), &mut sent);
     for part in bodies.attachments.iter().map(|number| &parts[*number]) {
         // The other half of a file from an old Macintosh (RFC 1740): its icon and window.
@@ -158,7 +158,7 @@ fn content(parts: &[Part<'_>], warnings: &mut Vec<Warning>) -> Content {
             Ok(unpacked) => {
                 if text.trim().is_empty() && html.is_none() {
                     raw_html = unpacked.html;
-                    html = raw_html.as_deref().map(clean::clean);
+                    html = raw_html.as_deref().map(|html| cleaned(html, warnings));
                     text = unpacked.text.or_else(|| html.as_deref().map(plain::text_of)).unwrap_or_default();
                 }
                 sent.extend(unpacked.files);
@@ -172,6 +172,13 @@ fn content(parts: &[Part<'_>], warnings: &mut Vec<Warning>) -> Content {
     warn(warnings, Warning::Encrypted, text.lines().any(|line| line.starts_with("-----BEGIN PGP MESSAGE-----")));
     warn(warnings, Warning::SignatureNotChecked, text.lines().any(|line| line.starts_with("-----BEGIN PGP SIGNED MESSAGE-----")));
     Content { text: text.replace('\0', ""), html, raw_html, sent }
+}
+
+fn cleaned(html: &str, warnings: &mut Vec<Warning>) -> String {
+    let cleaned = clean::clean(html);
+    warn(warnings, Warning::RemoteImages { count: cleaned.remote_images }, cleaned.remote_images > 0);
+    warn(warnings, Warning::HtmlAsText, cleaned.as_text);
+    cleaned.html
 }
 
 /// The plain text parts, or the HTML as text where a mail has nothing else to read. Files that are written into the text are taken out of it.
@@ -192,7 +199,7 @@ fn text(parts: &[Part<'_>], bodies: &Bodies, cleaned: Option<&str>, sent: &mut V
         return cleaned.map(plain::text_of).unwrap_or_default();
     }
     let texts =
-        texts.into_iter().zip(&bodies.text).map(|(text, number)| text.unwrap_or_else(|| plain::text_of(&clean::clean(&parts[*number].text()))));
+        texts.into_iter().zip(&bodies.text).map(|(text, number)| text.unwrap_or_else(|| plain::text_of(&clean::clean(&parts[*number].text()).html)));
     texts.map(|text| text.trim_end().to_owned()).filter(|text| !text.is_empty()).collect::<Vec<_>>().join("\n\n")
 }
 
