@@ -1,7 +1,7 @@
 //! A mail's bytes to what it means. Whatever comes in, the answer is a `Mail` or a reason; no input panics, recurses without bound or is read twice over.
 
 use super::{
-    Address, Attachment, Mail, Unreadable, Warning,
+    Address, Mail, Unreadable, Warning,
     attachment::{self, Sent},
     bounce, clean,
     header::{Header, cut_bytes, cut_chars},

@@ -15,7 +15,7 @@ mod ole;
 mod zip;
 
 pub use danger::Held;
-pub use name::{NAME_BYTES_MAX, is_direction_mark};
+pub use name::is_direction_mark;
 
 /// A file as the sender sent it.
 #[derive(Debug, Clone, Default, PartialEq)]
