@@ -63,6 +63,7 @@ struct Record<'a> {
     date: Option<String>,
     text: &'a str,
     reply: &'a str,
+    forwarded_from: Option<AddressLine<'a>>,
     html: Option<&'a str>,
     attachments: Vec<AttachmentLine<'a>>,
     bounce: Option<BounceLine<'a>>,
@@ -121,6 +122,7 @@ impl<'a> Record<'a> {
             date: mail.date.map(timestamp),
             text: &mail.text,
             reply: &mail.reply,
+            forwarded_from: mail.forwarded_from.as_ref().map(AddressLine::of),
             html: mail.html.as_deref(),
             attachments: mail.attachments.iter().map(AttachmentLine::of).collect(),
             bounce: mail.bounce.as_ref().map(BounceLine::of),
@@ -146,6 +148,7 @@ impl<'a> Record<'a> {
         line("sender", self.sender.by.map_or_else(|| "not proven".to_owned(), |by| format!("proven by {by}")));
         line("to", for_people(&self.to));
         line("cc", for_people(&self.cc));
+        line("forwards", self.forwarded_from.as_ref().map(AddressLine::for_a_person).unwrap_or_default());
         line("subject", self.subject.to_owned());
         line("date", self.date.clone().unwrap_or_default());
         line("message id", self.message_id.unwrap_or_default().to_owned());

@@ -45,6 +45,8 @@ pub struct Mail {
     pub text: String,
     /// The new words alone: without quoted mail and signature.
     pub reply: String,
+    /// Who wrote the mail that a person passes on in this one, says what he passes on. It proves nothing: anybody can write it.
+    pub forwarded_from: Option<Address>,
     /// The HTML part, cleaned: safe to show in a sandboxed page.
     pub html: Option<String>,
     pub attachments: Vec<Attachment>,

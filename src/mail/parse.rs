@@ -1,14 +1,15 @@
 //! A mail's bytes to what it means. Whatever comes in, the answer is a `Mail` or a reason; no input panics, recurses without bound or is read twice over.
 
 use super::{
-    Address, Mail, Unreadable, Warning,
+    Address, Attachment, Mail, MailKind, Unreadable, Warning,
     attachment::{self, Sent},
     bounce, clean,
     header::{Header, cut_bytes, cut_chars},
     kind::{self, Seen},
     mime,
     part::{Bodies, Part},
-    plain, redact, reply,
+    plain::{self, Page},
+    redact, reply,
     sender::{self, Trust},
     tnef, transfer, wire,
 };
@@ -69,7 +70,7 @@ pub fn parse(raw: &[u8], trust: &Trust) -> Result<Mail, Unreadable> {
 fn mail(parts: &[Part<'_>], trust: &Trust) -> Result<Mail, Unreadable> {
     let header = &parts[0].header;
     let mut warnings = warnings_of(parts);
-    let Content { text, html, raw_html, sent } = content(parts, &mut warnings);
+    let Content { text, is_written, html, raw_html, page, sent } = content(parts, &mut warnings);
     let (attachments, in_names) = attachment::all(sent, raw_html.as_deref())?;
     let People { from, reply_to, to, cc } = people(header, &mut warnings)?;
     let whole_subject = header.text("subject");
@@ -84,11 +85,22 @@ fn mail(parts: &[Part<'_>], trust: &Trust) -> Result<Mail, Unreadable> {
     let lines = header.lines();
     let seen = Seen { headers: &lines, subject: &subject, from: from.as_ref(), text: &text, attachments: &attachments };
     let kind = kind::kind(&seen);
+    let reading = match kind {
+        MailKind::Person | MailKind::AutoReply | MailKind::Calendar => {
+            let answers = !(in_reply_to.is_empty() && references.is_empty());
+            reply::read(&reply::Shown { subject: &subject, answers, text: is_written.then_some(&text), page: page.as_ref() })
+        }
+        // Machines quote nobody: what looks like a quotation in their mails is what they have to say.
+        _ => reply::Reading { words: text.clone(), forwarded_from: None },
+    };
+    let attached = || attachments.iter().find_map(forwarded_sender).filter(|_| kind == MailKind::Person && reply::may_forward(&subject));
     Ok(Mail {
         kind,
         bounce: bounce::read(kind, &seen),
         sender: sender::proof(&lines, from.as_ref(), trust),
-        reply: reply::new_words(&text, html.as_deref()),
+        // The page was read before card numbers were cut.
+        reply: redact::redact_text(cut_bytes(&reading.words, TEXT_BYTES_MAX)).0,
+        forwarded_from: reading.forwarded_from.or_else(attached),
         from,
         reply_to,
         to,
@@ -132,9 +144,12 @@ fn people(header: &Header<'_>, warnings: &mut Vec<Warning>) -> Result<People, Un
 /// The words of a mail and what came with them.
 struct Content {
     text: String,
+    /// There was plain text; else it is that of the HTML.
+    is_written: bool,
     /// Cleaned.
     html: Option<String>,
     raw_html: Option<String>,
+    page: Option<Page>,
     sent: Vec<Sent>,
 }
 
@@ -143,7 +158,8 @@ fn content(parts: &[Part<'_>], warnings: &mut Vec<Warning>) -> Content {
     let mut sent = Vec::new();
     let mut raw_html = html(parts, &bodies);
     let mut html = raw_html.as_deref().map(|html| cleaned(html, warnings));
-    let mut text = text(parts, &bodies, html.as_deref(), &mut sent);
+    let mut page = raw_html.as_deref().map(plain::page);
+    let mut written = text(parts, &bodies, &mut sent);
     for part in bodies.attachments.iter().map(|number| &parts[*number]) {
         // The other half of a file from an old Macintosh (RFC 1740): its icon and window.
         if part.media_type == "application/applefile" && part.parent.is_some_and(|parent| parts[parent].media_type == "multipart/appledouble") {
@@ -156,10 +172,11 @@ fn content(parts: &[Part<'_>], warnings: &mut Vec<Warning>) -> Content {
         }
         match tnef::read(&file.bytes) {
             Ok(unpacked) => {
-                if text.trim().is_empty() && html.is_none() {
+                if written.is_none() && html.is_none() {
                     raw_html = unpacked.html;
                     html = raw_html.as_deref().map(|html| cleaned(html, warnings));
-                    text = unpacked.text.or_else(|| html.as_deref().map(plain::text_of)).unwrap_or_default();
+                    page = raw_html.as_deref().map(plain::page);
+                    written = unpacked.text;
                 }
                 sent.extend(unpacked.files);
             }
@@ -169,9 +186,11 @@ fn content(parts: &[Part<'_>], warnings: &mut Vec<Warning>) -> Content {
             }
         }
     }
+    let is_written = written.is_some();
+    let text = written.unwrap_or_else(|| page.as_ref().map(Page::text).unwrap_or_default());
     warn(warnings, Warning::Encrypted, text.lines().any(|line| line.starts_with("-----BEGIN PGP MESSAGE-----")));
     warn(warnings, Warning::SignatureNotChecked, text.lines().any(|line| line.starts_with("-----BEGIN PGP SIGNED MESSAGE-----")));
-    Content { text: text.replace('\0', ""), html, raw_html, sent }
+    Content { text: text.replace('\0', ""), is_written, html, raw_html, page, sent }
 }
 
 fn cleaned(html: &str, warnings: &mut Vec<Warning>) -> String {
@@ -181,8 +200,8 @@ fn cleaned(html: &str, warnings: &mut Vec<Warning>) -> String {
     cleaned.html
 }
 
-/// The plain text parts, or the HTML as text where a mail has nothing else to read. Files that are written into the text are taken out of it.
-fn text(parts: &[Part<'_>], bodies: &Bodies, cleaned: Option<&str>, sent: &mut Vec<Sent>) -> String {
+/// The plain text parts, and HTML between them as text; nothing if there is only HTML. Files that are written into the text are taken out of it.
+fn text(parts: &[Part<'_>], bodies: &Bodies, sent: &mut Vec<Sent>) -> Option<String> {
     let is_html = |number: &usize| parts[*number].media_type == "text/html";
     let mut texts = Vec::new();
     let mut has_plain = false;
@@ -196,11 +215,10 @@ fn text(parts: &[Part<'_>], bodies: &Bodies, cleaned: Option<&str>, sent: &mut V
         }
     }
     if !has_plain {
-        return cleaned.map(plain::text_of).unwrap_or_default();
+        return None;
     }
-    let texts =
-        texts.into_iter().zip(&bodies.text).map(|(text, number)| text.unwrap_or_else(|| plain::text_of(&clean::clean(&parts[*number].text()).html)));
-    texts.map(|text| text.trim_end().to_owned()).filter(|text| !text.is_empty()).collect::<Vec<_>>().join("\n\n")
+    let texts = texts.into_iter().zip(&bodies.text).map(|(text, number)| text.unwrap_or_else(|| plain::page(&parts[*number].text()).text()));
+    Some(texts.map(|text| text.trim_end().to_owned()).filter(|text| !text.is_empty()).collect::<Vec<_>>().join("\n\n"))
 }
 
 /// The HTML parts, and plain text between them; nothing if there is only plain text.
@@ -239,6 +257,14 @@ fn warnings_of(parts: &[Part<'_>]) -> Vec<Warning> {
         warn(&mut warnings, found, true);
     }
     warnings
+}
+
+/// The sender of a mail that is attached.
+fn forwarded_sender(attachment: &Attachment) -> Option<Address> {
+    if !matches!(attachment.media_type.as_str(), "message/rfc822" | "message/global") {
+        return None;
+    }
+    mime::header(&attachment.bytes)?.sender()
 }
 
 fn warn(warnings: &mut Vec<Warning>, warning: Warning, holds: bool) {

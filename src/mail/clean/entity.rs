@@ -6,7 +6,7 @@ use html5ever::data::{C1_REPLACEMENTS, NAMED_ENTITIES};
 const NAME_BYTES_MAX: usize = 32;
 
 /// The letters that a reference stands for, the second often NUL for none, and its bytes; `None` if the `&` at the start is only an ampersand.
-pub(super) fn reference(text: &str, in_attribute: bool) -> Option<([char; 2], usize)> {
+pub(in crate::mail) fn reference(text: &str, in_attribute: bool) -> Option<([char; 2], usize)> {
     let after = text.strip_prefix('&')?;
     if let Some(number) = after.strip_prefix('#') {
         return numeric(number).map(|(letter, bytes)| ([letter, '\0'], bytes + 2));

@@ -4,10 +4,10 @@
 //! and then through the same pass. What has been written stays the same when it is cleaned again.
 
 mod cost;
-mod entity;
+pub(super) mod entity;
 mod policy;
 mod style;
-mod tokens;
+pub(super) mod tokens;
 mod tree;
 mod value;
 mod write;
@@ -54,7 +54,7 @@ pub fn clean(html: &str) -> Cleaned {
 
 /// The words alone, as HTML that stays as it is too.
 pub fn text_only(html: &str) -> String {
-    let words = plain::strip_tags(&html[..html.floor_char_boundary(STRIPPED_BYTES_MAX)]);
+    let words = plain::page(html).text();
     let mut shown = format!("<pre>{}</pre>", escape(&words));
     let mut most = HTML_BYTES_MAX;
     // Escaping makes six bytes of one at most, so three turns are enough.

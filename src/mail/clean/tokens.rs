@@ -4,7 +4,7 @@
 
 /// A piece of HTML, as it was written: nothing is decoded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Token<'a> {
+pub(in crate::mail) enum Token<'a> {
     Text(&'a str),
     Start(Tag<'a>),
     /// The name alone; end tags have no attributes that count.
@@ -12,7 +12,7 @@ pub(super) enum Token<'a> {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Tag<'a> {
+pub(in crate::mail) struct Tag<'a> {
     pub name: &'a str,
     /// From the name to the closing `>`.
     rest: &'a str,
@@ -36,7 +36,7 @@ impl<'a> Tag<'a> {
     }
 }
 
-pub(super) struct Tokens<'a> {
+pub(in crate::mail) struct Tokens<'a> {
     rest: &'a str,
 }
 

@@ -1,0 +1,153 @@
+//! What becomes of each line of a mail: kept, dropped, or gone with the quotation that it belongs to.
+
+use super::{
+    attribution::{Certainty, attribution, surely_begins},
+    introduction::{Introduction, Kind, introduction, is_rule, next_written},
+    lines::{Line, Mark},
+    subject::Way,
+};
+
+/// Quoted lines that end a text without anything above them that says whose they are. Fewer may be a command or an arrow.
+const UNINTRODUCED_LINES_MIN: usize = 3;
+
+/// Words before which an attribution begins that shares its line with the sender's last words.
+const SHARED_LINE_WORDS: [&str; 8] = ["On", "Am", "Le", "El", "Il", "Em", "Op", "Den"];
+
+/// What becomes of a line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fate {
+    Kept,
+    /// It only introduces a quotation.
+    Dropped,
+    /// In a quotation that was introduced.
+    Quoted,
+}
+
+/// What stands above quotations.
+pub struct Found {
+    /// The lines from here on are cut.
+    pub end: usize,
+    /// The lines from here on are a mail that is passed on.
+    pub forward: Option<usize>,
+    /// The first introduction is a header.
+    pub header_first: bool,
+    pub from: Option<String>,
+}
+
+/// Looks for introductions, and settles what becomes of them and of the quotations below them.
+pub fn introductions(lines: &mut [Line<'_>], fates: &mut [Fate], way: Way) -> Found {
+    let mut found = Found { end: lines.len(), forward: None, header_first: false, from: None };
+    let (mut first, mut at, mut barren) = (true, 0, 0);
+    while at < lines.len() {
+        let Some(introduced) = introduction(lines, at, &mut barren) else {
+            let is_around = lines[at].mark == Mark::Around;
+            first &= !is_around;
+            at = if is_around { quote(lines, fates, at) } else { at + 1 };
+            continue;
+        };
+        let Introduction { start, end, kind, from } = introduced;
+        let quoted = next_written(lines, end).filter(|next| lines[*next].mark.is_quoted());
+        let passes_on = kind == Kind::Forward || (kind == Kind::Header && way == Way::Forward);
+        if first && matches!(kind, Kind::Header | Kind::Forward) {
+            (found.header_first, found.from) = (true, from);
+        }
+        if passes_on && (first || kind == Kind::Forward) {
+            found.forward = Some(start);
+            return found;
+        }
+        match (kind, quoted) {
+            (Kind::MaybeAttribution, None) => {
+                at += 1;
+                continue;
+            }
+            (Kind::ReplyAbove, _) | (Kind::Header | Kind::Attribution, None) if lines[at].mark != Mark::Attribution => {
+                let shared = own_part(lines[at].text, kind);
+                if let Some(own) = shared {
+                    lines[at].text = own;
+                }
+                found.end = if shared.is_some() { at + 1 } else { start };
+                return found;
+            }
+            _ => {}
+        }
+        first = false;
+        fates[start..quoted.unwrap_or(end)].fill(Fate::Dropped);
+        let own = if lines[at].mark == Mark::Words { own_part(lines[at].text, kind) } else { None };
+        if let Some(own) = own {
+            lines[at].text = own;
+            fates[at] = Fate::Kept;
+        }
+        at = quoted.map_or(end, |next| quote(lines, fates, next));
+    }
+    found
+}
+
+/// The run of quoted lines that begins here; where it ends.
+fn quote(lines: &[Line<'_>], fates: &mut [Fate], start: usize) -> usize {
+    let mut at = start;
+    while at < lines.len() {
+        let belongs = match lines[at].mark {
+            Mark::Attribution | Mark::Blank => true,
+            mark if mark.is_quoted() => true,
+            // A long link breaks out of its quotation.
+            _ => is_link(lines[at].text) && lines.get(at + 1).is_some_and(|next| next.mark.is_quoted()),
+        };
+        if !belongs {
+            break;
+        }
+        fates[at] = Fate::Quoted;
+        at += 1;
+    }
+    at
+}
+
+/// Answers between quoted lines keep the lines that they answer; other quotations go.
+pub fn quotations(lines: &[Line<'_>], fates: &mut [Fate], is_page: bool) {
+    let is_own = |at: usize, fates: &[Fate]| lines[at].mark.is_own() && fates[at] == Fate::Kept && !is_rule(lines[at].text);
+    let (mut quoted, mut answered, mut inline) = (false, false, false);
+    for at in 0..lines.len() {
+        if lines[at].mark.is_quoted() || (fates[at] == Fate::Quoted && lines[at].mark != Mark::Blank) {
+            inline |= quoted && answered;
+            (quoted, answered) = (true, false);
+        } else if is_own(at, fates) {
+            answered = true;
+        }
+    }
+    let Some(last) = lines.iter().rposition(|line| line.mark.is_quoted()) else { return };
+    let last_own = (0..lines.len()).rev().find(|at| is_own(*at, fates));
+    if inline {
+        for (fate, line) in fates.iter_mut().zip(lines).filter(|(fate, _)| **fate == Fate::Quoted) {
+            *fate = if matches!(line.mark, Mark::Around | Mark::Attribution) { Fate::Dropped } else { Fate::Kept };
+        }
+        // The quotation at the end has no answer.
+        let end = last_own.map_or(0, |own| own + 1);
+        fates[end..].iter_mut().zip(&lines[end..]).filter(|(_, line)| line.mark.is_quoted()).for_each(|(fate, _)| *fate = Fate::Dropped);
+        return;
+    }
+    if fates[last] != Fate::Kept || lines[last].mark != Mark::Quoted {
+        return;
+    }
+    // Nothing says whose quotation the last one is. HTML has quotations of its own making, and what stands below the last one a gateway put there.
+    let run = lines[..=last].iter().rev().take_while(|line| matches!(line.mark, Mark::Quoted | Mark::Blank));
+    let first = last + 1 - run.count();
+    let is_below_own = lines[..first].iter().any(|line| line.mark.is_own());
+    let is_last = last_own.is_none_or(|own| own < first) && last + 1 - first >= UNINTRODUCED_LINES_MIN;
+    if is_below_own && (is_page || is_last) {
+        fates[first..=last].fill(Fate::Dropped);
+    }
+}
+
+/// The words before an attribution on the same line.
+fn own_part(line: &str, kind: Kind) -> Option<&str> {
+    if kind != Kind::Attribution || surely_begins(line) {
+        return None;
+    }
+    let starts = SHARED_LINE_WORDS.iter().flat_map(|word| line.match_indices(*word));
+    let begins = |at: usize| line[..at].ends_with([' ', '-']) && surely_begins(&line[at..]) && attribution(&line[at..]) == Some(Certainty::Certain);
+    starts.map(|(at, _)| at).filter(|at| begins(*at)).max().map(|at| line[..at].trim_end_matches([' ', '-'])).filter(|own| !own.is_empty())
+}
+
+fn is_link(line: &str) -> bool {
+    let link = line.trim_matches(|letter: char| letter.is_whitespace() || matches!(letter, '<' | '>' | '(' | ')' | '[' | ']'));
+    link.contains("://") && !link.contains(' ')
+}
