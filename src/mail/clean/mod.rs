@@ -26,8 +26,9 @@ pub const STRIPPED_BYTES_MAX: usize = 4 * 1024 * 1024;
 /// Passes of the full parser until its HTML needs no rearranging. HTML that still does is shown as text: it was made to confuse.
 pub const PASSES_MAX: usize = 4;
 
-/// Elements that the full parser may make, those included that it makes of its own accord. Newsletters have a few thousand.
-pub const ELEMENTS_MAX: usize = 50_000;
+/// Elements that the full parser may make, those included that it makes of its own accord. Newsletters have a few
+/// thousand; each takes some 400 bytes until the mail is read.
+pub const ELEMENTS_MAX: usize = 25_000;
 
 /// How often the full parser may look at an open element, for each byte of HTML; ordinary HTML stays under ten.
 pub const LOOKS_PER_BYTE_MAX: usize = 40;
