@@ -100,9 +100,13 @@ impl<E: Fn(&QualName, &[Attribute]), L: Fn()> TreeSink for Watcher<E, L> {
     fn reparent_children(&self, _: &Rc<QualName>, _: &Rc<QualName>) {}
 }
 
-/// Every element that a parser makes of HTML, for tests: namespace, name, attributes.
+/// An element for tests: namespace, name, attributes.
 #[cfg(test)]
-pub(super) fn elements(html: &str) -> Vec<(String, String, Vec<(String, String)>)> {
+pub(super) type Seen = (String, String, Vec<(String, String)>);
+
+/// Every element that a parser makes of HTML.
+#[cfg(test)]
+pub(super) fn elements(html: &str) -> Vec<Seen> {
     let made = std::cell::RefCell::new(Vec::new());
     let see = |name: &QualName, attributes: &[Attribute]| {
         let attributes = attributes.iter().map(|attribute| (attribute.name.local.to_string(), attribute.value.to_string())).collect();
