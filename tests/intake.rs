@@ -420,6 +420,72 @@ async fn a_card_number_is_cut_before_anything_is_kept() {
     assert!(!String::from_utf8_lossy(&original.body).contains("1111-1111-1111-1111"));
 }
 
+/// A number in every place of a mail that is read.
+fn cards_everywhere() -> Vec<u8> {
+    let base64 = base64::Engine::encode(&base64::engine::general_purpose::STANDARD, "card;4111111111111111\r\n");
+    format!(
+        "From: \"Ann 4111 1111 1111 1111\" <ann@adventure-works.example>\r\nTo: {HELP}\r\nSubject: =?utf-8?B?NDExMSAxMTEx?= =?utf-8?Q?_1111_1111?=\r\n\
+         Message-ID: <cards@adventure-works.example>\r\nMIME-Version: 1.0\r\nContent-Type: multipart/mixed; boundary=b\r\n\r\n\
+         --b\r\nContent-Type: text/html\r\nContent-Transfer-Encoding: quoted-printable\r\n\r\n<b>4111</b> =31111 =\r\n1111 1111\r\n\
+         --b\r\nContent-Type: text/csv; name=\"4111111111111111.csv\"\r\nContent-Transfer-Encoding: base64\r\n\r\n{base64}\r\n\
+         --b\r\nContent-Type: message/rfc822\r\n\r\nSubject: 4111-1111-1111-1111\r\n\r\n4111 1111\r\n1111 1111\r\n--b--\r\n"
+    )
+    .into_bytes()
+}
+
+/// Nothing that can be opened holds a card's digits, in whatever way a mail writes them.
+fn assert_clean(what: &str, bytes: &[u8]) {
+    let text = String::from_utf8_lossy(bytes);
+    for trace in ["4111", "NDExMSAx", "OzQxMTEx", "=31111"] {
+        assert!(!text.contains(trace), "{trace} is in {what}: {text}");
+    }
+}
+
+#[tokio::test]
+async fn nothing_that_is_kept_or_sent_holds_a_card_number_wherever_it_stood() {
+    use helpdesk::tickets::{store, unprocessed};
+    let world = World::new().await;
+    let raw = cards_everywhere();
+    let (status, note) = world.mail(HELP, "a.eml", &raw).await;
+    assert_eq!((status, note.as_str()), (200, "opened ticket 1"));
+    // A machine's mail that is held, one that nobody owns, bytes that are no mail, and a message that is none.
+    let away = [b"Auto-Submitted: auto-replied\r\n".as_slice(), &raw].concat();
+    world.mail(HELP, "b.eml", &String::from_utf8(away).unwrap().replace("<cards@", "<away@").into_bytes()).await;
+    world.mail("nobody@contoso.example", "c.eml", &raw).await;
+    world.mail(HELP, "d.eml", b"no mail, but 4111 1111 1111 1111").await;
+    queue(&world.app, "IntakeMail", "pay with 4111 1111 1111 1111").await;
+    let ticket = world.tickets("contoso").await.remove(0);
+    let token = world.token("contoso", Role::Agent, None);
+    let path = format!("/api/tickets/{}/comments", ticket["id"].as_str().unwrap());
+    world.http("POST", &path, Some(&token), br#"{"text":"You wrote 4111 1111 1111 1111.","public":true}"#).await;
+    queue(&world.app, "DeliverOutbox", r#"{"v":1,"tenant":"contoso"}"#).await;
+
+    assert_clean("the ticket", ticket.to_string().as_bytes());
+    for comment in world.comments("contoso", &ticket).await {
+        assert_clean("a comment", comment.to_string().as_bytes());
+    }
+    for mail in world.sent.mails.lock().unwrap().iter() {
+        assert_clean("a mail that left", &mail.raw);
+    }
+    let mut kept = 0;
+    for owner in ["contoso", "sys"] {
+        let owner_id = helpdesk::ids::TenantId::try_from(owner.to_owned()).unwrap();
+        for record in world.unprocessed(owner).await {
+            assert_clean("a record", unprocessed::message(&world.app.desk, &owner_id, &record).await.unwrap().as_bytes());
+            let bytes = unprocessed::raw(&world.app.desk, &owner_id, &record).await.unwrap().unwrap_or_default();
+            assert_clean("a kept mail", &bytes);
+            kept += 1;
+        }
+    }
+    assert_eq!(kept, 4);
+    let keys = world.app.keyring.keys(&"contoso".parse().unwrap()).await.unwrap();
+    let names = world.ports.blobs.list("mail", "contoso/", None, 100).await.unwrap();
+    assert!(names.len() >= 4, "{names:?}");
+    for name in names {
+        assert_clean(&name, &store::open_blob(world.ports.blobs.as_ref(), &keys, &name).await.unwrap());
+    }
+}
+
 /// Takes in what waits in the queue, as the host would.
 async fn take_what_waits(world: &World) {
     for lease in world.ports.queues.lease("mail-intake", 16, std::time::Duration::from_secs(600)).await.unwrap() {

@@ -155,7 +155,8 @@ async fn take_in_mail(desk: &Desk, tenant: &TenantId, mailbox: &Mailbox, request
         move || {
             // Named by its bytes as they came; card numbers are cut before anything of it is kept.
             let content = keys.index("mail-content", &[mailbox.as_str().as_bytes(), &bytes]);
-            (content, mail::redact::redact_raw(&bytes).map(Zeroizing::new), mail::parse::parse(&bytes, &mail::sender::Trust::Nobody))
+            let read = mail::parse::cut_and_parse(&bytes, &mail::sender::Trust::Nobody);
+            (content, read.cut.map(Zeroizing::new), read.mail)
         }
     };
     let read = if raw.len() > PARSED_HERE_BYTES_MAX { within(READ_TIME_MAX, read).await? } else { Some(read()) };
