@@ -4,7 +4,7 @@ mod limits;
 
 use std::sync::Arc;
 
-use helpdesk::access::Role;
+use helpdesk::{access::Role, mail::sender::Trust};
 use serde_json::Value;
 
 use crate::support::{
@@ -291,7 +291,7 @@ async fn mail_for_an_unknown_mailbox_becomes_a_ticket_when_somebody_owns_it_and_
     assert_eq!(world.events("sys").await, 2, "it was kept, and replayed");
 
     let tenant = Tenant { id: "sales".parse().unwrap(), name: "Sales".to_owned(), mailboxes: vec![Mailbox::parse("sales@contoso.example").unwrap()] };
-    tenants::add(world.ports.documents.as_ref(), &world.app.keyring, &tenant).await.unwrap();
+    tenants::add(world.ports.documents.as_ref(), &world.app.keyring, &tenant, &Trust::Nobody).await.unwrap();
     unprocessed::replay(&world.app.desk, &house, record.id).await.unwrap();
     take_what_waits(&world).await;
     assert_eq!(world.tickets("sales").await.len(), 1);
@@ -386,7 +386,7 @@ async fn nobodys_mail_that_somebody_owns_by_now_is_kept_with_him_alone() {
     world.mail("sales@contoso.example", "a.eml", &mail(ANN, "x@a.example", "Away", "Auto-Submitted: auto-replied\r\n", "I am away.")).await;
     let record = world.unprocessed("sys").await.remove(0);
     let tenant = Tenant { id: "sales".parse().unwrap(), name: "Sales".to_owned(), mailboxes: vec![Mailbox::parse("sales@contoso.example").unwrap()] };
-    tenants::add(world.ports.documents.as_ref(), &world.app.keyring, &tenant).await.unwrap();
+    tenants::add(world.ports.documents.as_ref(), &world.app.keyring, &tenant, &Trust::Nobody).await.unwrap();
     helpdesk::tickets::unprocessed::replay(&world.app.desk, &helpdesk::ids::TenantId::system(), record.id).await.unwrap();
     take_what_waits(&world).await;
     assert_eq!(world.unprocessed("sys").await[0].state, helpdesk::tickets::unprocessed::State::Processed);
@@ -484,6 +484,32 @@ async fn nothing_that_is_kept_or_sent_holds_a_card_number_wherever_it_stood() {
     for name in names {
         assert_clean(&name, &store::open_blob(world.ports.blobs.as_ref(), &keys, &name).await.unwrap());
     }
+}
+
+#[tokio::test]
+async fn a_sender_is_proven_as_far_as_the_mailbox_trusts() {
+    use helpdesk::tenants::{self, Mailbox};
+    let world = World::new().await;
+    let results = "Authentication-Results: mx.contoso.example; dmarc=pass header.from=adventure-works.example\r\n";
+    let raw = |id: &str| [results.as_bytes(), &mail(ANN, id, "Who am I?", "", "Ann.")].concat();
+    world.mail(HELP, "a.eml", &raw("p1@adventure-works.example")).await;
+    let (documents, keyring) = (world.ports.documents.as_ref(), &world.app.keyring);
+    let (contoso, mailbox) = ("contoso".parse().unwrap(), Mailbox::parse(HELP).unwrap());
+    for trust in ["rfc8601 mx.contoso.example", "rfc8601 mx.elsewhere.example"] {
+        tenants::add_mailbox(documents, keyring, &contoso, &mailbox, Some(&trust.parse().unwrap())).await.unwrap();
+        // Without a trust nothing changes.
+        tenants::add_mailbox(documents, keyring, &contoso, &mailbox, None).await.unwrap();
+        assert_eq!(tenants::of_mailbox(documents, keyring, &mailbox).await.unwrap().unwrap().trust.to_string(), trust);
+        world.mail(HELP, &format!("{}.eml", trust.len()), &raw(&format!("{}@adventure-works.example", trust.len()))).await;
+    }
+    let mut senders = Vec::new();
+    for ticket in world.tickets("contoso").await {
+        senders.push((ticket["number"].as_u64().unwrap(), world.comments("contoso", &ticket).await[0]["mail"]["sender"].clone()));
+    }
+    senders.sort_by_key(|(number, _)| *number);
+    let nobody = serde_json::json!({ "proven": false, "by": null });
+    let senders: Vec<Value> = senders.into_iter().map(|(_, sender)| sender).collect();
+    assert_eq!(senders, [nobody.clone(), serde_json::json!({ "proven": true, "by": "dmarc" }), nobody]);
 }
 
 /// Takes in what waits in the queue, as the host would.

@@ -111,7 +111,8 @@ fn mail(parts: &[Part<'_>], trust: &Trust) -> Result<Mail, Unreadable> {
     warn(&mut warnings, Warning::TextCut, text.len() > TEXT_BYTES_MAX);
     let (text, in_text) = redact::redact_text(cut_bytes(&text, TEXT_BYTES_MAX));
     let (html, in_html) = html.map(|html| redact::redact_html(&html)).map_or((None, 0), |(html, count)| (Some(html), count));
-    let lines = header.lines();
+    let (lines, authors) = (header.lines(), header.addresses("from"));
+    warnings.extend(sender::author(&lines, &authors).err());
     let seen = Seen { headers: &lines, subject: &subject, from: from.as_ref(), text: &text, attachments: &attachments };
     let kind = kind::kind(&seen);
     let reading = match kind {
@@ -126,7 +127,7 @@ fn mail(parts: &[Part<'_>], trust: &Trust) -> Result<Mail, Unreadable> {
     Ok(Mail {
         kind,
         bounce: bounce::read(kind, &seen),
-        sender: sender::proof(&lines, from.as_ref(), trust),
+        sender: sender::proof(&lines, &authors, trust),
         // The page was read before card numbers were cut.
         reply: redact::redact_text(cut_bytes(&reading.words, TEXT_BYTES_MAX)).0,
         forwarded_from: reading.forwarded_from.or_else(attached),
