@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     ids::{Kind, TenantId, partition},
     keys::{self, Keyring, TenantKeys},
+    mail::sender::Trust,
     ports::{Documents, Etag, Fault, NewDocument, Scan, Slot, Write},
 };
 
@@ -31,6 +32,13 @@ pub struct Tenant {
 #[serde(try_from = "String", into = "String")]
 pub struct Mailbox(String);
 
+/// Whose a mailbox is, and whose word on senders counts in it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Owner {
+    pub tenant: TenantId,
+    pub trust: Trust,
+}
+
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     #[error(transparent)]
@@ -53,6 +61,9 @@ pub enum Error {
 #[derive(Serialize, Deserialize)]
 struct MailboxBody {
     tenant: TenantId,
+    /// Mailboxes of before have none.
+    #[serde(default)]
+    trust: Trust,
 }
 
 impl Mailbox {
@@ -88,15 +99,15 @@ impl From<Mailbox> for String {
     }
 }
 
-/// Adds a tenant with its mailboxes, all or nothing. A mailbox that is named twice is one.
-pub async fn add(documents: &dyn Documents, keyring: &Keyring, tenant: &Tenant) -> Result<(), Error> {
+/// Adds a tenant with its mailboxes, which all trust so, all or nothing. A mailbox that is named twice is one.
+pub async fn add(documents: &dyn Documents, keyring: &Keyring, tenant: &Tenant, trust: &Trust) -> Result<(), Error> {
     let tenant = checked(tenant)?;
     let system = TenantId::system();
     let keys = keyring.keys(&system).await?;
     let place = partition(&system, Kind::Tenant);
     let mut writes = vec![Write::Create(sealed_tenant(&keys, &place, &tenant)?)];
     for mailbox in &tenant.mailboxes {
-        writes.push(Write::Create(sealed_mailbox(&keys, &place, &tenant.id, mailbox)?));
+        writes.push(Write::Create(sealed_mailbox(&keys, &place, &tenant.id, mailbox, trust)?));
     }
     match documents.commit(&place, writes).await {
         Ok(_) => Ok(()),
@@ -105,29 +116,43 @@ pub async fn add(documents: &dyn Documents, keyring: &Keyring, tenant: &Tenant) 
     }
 }
 
-/// Gives a tenant one more mailbox. That it has it already is fine.
-pub async fn add_mailbox(documents: &dyn Documents, keyring: &Keyring, id: &TenantId, mailbox: &Mailbox) -> Result<(), Error> {
+/// Gives a tenant one more mailbox. If it has it already, its trust is changed; without one all stays as it is.
+pub async fn add_mailbox(documents: &dyn Documents, keyring: &Keyring, id: &TenantId, mailbox: &Mailbox, trust: Option<&Trust>) -> Result<(), Error> {
     let Some((mut tenant, etag)) = get(documents, keyring, id).await? else { return Err(Error::NotFound) };
     if tenant.mailboxes.contains(mailbox) {
-        return Ok(());
+        return match trust {
+            Some(trust) => change_trust(documents, keyring, id, mailbox, trust).await,
+            None => Ok(()),
+        };
     }
     tenant.mailboxes.push(mailbox.clone());
     let tenant = checked(&tenant)?;
     let system = TenantId::system();
     let keys = keyring.keys(&system).await?;
     let place = partition(&system, Kind::Tenant);
-    let writes =
-        vec![Write::Replace { document: sealed_tenant(&keys, &place, &tenant)?, etag }, Write::Create(sealed_mailbox(&keys, &place, id, mailbox)?)];
+    let writes = vec![
+        Write::Replace { document: sealed_tenant(&keys, &place, &tenant)?, etag },
+        Write::Create(sealed_mailbox(&keys, &place, id, mailbox, trust.unwrap_or(&Trust::Nobody))?),
+    ];
     match documents.commit(&place, writes).await {
         Ok(_) => Ok(()),
         // Either the mailbox is somebody's, or the tenant was changed at the same moment.
         Err(Fault::Conflict) => match of_mailbox(documents, keyring, mailbox).await? {
-            Some(owner) if owner == *id => Ok(()),
+            Some(owner) if owner.tenant == *id => Ok(()),
             Some(_) => Err(Error::Exists),
             None => Err(Fault::Conflict.into()),
         },
         Err(fault) => Err(fault.into()),
     }
+}
+
+async fn change_trust(documents: &dyn Documents, keyring: &Keyring, id: &TenantId, mailbox: &Mailbox, trust: &Trust) -> Result<(), Error> {
+    let system = TenantId::system();
+    let keys = keyring.keys(&system).await?;
+    let place = partition(&system, Kind::Mailbox);
+    let Some(before) = documents.get(&place, &mailbox_document(&keys, mailbox)).await? else { return Err(Error::NotFound) };
+    let changed = Write::Replace { document: sealed_mailbox(&keys, &place, id, mailbox, trust)?, etag: before.etag };
+    Ok(documents.commit(&place, vec![changed]).await.map(drop)?)
 }
 
 /// The tenant as it may be kept.
@@ -164,20 +189,21 @@ pub async fn list(documents: &dyn Documents, keyring: &Keyring) -> Result<Vec<Te
     found.iter().map(|document| Ok(keys.open_document(document)?)).collect()
 }
 
-/// The tenant that a mailbox belongs to.
-pub async fn of_mailbox(documents: &dyn Documents, keyring: &Keyring, mailbox: &Mailbox) -> Result<Option<TenantId>, Error> {
+/// Whose a mailbox is, if anybody's.
+pub async fn of_mailbox(documents: &dyn Documents, keyring: &Keyring, mailbox: &Mailbox) -> Result<Option<Owner>, Error> {
     let system = TenantId::system();
     let keys = keyring.keys(&system).await?;
     let found = documents.get(&partition(&system, Kind::Mailbox), &mailbox_document(&keys, mailbox)).await?;
-    found.map(|document| Ok(keys.open_document::<MailboxBody>(&document)?.tenant)).transpose()
+    let body = found.map(|document| keys.open_document::<MailboxBody>(&document)).transpose()?;
+    Ok(body.map(|MailboxBody { tenant, trust }| Owner { tenant, trust }))
 }
 
 fn sealed_tenant(keys: &TenantKeys, place: &str, tenant: &Tenant) -> Result<NewDocument, Error> {
     Ok(keys.seal_document(place, tenant_document(&tenant.id), Kind::Tenant, Default::default(), None, tenant)?)
 }
 
-fn sealed_mailbox(keys: &TenantKeys, place: &str, tenant: &TenantId, mailbox: &Mailbox) -> Result<NewDocument, Error> {
-    let body = MailboxBody { tenant: tenant.clone() };
+fn sealed_mailbox(keys: &TenantKeys, place: &str, tenant: &TenantId, mailbox: &Mailbox, trust: &Trust) -> Result<NewDocument, Error> {
+    let body = MailboxBody { tenant: tenant.clone(), trust: trust.clone() };
     Ok(keys.seal_document(place, mailbox_document(keys, mailbox), Kind::Mailbox, Default::default(), None, &body)?)
 }
 

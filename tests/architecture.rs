@@ -24,7 +24,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("tickets", &["outbox", "audit", "tenants", "keys", "mail", "ids", "ports"]),
     ("outbox", &["audit", "keys", "mail", "ids", "ports"]),
     ("audit", &["keys", "ids", "ports"]),
-    ("tenants", &["keys", "ids", "ports"]),
+    ("tenants", &["keys", "mail", "ids", "ports"]),
     ("keys", &["ids", "ports"]),
     ("mail", &[]),
     ("ids", &[]),

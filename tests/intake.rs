@@ -4,7 +4,7 @@ mod limits;
 
 use std::sync::Arc;
 
-use helpdesk::access::Role;
+use helpdesk::{access::Role, mail::sender::Trust};
 use serde_json::Value;
 
 use crate::support::{
@@ -291,7 +291,7 @@ async fn mail_for_an_unknown_mailbox_becomes_a_ticket_when_somebody_owns_it_and_
     assert_eq!(world.events("sys").await, 2, "it was kept, and replayed");
 
     let tenant = Tenant { id: "sales".parse().unwrap(), name: "Sales".to_owned(), mailboxes: vec![Mailbox::parse("sales@contoso.example").unwrap()] };
-    tenants::add(world.ports.documents.as_ref(), &world.app.keyring, &tenant).await.unwrap();
+    tenants::add(world.ports.documents.as_ref(), &world.app.keyring, &tenant, &Trust::Nobody).await.unwrap();
     unprocessed::replay(&world.app.desk, &house, record.id).await.unwrap();
     take_what_waits(&world).await;
     assert_eq!(world.tickets("sales").await.len(), 1);
@@ -386,7 +386,7 @@ async fn nobodys_mail_that_somebody_owns_by_now_is_kept_with_him_alone() {
     world.mail("sales@contoso.example", "a.eml", &mail(ANN, "x@a.example", "Away", "Auto-Submitted: auto-replied\r\n", "I am away.")).await;
     let record = world.unprocessed("sys").await.remove(0);
     let tenant = Tenant { id: "sales".parse().unwrap(), name: "Sales".to_owned(), mailboxes: vec![Mailbox::parse("sales@contoso.example").unwrap()] };
-    tenants::add(world.ports.documents.as_ref(), &world.app.keyring, &tenant).await.unwrap();
+    tenants::add(world.ports.documents.as_ref(), &world.app.keyring, &tenant, &Trust::Nobody).await.unwrap();
     helpdesk::tickets::unprocessed::replay(&world.app.desk, &helpdesk::ids::TenantId::system(), record.id).await.unwrap();
     take_what_waits(&world).await;
     assert_eq!(world.unprocessed("sys").await[0].state, helpdesk::tickets::unprocessed::State::Processed);
@@ -418,6 +418,98 @@ async fn a_card_number_is_cut_before_anything_is_kept() {
     let path = format!("/api/tickets/{}/comments/{}/mail", tickets[0]["id"].as_str().unwrap(), comments[0]["id"].as_str().unwrap());
     let original = world.http("GET", &path, Some(&token), b"").await;
     assert!(!String::from_utf8_lossy(&original.body).contains("1111-1111-1111-1111"));
+}
+
+/// A number in every place of a mail that is read.
+fn cards_everywhere() -> Vec<u8> {
+    let base64 = base64::Engine::encode(&base64::engine::general_purpose::STANDARD, "card;4111111111111111\r\n");
+    format!(
+        "From: \"Ann 4111 1111 1111 1111\" <ann@adventure-works.example>\r\nTo: {HELP}\r\nSubject: =?utf-8?B?NDExMSAxMTEx?= =?utf-8?Q?_1111_1111?=\r\n\
+         Message-ID: <cards@adventure-works.example>\r\nMIME-Version: 1.0\r\nContent-Type: multipart/mixed; boundary=b\r\n\r\n\
+         --b\r\nContent-Type: text/html\r\nContent-Transfer-Encoding: quoted-printable\r\n\r\n<b>4111</b> =31111 =\r\n1111 1111\r\n\
+         --b\r\nContent-Type: text/csv; name=\"4111111111111111.csv\"\r\nContent-Transfer-Encoding: base64\r\n\r\n{base64}\r\n\
+         --b\r\nContent-Type: message/rfc822\r\n\r\nSubject: 4111-1111-1111-1111\r\n\r\n4111 1111\r\n1111 1111\r\n--b--\r\n"
+    )
+    .into_bytes()
+}
+
+/// Nothing that can be opened holds a card's digits, in whatever way a mail writes them.
+fn assert_clean(what: &str, bytes: &[u8]) {
+    let text = String::from_utf8_lossy(bytes);
+    for trace in ["4111", "NDExMSAx", "OzQxMTEx", "=31111"] {
+        assert!(!text.contains(trace), "{trace} is in {what}: {text}");
+    }
+}
+
+#[tokio::test]
+async fn nothing_that_is_kept_or_sent_holds_a_card_number_wherever_it_stood() {
+    use helpdesk::tickets::{store, unprocessed};
+    let world = World::new().await;
+    let raw = cards_everywhere();
+    let (status, note) = world.mail(HELP, "a.eml", &raw).await;
+    assert_eq!((status, note.as_str()), (200, "opened ticket 1"));
+    // A machine's mail that is held, one that nobody owns, bytes that are no mail, and a message that is none.
+    let away = [b"Auto-Submitted: auto-replied\r\n".as_slice(), &raw].concat();
+    world.mail(HELP, "b.eml", &String::from_utf8(away).unwrap().replace("<cards@", "<away@").into_bytes()).await;
+    world.mail("nobody@contoso.example", "c.eml", &raw).await;
+    world.mail(HELP, "d.eml", b"no mail, but 4111 1111 1111 1111").await;
+    queue(&world.app, "IntakeMail", "pay with 4111 1111 1111 1111").await;
+    let ticket = world.tickets("contoso").await.remove(0);
+    let token = world.token("contoso", Role::Agent, None);
+    let path = format!("/api/tickets/{}/comments", ticket["id"].as_str().unwrap());
+    world.http("POST", &path, Some(&token), br#"{"text":"You wrote 4111 1111 1111 1111.","public":true}"#).await;
+    queue(&world.app, "DeliverOutbox", r#"{"v":1,"tenant":"contoso"}"#).await;
+
+    assert_clean("the ticket", ticket.to_string().as_bytes());
+    for comment in world.comments("contoso", &ticket).await {
+        assert_clean("a comment", comment.to_string().as_bytes());
+    }
+    for mail in world.sent.mails.lock().unwrap().iter() {
+        assert_clean("a mail that left", &mail.raw);
+    }
+    let mut kept = 0;
+    for owner in ["contoso", "sys"] {
+        let owner_id = helpdesk::ids::TenantId::try_from(owner.to_owned()).unwrap();
+        for record in world.unprocessed(owner).await {
+            assert_clean("a record", unprocessed::message(&world.app.desk, &owner_id, &record).await.unwrap().as_bytes());
+            let bytes = unprocessed::raw(&world.app.desk, &owner_id, &record).await.unwrap().unwrap_or_default();
+            assert_clean("a kept mail", &bytes);
+            kept += 1;
+        }
+    }
+    assert_eq!(kept, 4);
+    let keys = world.app.keyring.keys(&"contoso".parse().unwrap()).await.unwrap();
+    let names = world.ports.blobs.list("mail", "contoso/", None, 100).await.unwrap();
+    assert!(names.len() >= 4, "{names:?}");
+    for name in names {
+        assert_clean(&name, &store::open_blob(world.ports.blobs.as_ref(), &keys, &name).await.unwrap());
+    }
+}
+
+#[tokio::test]
+async fn a_sender_is_proven_as_far_as_the_mailbox_trusts() {
+    use helpdesk::tenants::{self, Mailbox};
+    let world = World::new().await;
+    let results = "Authentication-Results: mx.contoso.example; dmarc=pass header.from=adventure-works.example\r\n";
+    let raw = |id: &str| [results.as_bytes(), &mail(ANN, id, "Who am I?", "", "Ann.")].concat();
+    world.mail(HELP, "a.eml", &raw("p1@adventure-works.example")).await;
+    let (documents, keyring) = (world.ports.documents.as_ref(), &world.app.keyring);
+    let (contoso, mailbox) = ("contoso".parse().unwrap(), Mailbox::parse(HELP).unwrap());
+    for trust in ["rfc8601 mx.contoso.example", "rfc8601 mx.elsewhere.example"] {
+        tenants::add_mailbox(documents, keyring, &contoso, &mailbox, Some(&trust.parse().unwrap())).await.unwrap();
+        // Without a trust nothing changes.
+        tenants::add_mailbox(documents, keyring, &contoso, &mailbox, None).await.unwrap();
+        assert_eq!(tenants::of_mailbox(documents, keyring, &mailbox).await.unwrap().unwrap().trust.to_string(), trust);
+        world.mail(HELP, &format!("{}.eml", trust.len()), &raw(&format!("{}@adventure-works.example", trust.len()))).await;
+    }
+    let mut senders = Vec::new();
+    for ticket in world.tickets("contoso").await {
+        senders.push((ticket["number"].as_u64().unwrap(), world.comments("contoso", &ticket).await[0]["mail"]["sender"].clone()));
+    }
+    senders.sort_by_key(|(number, _)| *number);
+    let nobody = serde_json::json!({ "proven": false, "by": null });
+    let senders: Vec<Value> = senders.into_iter().map(|(_, sender)| sender).collect();
+    assert_eq!(senders, [nobody.clone(), serde_json::json!({ "proven": true, "by": "dmarc" }), nobody]);
 }
 
 /// Takes in what waits in the queue, as the host would.

@@ -180,9 +180,9 @@ const EXPECTED: &[Expected] = &[
         file: "13-card-number.eml",
         from: "sam.okafor@proseware.example",
         name: Some("Sam Okafor"),
-        subject: "Charged twice on •••• 1111",
+        subject: "Charged twice on ****-****-****-1111",
         message_id: "CAFp1x.8821@proseware.example",
-        text: &["my card •••• 1111 (valid until 08/28)", "1000200030004000", "orders/4111111111111111 shows"],
+        text: &["my card **** **** **** 1111 (valid until 08/28)", "1000200030004000", "orders/4111111111111111 shows"],
         redactions: 2,
         ..NOTHING
     },
@@ -280,8 +280,8 @@ fn the_raw_bytes_of_a_mail_lose_the_same_card_numbers() {
         assert_eq!(redacted.is_some(), sample.file == "13-card-number.eml", "{}", sample.file);
         if let Some(redacted) = redacted {
             let again = parse(&redacted, &Trust::Nobody).unwrap();
-            assert_eq!(again.redactions, 0, "{}", sample.file);
-            assert!(again.subject.ends_with("**** 1111") && again.text.contains("my card **** 1111 (valid"), "{}", sample.file);
+            assert_eq!((again.redactions, redacted.len()), (0, sample.raw.len()), "{}", sample.file);
+            assert!(again.subject.ends_with("****-****-****-1111") && again.text.contains("my card **** **** **** 1111 (valid"), "{}", sample.file);
         }
     }
 }
@@ -416,6 +416,15 @@ fn assert_sound(mail: &Mail) {
     }
 }
 
+/// A cut moves nothing.
+fn assert_cut_once(raw: &[u8]) {
+    if let Some(cut) = redact_raw(raw) {
+        assert_eq!(cut.len(), raw.len());
+        let changed = raw.iter().zip(&cut).filter(|(before, after)| before != after).count();
+        assert!(changed > 0);
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 2_000, failure_persistence: None, ..ProptestConfig::default() })]
 
@@ -425,7 +434,7 @@ proptest! {
         if let Ok(mail) = parse(&raw, &Trust::Nobody) {
             assert_sound(&mail);
         }
-        redact_raw(&raw);
+        assert_cut_once(&raw);
     }
 
     #[test]
@@ -434,6 +443,6 @@ proptest! {
         if let Ok(mail) = parse(&raw, &Trust::Nobody) {
             assert_sound(&mail);
         }
-        redact_raw(&raw);
+        assert_cut_once(&raw);
     }
 }

@@ -9,6 +9,7 @@ use std::{fmt, path::Path, time::Duration};
 use bytes::Bytes;
 use helpdesk::{
     config::Config,
+    mail::sender::Trust,
     tenants::{self, Mailbox, Tenant},
     wiring::{self, House, Purpose},
 };
@@ -61,7 +62,7 @@ pub async fn house(folder: &Path, purpose: Purpose) -> House {
     let house = wiring::house(&config, purpose).await.expect("the house opens");
     let mailboxes = vec![Mailbox::parse(MAILBOX).expect("it is an address")];
     let tenant = Tenant { id: "contoso".parse().expect("it is a tenant id"), name: "Contoso".to_owned(), mailboxes };
-    match tenants::add(house.app.ports.documents.as_ref(), &house.app.keyring, &tenant).await {
+    match tenants::add(house.app.ports.documents.as_ref(), &house.app.keyring, &tenant, &Trust::Nobody).await {
         Ok(()) | Err(tenants::Error::Exists) => house,
         Err(error) => panic!("the tenant could not be added: {error}"),
     }

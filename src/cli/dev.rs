@@ -17,6 +17,7 @@ use crate::{
     devhost::{self, Invocation, Settings, inbox, queues::Wakes},
     functions::{ALL, App},
     handler::{self, logs},
+    mail::sender::Trust,
     tenants::{self, Mailbox, Tenant},
     wiring::{self, Purpose},
 };
@@ -130,7 +131,7 @@ async fn greet(app: &Arc<App>, folder: &Path, url: &str) -> Result<()> {
 async fn add_demo_tenants(app: &Arc<App>) -> Result<()> {
     for (id, name, mailbox) in [("contoso", "Contoso", "help@contoso.example"), ("fabrikam", "Fabrikam", "support@fabrikam.example")] {
         let tenant = Tenant { id: id.parse()?, name: name.to_owned(), mailboxes: vec![Mailbox::parse(mailbox)?] };
-        match tenants::add(app.ports.documents.as_ref(), &app.keyring, &tenant).await {
+        match tenants::add(app.ports.documents.as_ref(), &app.keyring, &tenant, &Trust::Nobody).await {
             Ok(()) | Err(tenants::Error::Exists) => {}
             Err(error) => return Err(error.into()),
         }

@@ -16,11 +16,16 @@ use crate::{
 };
 
 #[derive(clap::Args)]
-#[command(after_help = "Example:\n  helpdesk inspect question.eml\n  helpdesk inspect --json *.eml | jq .kind")]
+#[command(
+    after_help = "Example:\n  helpdesk inspect question.eml\n  helpdesk inspect --json *.eml | jq .kind\n  helpdesk inspect --trust 'rfc8601 mx.contoso.example' question.eml"
+)]
 pub(super) struct Arguments {
     /// Mails as files (RFC 5322); `-` is standard input
     #[arg(required = true)]
     files: Vec<PathBuf>,
+    /// Whose word on senders counts: nobody, exchange_online, 'rfc8601 ID' or 'rfc8601 ID arc SEALER...'
+    #[arg(long, default_value_t = Trust::Nobody)]
+    trust: Trust,
     /// One JSON object a line; without it too, where standard output is no terminal
     #[arg(long)]
     json: bool,
@@ -34,7 +39,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<ExitCode> {
         let read = read_mail(file);
         all_read &= read.is_ok();
         let parsed = read.map_err(|error| format!("the file cannot be read: {error}"));
-        let parsed = parsed.and_then(|raw| parse::parse(&raw, &Trust::Nobody).map_err(|why| why.to_string()));
+        let parsed = parsed.and_then(|raw| parse::parse(&raw, &arguments.trust).map_err(|why| why.to_string()));
         let record = match &parsed {
             Ok(mail) => Record::of(file, mail),
             Err(why) => Record::unreadable(file, why),

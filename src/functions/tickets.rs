@@ -166,7 +166,7 @@ struct CommentBody<'a> {
 #[derive(Serialize)]
 #[serde(rename_all = "snake_case")]
 enum AuthorBody<'a> {
-    /// By mail; the address is not proven.
+    /// By mail; whether the address is proven, `mail.sender` says.
     Sender(PartyBody<'a>),
     Agent(&'a str),
 }
@@ -192,6 +192,13 @@ struct MailBody<'a> {
     message_id: Option<&'a str>,
     altered: bool,
     message_id_reused: bool,
+    sender: ProofBody<'a>,
+}
+
+#[derive(Serialize)]
+struct ProofBody<'a> {
+    proven: bool,
+    by: Option<&'a str>,
 }
 
 impl<'a> From<&'a Ticket> for TicketBody<'a> {
@@ -238,6 +245,7 @@ impl<'a> CommentBody<'a> {
                 message_id: mail.message_id.as_deref(),
                 altered: mail.altered,
                 message_id_reused: mail.message_id_reused,
+                sender: ProofBody { proven: mail.proven_by.is_some(), by: mail.proven_by.as_deref() },
             }),
         }
     }

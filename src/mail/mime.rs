@@ -42,7 +42,11 @@ const FIELDS_OF_A_MAIL_MIN: usize = 3;
 /// A mail, or a part of it.
 pub(super) struct Part<'a> {
     pub(super) header: Header<'a>,
-    /// As it stands in the mail, with its transfer encoding.
+    /// Where its header stands in the mail.
+    pub(super) head: Range<usize>,
+    /// Where its body stands in the mail.
+    pub(super) body: Range<usize>,
+    /// The body as it stands there, with its transfer encoding.
     pub(super) encoded: &'a [u8],
     /// In lower case, without parameters.
     pub(super) media_type: String,
@@ -98,19 +102,19 @@ impl<'a> Reader<'a> {
         if self.parts.len() == PARTS_MAX {
             return Err(Unreadable::TooManyParts { limit: PARTS_MAX });
         }
-        let (head, body) = self.header_at(start);
+        let (mut head, body) = self.header_at(start);
         self.header_bytes += head.len();
         if self.header_bytes > HEADER_BYTES_MAX {
             return Err(Unreadable::HeaderTooLong { limit: HEADER_BYTES_MAX });
         }
-        let mut header = Header::read(&self.mail[head], None)?;
+        let mut header = Header::read(&self.mail[head.clone()], None)?;
         let number = self.parts.len();
         let parent = self.open.last().map(|multipart| multipart.part);
         let mut media_type = header.media_type();
         let mut body = body;
         if parent.is_some() && FIELDS_OF_A_MAIL.iter().filter(|name| header.has(name)).count() >= FIELDS_OF_A_MAIL_MIN {
             // A mail that is returned without a word before it.
-            (header, media_type, body) = (Header::read(&[], None)?, "message/rfc822".to_owned(), start);
+            (header, head, media_type, body) = (Header::read(&[], None)?, start..start, "message/rfc822".to_owned(), start);
         }
         if let Some(parent) = parent {
             self.parts[parent].children.push(number);
@@ -119,7 +123,7 @@ impl<'a> Reader<'a> {
             }
         }
         let boundary = media_type.starts_with("multipart/").then(|| self.boundary_of(&header, body)).flatten();
-        self.parts.push(Part { header, encoded: &[], media_type, parent, children: Vec::new() });
+        self.parts.push(Part { header, head, body: body..body, encoded: &[], media_type, parent, children: Vec::new() });
         // Until a part of it is found, a multipart is a text.
         self.leaf = Some((number, body));
         if let Some(boundary) = boundary {
@@ -156,6 +160,7 @@ impl<'a> Reader<'a> {
             encoded
         };
         self.parts[number].encoded = encoded;
+        self.parts[number].body = start.min(end)..start.min(end) + encoded.len();
     }
 
     /// The header that begins here, and where its body begins: after a blank line, or where lines cannot be of a header.

@@ -171,6 +171,12 @@ pub enum Warning {
     RemoteImages { count: usize },
     /// The HTML was too large or too tangled to be cleaned: its words are shown.
     HtmlAsText,
+    /// From names nobody.
+    NoAuthor,
+    /// From names several, or stands there several times.
+    SeveralAuthors,
+    /// The name beside the author's address is another address.
+    AuthorNamedAsAnother,
 }
 
 impl Warning {
@@ -187,6 +193,9 @@ impl Warning {
             Warning::ExternalBody => "external_body",
             Warning::RemoteImages { .. } => "remote_images",
             Warning::HtmlAsText => "html_as_text",
+            Warning::NoAuthor => "no_author",
+            Warning::SeveralAuthors => "several_authors",
+            Warning::AuthorNamedAsAnother => "author_named_as_another",
         }
     }
 }

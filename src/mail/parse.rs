@@ -46,8 +46,37 @@ pub const TEXT_BYTES_MAX: usize = 1024 * 1024;
 /// Headers of which a mail has at least one.
 const HEADERS_OF_A_MAIL: [&str; 8] = ["from", "sender", "return-path", "subject", "date", "to", "message-id", "received"];
 
-/// What the bytes of a mail mean, in a mailbox that trusts so.
+/// A mail to be kept.
+pub struct Kept {
+    /// Its bytes without card numbers, if there were any. Of an unreadable mail they are not looked for.
+    pub cut: Option<Vec<u8>>,
+    /// What the cut bytes mean.
+    pub mail: Result<Mail, Unreadable>,
+}
+
+/// What the bytes of a mail mean, in a mailbox that trusts so. Card numbers are cut before anything is made of them.
 pub fn parse(raw: &[u8], trust: &Trust) -> Result<Mail, Unreadable> {
+    cut_and_parse(raw, trust).mail
+}
+
+/// The same, with the bytes that may be kept.
+pub fn cut_and_parse(raw: &[u8], trust: &Trust) -> Kept {
+    let first = with_parts(raw, |bytes, parts| match redact::redact_parts(bytes, parts) {
+        Some((cut, redactions)) => Err((redact::carry_back(raw, bytes, &cut), redactions)),
+        None => Ok(mail(parts, trust)),
+    });
+    match first {
+        Err(why) => Kept { cut: None, mail: Err(why) },
+        Ok(Ok(mail)) => Kept { cut: None, mail },
+        Ok(Err((cut, redactions))) => {
+            let mail = with_parts(&cut, |_, parts| mail(parts, trust)).and_then(|mail| mail);
+            Kept { cut: Some(cut), mail: mail.map(|mail| Mail { redactions: mail.redactions + redactions, ..mail }) }
+        }
+    }
+}
+
+/// Hands on a mail's bytes as the readers want them, and its parts.
+pub(super) fn with_parts<T>(raw: &[u8], read: impl FnOnce(&[u8], &[Part<'_>]) -> T) -> Result<T, Unreadable> {
     if raw.trim_ascii().is_empty() {
         return Err(Unreadable::Empty);
     }
@@ -64,7 +93,7 @@ pub fn parse(raw: &[u8], trust: &Trust) -> Result<Mail, Unreadable> {
     for part in &mut parts {
         part.header.set_label(label.as_deref());
     }
-    mail(&parts, trust)
+    Ok(read(&bytes, &parts))
 }
 
 fn mail(parts: &[Part<'_>], trust: &Trust) -> Result<Mail, Unreadable> {
@@ -81,8 +110,9 @@ fn mail(parts: &[Part<'_>], trust: &Trust) -> Result<Mail, Unreadable> {
     warn(&mut warnings, Warning::ReferencesCut, replies_cut || references_cut);
     warn(&mut warnings, Warning::TextCut, text.len() > TEXT_BYTES_MAX);
     let (text, in_text) = redact::redact_text(cut_bytes(&text, TEXT_BYTES_MAX));
-    let (html, in_html) = html.map(|html| redact::redact_text(&html)).map_or((None, 0), |(html, count)| (Some(html), count));
-    let lines = header.lines();
+    let (html, in_html) = html.map(|html| redact::redact_html(&html)).map_or((None, 0), |(html, count)| (Some(html), count));
+    let (lines, authors) = (header.lines(), header.addresses("from"));
+    warnings.extend(sender::author(&lines, &authors).err());
     let seen = Seen { headers: &lines, subject: &subject, from: from.as_ref(), text: &text, attachments: &attachments };
     let kind = kind::kind(&seen);
     let reading = match kind {
@@ -97,7 +127,7 @@ fn mail(parts: &[Part<'_>], trust: &Trust) -> Result<Mail, Unreadable> {
     Ok(Mail {
         kind,
         bounce: bounce::read(kind, &seen),
-        sender: sender::proof(&lines, from.as_ref(), trust),
+        sender: sender::proof(&lines, &authors, trust),
         // The page was read before card numbers were cut.
         reply: redact::redact_text(cut_bytes(&reading.words, TEXT_BYTES_MAX)).0,
         forwarded_from: reading.forwarded_from.or_else(attached),
@@ -316,7 +346,7 @@ mod tests {
         assert_eq!(mail.warnings, [Warning::NameCut, Warning::SubjectCut, Warning::ReferencesCut]);
         assert_eq!(mail.subject.len(), SUBJECT_CHARS_MAX);
         assert_eq!(mail.from.unwrap().name.unwrap(), "ü".repeat(ADDRESS_NAME_BYTES_MAX / 2));
-        let long = read(&format!("Subject: x\n\n{}", "ü".repeat(TEXT_BYTES_MAX)));
+        let long = read(&format!("From: a@a.example\n\n{}", "ü".repeat(TEXT_BYTES_MAX)));
         assert_eq!((long.text.len(), long.warnings), (TEXT_BYTES_MAX, vec![Warning::TextCut]));
     }
 
@@ -374,9 +404,9 @@ mod tests {
         let mail = read("From: a@a.example\nSubject: card 4111111111111111\nContent-Type: text/html\n\n<p>one<br>4111&nbsp;1111 1111 1111</p>");
         assert_eq!(
             (mail.subject.as_str(), mail.text.as_str(), mail.html.as_deref()),
-            ("card •••• 1111", "one\n•••• 1111", Some("<p>one<br>•••• 1111</p>"))
+            ("card ************1111", "one\n**** **** **** 1111", Some("<p>one<br>****&nbsp;**** **** 1111</p>"))
         );
-        assert_eq!((mail.redactions, mail.kind), (3, MailKind::Person));
+        assert_eq!((mail.redactions, mail.kind), (2, MailKind::Person));
     }
 
     #[test]

@@ -171,6 +171,7 @@ pub(super) async fn store_parts(desk: &Desk, arrival: &Arrival<'_>, raw: &[u8]) 
         raw_blob,
         altered: arrival.altered,
         message_id_reused: false,
+        proven_by: mail.sender.by.map(str::to_owned),
     };
     let (content, long) = store::placed(said, &author, Some(&origin), said_blob.clone())?;
     let attached = names.iter().zip(&mail.attachments).map(|(name, attachment)| (name.as_str(), attachment.bytes.as_slice()));

@@ -20,7 +20,7 @@ use crate::{
     ids::{Kind, RecordId, TenantId, partition},
     mail,
     ports::Fault,
-    tenants::{self, Mailbox},
+    tenants::{self, Mailbox, Owner},
 };
 
 /// Bytes of a raw mail.
@@ -62,11 +62,11 @@ pub async fn take_in(desk: &Desk, message: &str) -> Result<Outcome, Error> {
     };
     let documents = desk.ports.documents.as_ref();
     let owner = match Mailbox::parse(&request.mailbox) {
-        Ok(mailbox) => tenants::of_mailbox(documents, &desk.keyring, &mailbox).await?.map(|tenant| (mailbox, tenant)),
+        Ok(mailbox) => tenants::of_mailbox(documents, &desk.keyring, &mailbox).await?.map(|owner| (mailbox, owner)),
         Err(_) => None,
     };
     let system = TenantId::system();
-    let tenant = owner.as_ref().map_or(&system, |(_, tenant)| tenant);
+    let tenant = owner.as_ref().map_or(&system, |(_, owner)| &owner.tenant);
     let size = desk.ports.blobs.size(INTAKE_CONTAINER, &request.blob).await?;
     let Some(size) = size else { return without_blob(desk, tenant, &request, message).await };
     if size > MAIL_BYTES_MAX {
@@ -80,11 +80,11 @@ pub async fn take_in(desk: &Desk, message: &str) -> Result<Outcome, Error> {
     let Some(raw) = desk.ports.blobs.get(INTAKE_CONTAINER, &request.blob, None).await? else {
         return without_blob(desk, tenant, &request, message).await;
     };
-    let Some((mailbox, tenant)) = &owner else {
+    let Some((mailbox, owner)) = &owner else {
         let detail = "no tenant has this mailbox: give it to one with `helpdesk tenant mailbox`, then replay".to_owned();
         return refuse(desk, tenant, Reason::UnknownMailbox, detail, message, Some(&request), Some(&raw)).await;
     };
-    let outcome = take_in_mail(desk, tenant, mailbox, &request, message, &raw).await?;
+    let outcome = take_in_mail(desk, owner, mailbox, &request, message, &raw).await?;
     if !matches!(outcome, Outcome::Unprocessed { .. }) {
         unprocessed::processed(desk, tenant, &request.mailbox, &request.blob, &raw).await?;
         desk.ports.blobs.delete(INTAKE_CONTAINER, &request.blob).await?;
@@ -96,11 +96,11 @@ pub async fn take_in(desk: &Desk, message: &str) -> Result<Outcome, Error> {
 pub async fn take_in_poison(desk: &Desk, message: &str) -> Result<Outcome, Error> {
     let request = contract::read(message).ok();
     let mailbox = request.as_ref().and_then(|request| Mailbox::parse(&request.mailbox).ok());
-    let tenant = match mailbox {
+    let owner = match mailbox {
         Some(mailbox) => tenants::of_mailbox(desk.ports.documents.as_ref(), &desk.keyring, &mailbox).await?,
         None => None,
     };
-    let tenant = tenant.unwrap_or_else(TenantId::system);
+    let tenant = owner.map_or_else(TenantId::system, |owner| owner.tenant);
     // The tries may have failed after the commit.
     if let Some(request) = &request
         && let Some(Delivery::Ticket { number }) = delivered(desk, &tenant, request, message).await?
@@ -148,14 +148,16 @@ async fn delivered(desk: &Desk, owner: &TenantId, request: &Request, message: &s
     Ok(unprocessed::delivered(desk, &keys, owner, &name).await?.map(|(delivery, _)| delivery))
 }
 
-async fn take_in_mail(desk: &Desk, tenant: &TenantId, mailbox: &Mailbox, request: &Request, message: &str, raw: &Bytes) -> Result<Outcome, Error> {
+async fn take_in_mail(desk: &Desk, owner: &Owner, mailbox: &Mailbox, request: &Request, message: &str, raw: &Bytes) -> Result<Outcome, Error> {
+    let Owner { tenant, trust } = owner;
     let keys = desk.keyring.keys(tenant).await?;
     let read = {
-        let (keys, mailbox, bytes) = (keys.clone(), mailbox.clone(), raw.clone());
+        let (keys, mailbox, trust, bytes) = (keys.clone(), mailbox.clone(), trust.clone(), raw.clone());
         move || {
             // Named by its bytes as they came; card numbers are cut before anything of it is kept.
             let content = keys.index("mail-content", &[mailbox.as_str().as_bytes(), &bytes]);
-            (content, mail::redact::redact_raw(&bytes).map(Zeroizing::new), mail::parse::parse(&bytes, &mail::sender::Trust::Nobody))
+            let read = mail::parse::cut_and_parse(&bytes, &trust);
+            (content, read.cut.map(Zeroizing::new), read.mail)
         }
     };
     let read = if raw.len() > PARSED_HERE_BYTES_MAX { within(READ_TIME_MAX, read).await? } else { Some(read()) };

@@ -113,7 +113,7 @@ pub struct Comment {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Author {
-    /// By mail; the address is not proven.
+    /// By mail; whether the address is proven, the mail's origin says.
     Sender(Party),
     /// By a token's subject.
     Agent(String),
@@ -163,6 +163,9 @@ pub struct MailOrigin {
     pub altered: bool,
     /// Another mail with the same Message-ID came before.
     pub message_id_reused: bool,
+    /// By which method a server that the mailbox trusts proved the sender: `dmarc`, `dkim`, ...; nobody proved him without one.
+    #[serde(default)]
+    pub proven_by: Option<String>,
 }
 
 /// Who looks: what he may see follows from it.

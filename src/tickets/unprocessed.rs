@@ -300,13 +300,18 @@ async fn seal_raw(desk: &Desk, keys: &TenantKeys, keep: &Keep<'_>) -> Result<Raw
 }
 
 async fn seal_message(desk: &Desk, keys: &TenantKeys, keep: &Keep<'_>) -> Result<Message, Error> {
+    // Where it is not of the contract's shape, anything may stand in it, and card numbers are cut too.
+    let message = match keep.reason {
+        Reason::BadMessage => mail::redact::redact_text(keep.message).0,
+        _ => keep.message.to_owned(),
+    };
     // Quotes and controls take up to six times as much in JSON.
-    let json = serde_json::to_vec(keep.message).map_err(|_| Fault::Corrupt("a queue message is no JSON string".to_owned()))?;
+    let json = serde_json::to_vec(&message).map_err(|_| Fault::Corrupt("a queue message is no JSON string".to_owned()))?;
     if json.len() <= MESSAGE_HERE_BYTES_MAX {
-        return Ok(Message::Here(keep.message.to_owned()));
+        return Ok(Message::Here(message));
     }
-    let blob = format!("{}/{}/message", keep.owner, keys.index("message", &[keep.message.as_bytes()]));
-    store::seal_blob(desk.ports.blobs.as_ref(), keys, &blob, keep.message.as_bytes()).await?;
+    let blob = format!("{}/{}/message", keep.owner, keys.index("message", &[message.as_bytes()]));
+    store::seal_blob(desk.ports.blobs.as_ref(), keys, &blob, message.as_bytes()).await?;
     Ok(Message::Sealed { blob })
 }
 

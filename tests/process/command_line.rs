@@ -222,6 +222,12 @@ async fn commands_work_beside_a_running_dev() {
     let listed: Vec<Value> = ran(data, &["tenant", "list", "--json"]).lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     assert_eq!(listed.len(), 2);
     assert_eq!((&listed[0]["id"], &listed[0]["mailboxes"]), (&json!("contoso"), &json!([HELP])));
+    assert_eq!(listed[0]["trust"], json!(["nobody"]));
+    // Whom a mailbox trusts is changed by naming it again.
+    ran(data, &["tenant", "mailbox", "contoso", HELP, "--trust", "rfc8601 MX.contoso.example"]);
+    ran(data, &["tenant", "mailbox", "contoso", HELP]);
+    assert!(ran(data, &["tenant", "list"]).contains(&format!("{HELP} (trusts rfc8601 mx.contoso.example)")));
+    assert_eq!(run_on(data, &["tenant", "mailbox", "contoso", HELP, "--trust", "everybody"]).code, Some(2));
     let twice = run_on(data, &["tenant", "add", "contoso", "--name", "x", "--mailbox", "x@contoso.example"]);
     assert_eq!(twice.code, Some(1));
     assert!(twice.stderr.contains("exists already"), "{}", twice.stderr);

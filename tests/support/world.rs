@@ -15,6 +15,7 @@ use helpdesk::{
     functions::{App, HttpAnswer},
     handler::{WireRequest, dispatch},
     ids::{Kind, TenantId, partition},
+    mail::sender::Trust,
     ports::{Fault, Mailer, OutgoingMail, Ports, Scan, Slot, Vault},
     tenants::{self, Mailbox, Tenant},
     wiring,
@@ -78,7 +79,7 @@ impl World {
         let plain = wiring::app(ports.clone(), &config());
         for (id, mailbox) in [("contoso", HELP), ("fabrikam", SUPPORT)] {
             let tenant = Tenant { id: id.parse().unwrap(), name: id.to_owned(), mailboxes: vec![Mailbox::parse(mailbox).unwrap()] };
-            tenants::add(ports.documents.as_ref(), &plain.keyring, &tenant).await.unwrap();
+            tenants::add(ports.documents.as_ref(), &plain.keyring, &tenant, &Trust::Nobody).await.unwrap();
         }
         let app = wiring::app(change(ports.clone()), &config());
         World { app, ports, clock, sent, issuer, _folder: folder }

@@ -44,7 +44,7 @@ pub(super) fn all(sent: Vec<Sent>, shown: Option<&str>) -> Result<(Vec<Attachmen
         let media_type = detected.map_or(file.media_type.as_str(), |(media_type, _)| media_type);
         let safe = name::name(file.name.as_deref(), media_type, detected.map(|(_, extension)| extension), index + 1);
         let held = danger::held(declared_name, &safe, &file.bytes);
-        let (redacted, count) = redact::redact_text(&safe);
+        let (redacted, count) = redact::redact_name(&safe);
         redactions += count;
         Attachment {
             name: name::distinct(redacted, &mut taken),

@@ -1,0 +1,157 @@
+//! Finds card numbers in a text that comes letter by letter, in bounded memory and a bounded time for each letter.
+
+use std::{mem, ops::Range};
+
+use super::{
+    context::{Behind, ends_word, is_joining},
+    letters::{Class, class},
+    run::{Beginning, Gap, Run},
+};
+
+/// Groups of digits that are looked at together; of a longer list the first are settled.
+const GROUPS_MAX: usize = 64;
+/// Groups of a long list that are looked at again with what follows: more than a card has.
+const GROUPS_KEPT: usize = 8;
+/// Letters of a word after a card in which an `@` makes it an identifier.
+const WORD_LETTERS_MAX: usize = 2_048;
+
+/// What of a text is to be cut.
+#[derive(Debug, Default)]
+pub(super) struct Found {
+    /// Places of the digits.
+    pub(super) digits: Vec<Range<usize>>,
+    pub(super) cards: usize,
+}
+
+/// Takes in a text and collects what is to be cut.
+#[derive(Debug, Default)]
+pub(super) struct Finder {
+    behind: Behind,
+    run: Run,
+    gap: Gap,
+    /// What has been seen of the gap, to be remembered when the run is over.
+    gap_letters: Vec<char>,
+    /// Cards in a word that goes on: dropped if it turns out to be an address.
+    pending: Found,
+    word_letters: usize,
+    found: Found,
+    /// In names of files `_` stands for a blank.
+    is_name: bool,
+}
+
+impl Finder {
+    pub(super) fn of_names() -> Self {
+        Finder { is_name: true, ..Finder::default() }
+    }
+
+    pub(super) fn push(&mut self, letter: char, at: Range<usize>) {
+        let letter = if self.is_name && letter == '_' { ' ' } else { letter };
+        let class = class(letter);
+        match class {
+            Class::Nothing => {}
+            Class::Digit(digit) => self.push_digit(digit, at),
+            _ => {
+                self.watch_word(letter);
+                if self.run.is_empty() || !self.gap.accept(letter, class) {
+                    self.end_run(Some(letter));
+                    self.behind.push(letter);
+                } else {
+                    self.gap_letters.push(letter);
+                }
+            }
+        }
+    }
+
+    /// A word ends here, though no letter says so.
+    pub(super) fn end_word(&mut self) {
+        self.commit();
+    }
+
+    /// Nothing goes on from here.
+    pub(super) fn end_text(&mut self) {
+        self.end_run(None);
+        self.commit();
+        self.behind.forget();
+    }
+
+    pub(super) fn finish(mut self) -> Found {
+        self.end_text();
+        self.found
+    }
+
+    fn push_digit(&mut self, digit: u8, at: Range<usize>) {
+        let gap = mem::take(&mut self.gap);
+        self.gap_letters.clear();
+        self.run.push(digit, at, gap);
+        if self.run.groups() > GROUPS_MAX {
+            self.settle_front();
+        }
+    }
+
+    fn end_run(&mut self, next: Option<char>) {
+        if self.run.is_empty() {
+            return;
+        }
+        let gap = mem::take(&mut self.gap);
+        // Hardly any run gets past the first look, and only then is what stands before it worth the second.
+        self.run.beginning = Beginning::default();
+        if self.run.may_hold_card() && !self.run.cards(false, None).is_empty() {
+            self.run.beginning = self.behind.beginning();
+            let joined_after = match next {
+                Some(letter) if gap.is_nothing() => matches!(letter, '_' | '@') || is_joining(letter),
+                Some(letter) if gap.is_dash() => letter.is_ascii_alphabetic(),
+                _ => false,
+            };
+            for card in self.run.cards(joined_after, None) {
+                let goes_on = self.run.word_goes_on(&card, gap) && next.is_some_and(|letter| !ends_word(letter));
+                let found = if goes_on { &mut self.pending } else { &mut self.found };
+                found.digits.extend(self.run.cut_digits(&card));
+                found.cards += 1;
+            }
+            if next == Some('@') {
+                self.pending = Found::default();
+            }
+        }
+        self.run.letters().for_each(|digit| self.behind.push(digit));
+        self.gap_letters.drain(..).for_each(|letter| self.behind.push(letter));
+        self.run.clear();
+    }
+
+    /// Of a long list, cuts what begins in its front and goes on with the rest.
+    fn settle_front(&mut self) {
+        let front = GROUPS_MAX - GROUPS_KEPT;
+        self.run.beginning = Beginning::default();
+        if !self.run.cards(false, Some(front)).is_empty() {
+            self.run.beginning = self.behind.beginning();
+        }
+        let mut dropped = front;
+        for card in self.run.cards(false, Some(front)) {
+            self.found.digits.extend(self.run.cut_digits(&card));
+            self.found.cards += 1;
+            dropped = dropped.max(card.end);
+        }
+        self.run.drop_front(dropped);
+        self.behind.forget();
+        self.behind.push(' ');
+    }
+
+    fn watch_word(&mut self, letter: char) {
+        if self.pending.cards == 0 {
+            return;
+        }
+        self.word_letters += 1;
+        if letter == '@' {
+            self.pending = Found::default();
+            self.word_letters = 0;
+        } else if ends_word(letter) || self.word_letters > WORD_LETTERS_MAX {
+            self.commit();
+        }
+    }
+
+    fn commit(&mut self) {
+        self.word_letters = 0;
+        let pending = mem::take(&mut self.pending);
+        self.found.digits.extend(pending.digits);
+        self.found.cards += pending.cards;
+    }
+}

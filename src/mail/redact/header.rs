@@ -1,0 +1,209 @@
+//! Headers of a mail or of a part: the words in them, with encoded words and names of files undone.
+
+use std::ops::Range;
+
+use super::{
+    Reading, Sheet,
+    finder::Finder,
+    letters::{Charset, Letters},
+    text,
+    transfer::Transfer,
+};
+
+/// Bytes of an encoded word. RFC 2047 wants 75; some programs write the whole subject as one.
+const ENCODED_WORD_BYTES_MAX: usize = 8 * 1024;
+/// Bytes of a charset's name with its language, and of a parameter's name with its section.
+const NAME_BYTES_MAX: usize = 64;
+/// Quotes and blanks around the semicolon between two parameters.
+const BLANKS_MAX: usize = 80;
+
+/// Headers that hold nothing but names of mails, servers and programs, by the beginnings of their names.
+const NO_WORDS: [&str; 28] = [
+    "arc-",
+    "authentication-results",
+    "content-id",
+    "content-length",
+    "content-transfer-encoding",
+    "date",
+    "delivered-to",
+    "dkim-",
+    "domainkey-",
+    "errors-to",
+    "in-reply-to",
+    "list-",
+    "message-id",
+    "mime-version",
+    "precedence",
+    "received",
+    "references",
+    "return-path",
+    "thread-index",
+    "x-forefront-",
+    "x-gm-",
+    "x-google-",
+    "x-mailer",
+    "x-microsoft-antispam",
+    "x-ms-",
+    "x-originating-ip",
+    "x-received",
+    "x-spam",
+];
+
+/// A stretch of a header's value that is written in one way.
+struct Piece {
+    source: Range<usize>,
+    decoded: Range<usize>,
+    transfer: Transfer,
+    charset: Charset,
+}
+
+/// Cuts card numbers out of a block of headers.
+pub(super) fn cut(block: Range<usize>, sheet: &mut Sheet<'_>) {
+    let original = sheet.original;
+    let mut at = block.start;
+    while at < block.end {
+        let end = header_end(&original[..block.end], at);
+        let colon = original[at..end].iter().position(|byte| *byte == b':');
+        if let Some(colon) = colon {
+            let name = String::from_utf8_lossy(&original[at..at + colon]).trim().to_ascii_lowercase();
+            if !NO_WORDS.iter().any(|start| name.starts_with(start)) && !name.ends_with("-id") {
+                cut_value(at + colon + 1..end, matches!(name.as_str(), "content-type" | "content-disposition"), sheet);
+            }
+        } else {
+            sheet.cut_text(at..end, Transfer::Plain, None, Reading::Text);
+        }
+        at = end;
+    }
+}
+
+/// After the line and those that continue it.
+fn header_end(block: &[u8], start: usize) -> usize {
+    let mut at = start;
+    loop {
+        at = block[at..].iter().position(|byte| *byte == b'\n').map_or(block.len(), |offset| at + offset + 1);
+        if !matches!(block.get(at), Some(b' ' | b'\t')) {
+            return at;
+        }
+    }
+}
+
+fn cut_value(value: Range<usize>, has_parameters: bool, sheet: &mut Sheet<'_>) {
+    let (pieces, decoded) = undo(sheet.original, value, has_parameters);
+    if !text::may_hold_card(&decoded, false) {
+        return;
+    }
+    let mut finder = if has_parameters { Finder::of_names() } else { Finder::default() };
+    for piece in &pieces {
+        for (letter, at) in Letters::new(&decoded[piece.decoded.clone()], piece.charset) {
+            finder.push(letter, piece.decoded.start + at.start..piece.decoded.start + at.end);
+        }
+    }
+    let found = finder.finish();
+    if found.cards == 0 {
+        return;
+    }
+    let mut after = decoded.clone();
+    for digit in found.digits {
+        let piece = pieces.get(pieces.partition_point(|piece| piece.decoded.end <= digit.start));
+        piece.map_or(Charset::Bytes, |piece| piece.charset).star(&mut after[digit]);
+    }
+    sheet.cards += found.cards;
+    for piece in pieces.iter().filter(|piece| decoded[piece.decoded.clone()] != after[piece.decoded.clone()]) {
+        piece.transfer.rewrite(&mut sheet.after()[piece.source.clone()], &after[piece.decoded.clone()]);
+    }
+}
+
+/// The value as it reads, in pieces.
+fn undo(original: &[u8], value: Range<usize>, has_parameters: bool) -> (Vec<Piece>, Vec<u8>) {
+    let (mut pieces, mut decoded) = (Vec::new(), Vec::new());
+    let plain = if has_parameters { Transfer::Percent } else { Transfer::Plain };
+    let mut add = |source: Range<usize>, transfer: Transfer, label: Option<&str>| {
+        let start = decoded.len();
+        decoded.extend_from_slice(&transfer.decode(&original[source.clone()]));
+        let charset = Charset::of(label, &decoded[start..]);
+        pieces.push(Piece { source, decoded: start..decoded.len(), transfer, charset });
+    };
+    let (mut at, mut from) = (value.start, value.start);
+    while at < value.end {
+        let rest = &original[at..value.end];
+        let (skipped, word) = match rest[0] {
+            b'=' if rest.starts_with(b"=?") => match encoded_word(rest) {
+                Some(word) => (word.length, Some(word)),
+                None => (0, None),
+            },
+            b'\r' | b'\n' => (1, None),
+            b'"' | b';' if has_parameters => (parameter_bytes(rest), None),
+            _ => (0, None),
+        };
+        if skipped == 0 {
+            at += 1;
+            continue;
+        }
+        if from < at {
+            add(from..at, plain, None);
+        }
+        if let Some(word) = word {
+            add(at + word.text.start..at + word.text.end, word.transfer, Some(&word.charset));
+        }
+        at += skipped;
+        from = at;
+    }
+    if from < value.end {
+        add(from..value.end, plain, None);
+    }
+    (pieces, decoded)
+}
+
+/// An encoded word at the beginning.
+struct EncodedWord {
+    charset: String,
+    transfer: Transfer,
+    text: Range<usize>,
+    /// With the blanks up to the next one.
+    length: usize,
+}
+
+fn encoded_word(rest: &[u8]) -> Option<EncodedWord> {
+    let rest = &rest[..rest.len().min(ENCODED_WORD_BYTES_MAX)];
+    let charset_end = 2 + rest[2..].iter().take(NAME_BYTES_MAX).position(|byte| *byte == b'?')?;
+    let transfer = match rest.get(charset_end + 1)? {
+        b'q' | b'Q' => Transfer::Word,
+        b'b' | b'B' => Transfer::Base64,
+        _ => return None,
+    };
+    let start = charset_end + 3;
+    if rest.get(charset_end + 2) != Some(&b'?') {
+        return None;
+    }
+    // Where another begins before this one has ended, this is none.
+    let end = start + rest.get(start..)?.windows(2).position(|two| matches!(two, b"?=" | b"=?"))?;
+    if rest[end] != b'?' {
+        return None;
+    }
+    let charset = String::from_utf8_lossy(&rest[2..charset_end]);
+    let charset = charset.split('*').next().unwrap_or_default().to_owned();
+    // Blanks between two encoded words are not shown.
+    let blanks = rest[end + 2..].iter().take_while(|byte| byte.is_ascii_whitespace()).count();
+    let length = end + 2 + if rest[end + 2 + blanks..].starts_with(b"=?") { blanks } else { 0 };
+    Some(EncodedWord { charset, transfer, text: start..end, length })
+}
+
+/// Bytes of what parts two pieces of one file name (RFC 2231, section 3), or of a boundary, which must stay what it is.
+fn parameter_bytes(rest: &[u8]) -> usize {
+    let semicolon = rest.iter().take(BLANKS_MAX).take_while(|byte| **byte == b'"' || byte.is_ascii_whitespace()).count();
+    if rest.get(semicolon) != Some(&b';') {
+        return 0;
+    }
+    let name = semicolon + 1 + rest[semicolon + 1..].iter().take(BLANKS_MAX).take_while(|byte| byte.is_ascii_whitespace()).count();
+    let Some(equals) = rest[name..].iter().take(NAME_BYTES_MAX).position(|byte| matches!(byte, b'=' | b';')) else { return 0 };
+    let written = String::from_utf8_lossy(&rest[name..name + equals]).trim().to_ascii_lowercase();
+    let value = name + equals + 1;
+    if written == "boundary" {
+        let quoted = rest.get(value) == Some(&b'"');
+        let body = &rest[(value + usize::from(quoted)).min(rest.len())..];
+        let ends = |byte: &u8| if quoted { *byte == b'"' } else { matches!(byte, b';' | b'\n') };
+        return rest.len() - body.len() + body.iter().position(ends).unwrap_or(body.len());
+    }
+    let goes_on = written.split('*').nth(1).is_some_and(|section| section.parse::<u32>().is_ok_and(|section| section > 0));
+    if goes_on { value + usize::from(rest.get(value) == Some(&b'"')) } else { 0 }
+}

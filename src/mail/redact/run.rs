@@ -1,0 +1,280 @@
+//! Digits that stand together: groups with little between them, among which a card number may be.
+
+use std::ops::Range;
+
+use super::{
+    letters::Class,
+    number::{self, DIGITS},
+};
+
+/// Blanks between two groups.
+const BLANKS_MAX: u8 = 4;
+/// Digits that are kept of one group: one more than a card has.
+const GROUP_DIGITS_MAX: usize = *DIGITS.end() + 1;
+/// Four-digit groups in a row that are a table rather than a card with something beside it.
+const TABLE_GROUPS: usize = 7;
+/// Digits of a telephone number with its country (ITU-T E.164).
+const PHONE_DIGITS_MAX: usize = 15;
+/// Digits that the label of a parcel of the United States has (USPS IMpb).
+const PARCEL_DIGITS: [usize; 5] = [20, 22, 26, 30, 34];
+
+/// How cards are grouped: on the card, by people, and by what breaks a number in the middle.
+const GROUPINGS: [&[usize]; 10] =
+    [&[4, 4, 4, 4], &[4, 4, 4, 4, 3], &[4, 6, 5], &[4, 6, 4], &[4, 4, 4, 1], &[4, 3, 3, 3], &[4, 4, 5], &[4, 4, 4, 3], &[6, 13], &[8, 8]];
+/// How the French write the number of a business, which has the same check digit.
+const BUSINESS_GROUPING: [usize; 4] = [3, 3, 3, 5];
+
+/// What stands between two groups.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Gap {
+    blanks: u8,
+    /// A tab or a line end.
+    wide: bool,
+    /// After a line end, what quotes a line may follow.
+    in_quote_marks: bool,
+    mark: Option<Class>,
+}
+
+impl Gap {
+    pub(super) fn is_nothing(self) -> bool {
+        self == Gap::default()
+    }
+
+    /// Whether a word goes on across it.
+    pub(super) fn joins(self) -> bool {
+        self.blanks == 0 && !self.wide
+    }
+
+    pub(super) fn is_dash(self) -> bool {
+        self.joins() && self.mark == Some(Class::Dash)
+    }
+
+    /// Takes in what comes next, if it may stand between the groups of a card.
+    pub(super) fn accept(&mut self, letter: char, class: Class) -> bool {
+        match class {
+            Class::Blank if self.in_quote_marks => {}
+            Class::Blank if self.blanks < BLANKS_MAX => self.blanks += 1,
+            Class::Tab | Class::Break if !self.wide => {
+                self.wide = true;
+                self.in_quote_marks = class == Class::Break;
+            }
+            Class::Dash | Class::Dot if self.mark.is_none() => self.mark = Some(class),
+            Class::Other if self.in_quote_marks && matches!(letter, '>' | '|') => {}
+            _ => return false,
+        }
+        true
+    }
+}
+
+#[derive(Debug)]
+struct Group {
+    /// Where its digits begin among those of the run.
+    first: usize,
+    length: usize,
+    /// Before it.
+    gap: Gap,
+}
+
+/// What is known of the beginning of a run.
+#[derive(Debug, Default)]
+pub(super) struct Beginning {
+    /// A letter or a sign stands directly before it.
+    pub(super) joined: bool,
+    pub(super) plus: bool,
+    /// In a web address.
+    pub(super) in_address: bool,
+    /// It begins with what was left of a card: so many digits are no part of another.
+    pub(super) left_over: usize,
+    /// The two letters of a country directly before it.
+    pub(super) country: Option<String>,
+    /// An account number with letters in it began before it.
+    pub(super) in_iban: bool,
+    /// The words before it say that it is something else, always or if it is written in one.
+    pub(super) named_otherwise: bool,
+    pub(super) named_otherwise_if_solid: bool,
+}
+
+/// The groups so far.
+#[derive(Debug, Default)]
+pub(super) struct Run {
+    pub(super) beginning: Beginning,
+    digits: Vec<(u8, Range<usize>)>,
+    groups: Vec<Group>,
+}
+
+/// A card's groups, by index.
+type Span = Range<usize>;
+
+impl Run {
+    pub(super) fn is_empty(&self) -> bool {
+        self.groups.is_empty()
+    }
+
+    pub(super) fn groups(&self) -> usize {
+        self.groups.len()
+    }
+
+    /// Whether there are digits enough; what stands around them is costly to look at.
+    pub(super) fn may_hold_card(&self) -> bool {
+        self.total(&(0..self.groups.len())) >= *DIGITS.start()
+    }
+
+    pub(super) fn clear(&mut self) {
+        self.digits.clear();
+        self.groups.clear();
+    }
+
+    pub(super) fn push(&mut self, digit: u8, at: Range<usize>, gap: Gap) {
+        if self.groups.is_empty() || !gap.is_nothing() {
+            self.groups.push(Group { first: self.digits.len(), length: 0, gap });
+        }
+        if let Some(group) = self.groups.last_mut() {
+            group.length += 1;
+            if group.length <= GROUP_DIGITS_MAX {
+                self.digits.push((digit, at));
+            }
+        }
+    }
+
+    /// The digits as they follow each other, for who looks back at them.
+    pub(super) fn letters(&self) -> impl DoubleEndedIterator<Item = char> {
+        self.digits.iter().map(|(digit, _)| char::from(b'0' + digit))
+    }
+
+    /// Drops groups from the front.
+    pub(super) fn drop_front(&mut self, groups: usize) {
+        let digits = self.groups.get(groups).map_or(self.digits.len(), |group| group.first);
+        self.digits.drain(..digits);
+        self.groups.drain(..groups);
+        for group in &mut self.groups {
+            group.first -= digits;
+        }
+    }
+
+    /// The digits of a card that are cut: all but the last four.
+    pub(super) fn cut_digits(&self, span: &Span) -> impl Iterator<Item = Range<usize>> {
+        let digits = &self.digits[self.digits_of(span)];
+        digits[..digits.len() - 4].iter().map(|(_, at)| at.clone())
+    }
+
+    /// Whether the word in which a card stands goes on to the end of the run and across the gap after it.
+    pub(super) fn word_goes_on(&self, span: &Span, after: Gap) -> bool {
+        after.joins() && self.groups[span.end..].iter().all(|group| group.gap.joins())
+    }
+
+    /// The cards among the groups; with `up_to`, only those that begin before it. `joined_after` says that a letter follows the run directly.
+    pub(super) fn cards(&self, joined_after: bool, up_to: Option<usize>) -> Vec<Span> {
+        let mut cards = Vec::new();
+        let all = self.groups.len();
+        if !self.may_hold_card() || self.is_something_else() {
+            return cards;
+        }
+        let mut start = self.after_left_over();
+        while start < all {
+            if up_to.is_none() && self.is_card(&(start..all), start, joined_after) {
+                cards.push(start..all);
+                break;
+            }
+            let Some(found) = self.first_grouped(start, up_to.unwrap_or(all), joined_after) else { break };
+            // What stands before it is a text of its own.
+            if start < found.start && self.is_card(&(start..found.start), start, joined_after) {
+                cards.push(start..found.start);
+            }
+            start = found.end;
+            cards.push(found);
+        }
+        cards
+    }
+
+    /// The first groups that are grouped as cards are.
+    fn first_grouped(&self, start: usize, end: usize, joined_after: bool) -> Option<Span> {
+        let begins = |first: &usize| matches!(self.groups[*first].length, 4 | 6 | 8) || DIGITS.contains(&self.groups[*first].length);
+        (start..end).filter(begins).find_map(|first| {
+            let solid: &[usize] = &[self.groups[first].length];
+            let mut sizes = GROUPINGS.into_iter().chain([solid]).filter(|sizes| self.has_sizes(first, sizes)).map(|sizes| first..first + sizes.len());
+            sizes.find(|span| self.is_card(span, start, joined_after) && !self.is_in_table(span, start))
+        })
+    }
+
+    fn has_sizes(&self, first: usize, sizes: &[usize]) -> bool {
+        let groups = &self.groups[first..];
+        sizes.len() <= groups.len() && groups.iter().zip(sizes).all(|(group, size)| group.length == *size)
+    }
+
+    fn is_card(&self, span: &Span, start: usize, joined_after: bool) -> bool {
+        if !DIGITS.contains(&self.total(span)) || !self.is_written_alike(span) {
+            return false;
+        }
+        let digits: Vec<u8> = self.digits[self.digits_of(span)].iter().map(|(digit, _)| *digit).collect();
+        number::is_card(&digits) && self.stands_alone(span, start, joined_after)
+    }
+
+    /// The same sign between all groups, and at most one line end, and that only between groups that are a card's.
+    fn is_written_alike(&self, span: &Span) -> bool {
+        let groups = &self.groups[span.clone()];
+        let gaps = || groups.iter().skip(1).map(|group| group.gap);
+        let alike = gaps().all(|gap| gap.mark == groups[1].gap.mark);
+        let wide = gaps().filter(|gap| gap.wide).count();
+        let sizes: Vec<usize> = groups.iter().map(|group| group.length).collect();
+        alike && (wide == 0 || wide == 1 && GROUPINGS.contains(&sizes.as_slice())) && sizes != BUSINESS_GROUPING
+    }
+
+    fn stands_alone(&self, span: &Span, start: usize, joined_after: bool) -> bool {
+        let solid = span.len() == 1;
+        let in_same_word = self.groups[..=span.start].iter().skip(1).all(|group| group.gap.joins());
+        let begins = &self.beginning;
+        let before = if span.start == 0 {
+            !begins.joined && !begins.plus && !begins.named_otherwise && !(solid && begins.named_otherwise_if_solid)
+        } else {
+            // `100-4111...` is a number of its own; after a card that was found there may be anything.
+            span.start == start && start > 0 || !self.groups[span.start].gap.is_dash()
+        };
+        let after = span.end < self.groups.len() || !joined_after;
+        before && after && !(begins.in_address && in_same_word)
+    }
+
+    /// One window in a long row of groups of four is chance, unless the row is all cards.
+    fn is_in_table(&self, span: &Span, start: usize) -> bool {
+        let four = |index: &usize| self.groups[*index].length == 4;
+        if span.len() < 4 || !span.clone().all(|index| four(&index)) {
+            return false;
+        }
+        let before = (start..span.start).rev().take_while(four).count();
+        let after = (span.end..self.groups.len()).take_while(four).count();
+        before + span.len() + after >= TABLE_GROUPS && before % 4 != 0
+    }
+
+    /// The run as a whole is a telephone number, a parcel's or an account's.
+    fn is_something_else(&self) -> bool {
+        let total = self.total(&(0..self.groups.len()));
+        let begins = &self.beginning;
+        let parcel = PARCEL_DIGITS.contains(&total) && self.digits[0].0 == 9;
+        let country = begins.country.as_deref();
+        let is_iban = || {
+            let digits: Vec<u8> = self.digits.iter().map(|(digit, _)| *digit).collect();
+            country.is_some_and(|country| number::iban_digits(country, &digits) > 0)
+        };
+        begins.in_iban || parcel || begins.plus && total <= PHONE_DIGITS_MAX || is_iban()
+    }
+
+    fn after_left_over(&self) -> usize {
+        let mut left = self.beginning.left_over;
+        self.groups
+            .iter()
+            .take_while(|group| {
+                let belongs = left > 0;
+                left = left.saturating_sub(group.length);
+                belongs
+            })
+            .count()
+    }
+
+    fn total(&self, span: &Span) -> usize {
+        self.groups[span.clone()].iter().map(|group| group.length).sum()
+    }
+
+    /// Groups that are too long keep fewer digits than they have; no card has such a group.
+    fn digits_of(&self, span: &Span) -> Range<usize> {
+        self.groups[span.start].first..self.groups.get(span.end).map_or(self.digits.len(), |group| group.first)
+    }
+}
