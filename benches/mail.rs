@@ -11,10 +11,7 @@ use std::{
 };
 
 use crate::support::{Figures, hostile, milliseconds};
-use helpdesk::mail::{
-    parse::{MAIL_BYTES_MAX, parse},
-    sender::Trust,
-};
+use helpdesk::mail::{limits::MAIL_BYTES_MAX, parse::parse, sender::Trust};
 use mail_parser::{MessageParser, PartType};
 
 /// The first round of each is not counted.

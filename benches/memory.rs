@@ -8,7 +8,7 @@ use std::{
 use base64::{Engine, engine::general_purpose::STANDARD};
 use bytes::Bytes;
 use helpdesk::{
-    mail::{clean::HTML_BYTES_MAX, parse::MAIL_BYTES_MAX},
+    mail::{clean::HTML_BYTES_MAX, limits::MAIL_BYTES_MAX},
     ports::encode_text,
     wiring::Purpose,
 };

@@ -393,10 +393,10 @@ fn mutate(mut raw: Vec<u8>, mutations: Vec<Mutation>) -> Vec<u8> {
 
 /// What holds for every mail, whoever made it.
 fn assert_sound(mail: &Mail) {
-    use helpdesk::mail::parse;
-    assert!(!mail.subject.contains(['\r', '\n']) && mail.subject.chars().count() <= parse::SUBJECT_CHARS_MAX + 64);
-    assert!(mail.references.len() <= parse::REFERENCES_MAX && mail.in_reply_to.len() <= parse::REFERENCES_MAX);
-    assert!(mail.to.len() <= parse::ADDRESSES_MAX && mail.cc.len() <= parse::ADDRESSES_MAX);
+    use helpdesk::mail::limits;
+    assert!(!mail.subject.contains(['\r', '\n']) && mail.subject.chars().count() <= limits::SUBJECT_CHARS_MAX + 64);
+    assert!(mail.references.len() <= limits::REFERENCES_MAX && mail.in_reply_to.len() <= limits::REFERENCES_MAX);
+    assert!(mail.to.len() <= limits::ADDRESSES_MAX && mail.cc.len() <= limits::ADDRESSES_MAX);
     for address in mail.from.iter().chain(&mail.reply_to).chain(&mail.to).chain(&mail.cc) {
         assert!(address.address.contains('@') && !address.address.contains(char::is_whitespace));
     }

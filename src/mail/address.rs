@@ -1,6 +1,6 @@
 //! Addresses as people and programs write them (RFC 5322, section 3.4, and what is found in its place).
 
-use super::{Address, attachment, charset, encoded_word, header::one_line, parse::ADDRESS_BYTES_MAX};
+use super::{Address, attachment, charset, encoded_word, header::one_line, limits::ADDRESS_BYTES_MAX};
 
 /// What may stand before an address that somebody pasted from a link or a directory.
 const SCHEMES: [&str; 3] = ["mailto:", "smtp:", "email:"];

@@ -7,8 +7,8 @@ use time::OffsetDateTime;
 
 use super::{
     Address, Unreadable, address, charset, encoded_word,
+    limits::{HEADER_FIELDS_MAX, MESSAGE_ID_BYTES_MAX, REFERENCES_MAX},
     parameters::Parameters,
-    parse::{HEADER_FIELDS_MAX, MESSAGE_ID_BYTES_MAX, REFERENCES_MAX},
 };
 
 /// Bytes of the name of a header.

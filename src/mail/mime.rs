@@ -8,7 +8,7 @@ use std::ops::Range;
 use super::{
     Unreadable,
     header::{Header, field_name, is_continuation},
-    parse::{DEPTH_MAX, HEADER_BYTES_MAX, PARTS_MAX},
+    limits::{DEPTH_MAX, HEADER_BYTES_MAX, PARTS_MAX},
 };
 
 /// Bytes after a line that is no field in which a field must follow, lest the body has begun without a blank line.

@@ -1,6 +1,7 @@
 //! Bytes of a mail to what it means, and back. All pure: no port, no clock, no randomness.
 
 pub mod parse;
+pub mod limits;
 mod wire;
 mod mime;
 mod part;
@@ -149,13 +150,13 @@ pub struct Proof {
 /// Something out of the ordinary in a mail. Free of personal data: names and words stand in the mail alone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Warning {
-    /// The text was longer than [`parse::TEXT_BYTES_MAX`].
+    /// The text was longer than [`limits::TEXT_BYTES_MAX`].
     TextCut,
-    /// The subject was longer than [`parse::SUBJECT_CHARS_MAX`].
+    /// The subject was longer than [`limits::SUBJECT_CHARS_MAX`].
     SubjectCut,
-    /// The name beside an address was longer than [`parse::ADDRESS_NAME_BYTES_MAX`].
+    /// The name beside an address was longer than [`limits::ADDRESS_NAME_BYTES_MAX`].
     NameCut,
-    /// There were more references than [`parse::REFERENCES_MAX`].
+    /// There were more references than [`limits::REFERENCES_MAX`].
     ReferencesCut,
     /// A part of it cannot be read without a key.
     Encrypted,

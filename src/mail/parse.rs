@@ -6,6 +6,7 @@ use super::{
     bounce, clean,
     header::{Header, cut_bytes, cut_chars},
     kind::{self, Seen},
+    limits::{ADDRESS_NAME_BYTES_MAX, ADDRESSES_MAX, MAIL_BYTES_MAX, SUBJECT_CHARS_MAX, TEXT_BYTES_MAX},
     mime,
     part::{Bodies, Part},
     plain::{self, Page},
@@ -13,35 +14,6 @@ use super::{
     sender::{self, Trust},
     tnef, transfer, wire,
 };
-
-/// Bytes of a mail. Above it the mail is kept and not read. Exchange Online sends up to 35 MB unless told otherwise.
-pub const MAIL_BYTES_MAX: usize = 35 * 1024 * 1024;
-/// Parts of a mail, with the multiparts that hold them. Above it the mail is kept and not read.
-pub const PARTS_MAX: usize = 500;
-/// Multiparts around a part. Real mails stay under ten. Above it the mail is kept and not read.
-pub const DEPTH_MAX: usize = 30;
-/// Bytes of the headers of the mail and of its parts together. Above it the mail is kept and not read.
-pub const HEADER_BYTES_MAX: usize = 1024 * 1024;
-/// Fields of one header. Above it the mail is kept and not read.
-pub const HEADER_FIELDS_MAX: usize = 5_000;
-/// Addresses in To and Cc together. Above it the mail is kept and not read.
-pub const ADDRESSES_MAX: usize = 2_000;
-/// Attachments, with those in a winmail.dat. Above it the mail is kept and not read.
-pub const ATTACHMENTS_MAX: usize = 500;
-/// Bytes of all attachments after decoding and unpacking. Above it the mail is kept and not read.
-pub const EXPANDED_BYTES_MAX: usize = 2 * MAIL_BYTES_MAX;
-/// Message-IDs that are kept of References and of In-Reply-To each: the first, which began the thread, and the last ones.
-pub const REFERENCES_MAX: usize = 100;
-/// Letters of a subject; the rest is cut. It is the length of the longest line of a mail.
-pub const SUBJECT_CHARS_MAX: usize = 998;
-/// Bytes of the name beside an address; the rest is cut.
-pub const ADDRESS_NAME_BYTES_MAX: usize = 200;
-/// Bytes of an address (RFC 5321, section 4.5.3.1). What is longer is no address.
-pub const ADDRESS_BYTES_MAX: usize = 320;
-/// Bytes of a Message-ID or Content-ID. What is longer is none.
-pub const MESSAGE_ID_BYTES_MAX: usize = 998;
-/// Bytes of the text; the rest is cut. The mail itself has it.
-pub const TEXT_BYTES_MAX: usize = 1024 * 1024;
 
 /// Headers of which a mail has at least one.
 const HEADERS_OF_A_MAIL: [&str; 8] = ["from", "sender", "return-path", "subject", "date", "to", "message-id", "received"];
@@ -306,7 +278,10 @@ fn warn(warnings: &mut Vec<Warning>, warning: Warning, holds: bool) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::mail::MailKind;
+    use crate::mail::{
+        MailKind,
+        limits::{PARTS_MAX, REFERENCES_MAX},
+    };
 
     fn read(raw: &str) -> Mail {
         parse(raw.as_bytes(), &Trust::Nobody).unwrap()

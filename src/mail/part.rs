@@ -4,8 +4,9 @@ use std::borrow::Cow;
 
 use super::{
     attachment::Sent,
-    charset, mime,
-    parse::MESSAGE_ID_BYTES_MAX,
+    charset,
+    limits::MESSAGE_ID_BYTES_MAX,
+    mime,
     transfer::{self, Encoding},
 };
 

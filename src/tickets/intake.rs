@@ -24,7 +24,7 @@ use crate::{
 };
 
 /// Bytes of a raw mail.
-pub const MAIL_BYTES_MAX: u64 = mail::parse::MAIL_BYTES_MAX as u64;
+pub const MAIL_BYTES_MAX: u64 = mail::limits::MAIL_BYTES_MAX as u64;
 /// Bytes of memory that a byte of raw mail takes at most times: itself, cut, parsed, sealed.
 const MEMORY_FOR_A_RAW_BYTE: u64 = 4;
 /// A mail over this many bytes is parsed away from the threads that serve requests.

@@ -1,6 +1,6 @@
 //! Addresses in prose, in logs and in fields: found by their `@`, each letter looked at a bounded number of times.
 
-use crate::mail::parse::ADDRESS_BYTES_MAX;
+use crate::mail::limits::ADDRESS_BYTES_MAX;
 
 /// An address and where it stands.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -1,7 +1,7 @@
 //! The mail that a report is about: attached whole or by its header, or quoted in the text.
 
 use super::{address, fields};
-use crate::mail::{Attachment, header, kind::Seen, parse::MESSAGE_ID_BYTES_MAX};
+use crate::mail::{Attachment, header, kind::Seen, limits::MESSAGE_ID_BYTES_MAX};
 
 /// Bytes of an attached mail's header that are read.
 const HEADER_BYTES_MAX: usize = 256 * 1024;

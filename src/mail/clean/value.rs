@@ -91,7 +91,7 @@ fn link(value: &str) -> Option<Cow<'_, str>> {
 fn content_id(value: &str) -> Option<&str> {
     let id = value.get(4..).filter(|_| starts_with(value, "cid:"))?;
     let is_plain = |letter: char| !letter.is_whitespace() && !is_hidden(letter) && !matches!(letter, '<' | '>' | '"' | '\'' | '`' | '\\');
-    (!id.is_empty() && id.len() <= crate::mail::parse::MESSAGE_ID_BYTES_MAX && id.chars().all(is_plain)).then_some(id)
+    (!id.is_empty() && id.len() <= crate::mail::limits::MESSAGE_ID_BYTES_MAX && id.chars().all(is_plain)).then_some(id)
 }
 
 /// The address of an image elsewhere, cut to what can be shown; `None` for what would not be loaded from afar.

@@ -4,7 +4,7 @@ use super::{
     super::{
         Address, address,
         header::{cut_bytes, one_line},
-        parse::ADDRESS_NAME_BYTES_MAX,
+        limits::ADDRESS_NAME_BYTES_MAX,
     },
     lines::Line,
     phrases::{FORWARD_PREFIXES, REPLY_PREFIXES},

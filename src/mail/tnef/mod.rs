@@ -6,7 +6,7 @@
 use super::{
     attachment::Sent,
     charset,
-    parse::{ATTACHMENTS_MAX, MAIL_BYTES_MAX},
+    limits::{ATTACHMENTS_MAX, MAIL_BYTES_MAX},
 };
 
 mod properties;

@@ -2,7 +2,8 @@
 
 use helpdesk::mail::{
     Address, Attachment, Mail, clean,
-    parse::{ADDRESS_BYTES_MAX, ADDRESSES_MAX, REFERENCES_MAX, TEXT_BYTES_MAX, parse},
+    limits::{ADDRESS_BYTES_MAX, ADDRESSES_MAX, REFERENCES_MAX, TEXT_BYTES_MAX},
+    parse::parse,
     sender::Trust,
 };
 
