@@ -224,7 +224,7 @@ impl Run {
         let in_same_word = self.groups[..=span.start].iter().skip(1).all(|group| group.gap.joins());
         let begins = &self.beginning;
         let before = if span.start == 0 {
-            !begins.joined && !begins.plus && !begins.named_otherwise && !(solid && begins.named_otherwise_if_solid)
+            !(begins.joined || begins.plus || begins.named_otherwise || solid && begins.named_otherwise_if_solid)
         } else {
             // `100-4111...` is a number of its own; after a card that was found there may be anything.
             span.start == start && start > 0 || !self.groups[span.start].gap.is_dash()

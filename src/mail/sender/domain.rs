@@ -20,7 +20,7 @@ pub(super) fn is_aligned(one: &str, other: &str) -> bool {
 fn is_owned(domain: &str) -> bool {
     let labels: Vec<&str> = domain.rsplitn(3, '.').collect();
     match labels.as_slice() {
-        [country, shared] => !country.is_empty() && !shared.is_empty() && !(country.len() == 2 && SHARED_LABELS.contains(shared)),
+        [country, shared] => !(country.is_empty() || shared.is_empty() || country.len() == 2 && SHARED_LABELS.contains(shared)),
         [_, _, rest] => !rest.is_empty(),
         _ => false,
     }
