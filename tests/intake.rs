@@ -5,7 +5,7 @@ mod limits;
 use std::sync::Arc;
 
 use helpdesk::{access::Role, mail::sender::Trust};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::support::{
     faulty::{Plan, faulty},
@@ -403,6 +403,27 @@ async fn a_machine_that_answers_no_ticket_is_held_and_one_that_does_changes_no_s
     let (_, note) = world.mail(HELP, "c.eml", &away("x2@adventure-works.example", "In-Reply-To: <q1@adventure-works.example>\r\n")).await;
     assert!(note.starts_with("comment on ticket 1"), "{note}");
     assert_eq!(world.tickets("contoso").await[0]["status"], "new");
+}
+
+#[tokio::test]
+async fn a_comment_tells_its_new_words_and_whose_mail_was_forwarded() {
+    let world = World::new().await;
+    world.mail(HELP, "a.eml", &question()).await;
+    world.clock.advance(time::Duration::seconds(1));
+    let quoting = "It still burns.\r\n\r\nOn Monday, 12 January 2026, Ann wrote:\r\n> Please help soon.";
+    let more = "In-Reply-To: <q1@adventure-works.example>\r\n";
+    world.mail(HELP, "b.eml", &mail(ANN, "q2@adventure-works.example", "Re: The printer is on fire", more, quoting)).await;
+    let forwarded =
+        "See below.\r\n\r\n---------- Forwarded message ----------\r\nFrom: Bo <bo@northwind.example>\r\nSubject: Paper\r\n\r\nIt is jammed.";
+    world.mail(HELP, "c.eml", &mail(ANN, "q3@adventure-works.example", "Fwd: Paper", "", forwarded)).await;
+    let tickets = world.tickets("contoso").await;
+    let burning = world.comments("contoso", &tickets[1]).await;
+    assert_eq!(burning[0]["reply"], burning[0]["text"]);
+    assert_eq!(burning[1]["reply"], "It still burns.");
+    assert!(burning[1]["text"].as_str().unwrap().contains("> Please help soon."));
+    let jammed = world.comments("contoso", &tickets[0]).await;
+    assert_eq!(jammed[0]["mail"]["forwarded_from"]["address"], "bo@northwind.example");
+    assert_eq!((&jammed[0]["author"]["sender"]["address"], &jammed[0]["mail"]["warnings"]), (&json!("ann@adventure-works.example"), &json!([])));
 }
 
 #[tokio::test]

@@ -9,7 +9,7 @@ use crate::{
     access::{Caller, Role},
     ids::TicketId,
     tickets::{
-        self, Author, Comment, NewComment, Said, Status, Ticket, Viewer,
+        self, Author, Comment, NewComment, Party, Said, Status, Ticket, Viewer,
         store::{self, Filter},
     },
 };
@@ -157,6 +157,8 @@ struct CommentBody<'a> {
     public: bool,
     author: AuthorBody<'a>,
     text: &'a str,
+    /// The new words, without quoted mail and signature.
+    reply: &'a str,
     html: Option<&'a str>,
     attachments: Vec<AttachmentBody<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -193,12 +195,20 @@ struct MailBody<'a> {
     altered: bool,
     message_id_reused: bool,
     sender: ProofBody<'a>,
+    forwarded_from: Option<PartyBody<'a>>,
+    warnings: &'a [String],
 }
 
 #[derive(Serialize)]
 struct ProofBody<'a> {
     proven: bool,
     by: Option<&'a str>,
+}
+
+impl<'a> From<&'a Party> for PartyBody<'a> {
+    fn from(party: &'a Party) -> Self {
+        PartyBody { address: party.address.as_deref(), name: party.name.as_deref() }
+    }
 }
 
 impl<'a> From<&'a Ticket> for TicketBody<'a> {
@@ -209,7 +219,7 @@ impl<'a> From<&'a Ticket> for TicketBody<'a> {
             subject: &ticket.subject,
             status: ticket.status.name(),
             mailbox: ticket.mailbox.as_str(),
-            requester: PartyBody { address: ticket.requester.address.as_deref(), name: ticket.requester.name.as_deref() },
+            requester: (&ticket.requester).into(),
             comments: ticket.comments,
             created_at: ticket.created_at,
             updated_at: ticket.updated_at,
@@ -233,10 +243,11 @@ impl<'a> CommentBody<'a> {
             at: comment.at,
             public: comment.public,
             author: match &comment.author {
-                Author::Sender(party) => AuthorBody::Sender(PartyBody { address: party.address.as_deref(), name: party.name.as_deref() }),
+                Author::Sender(party) => AuthorBody::Sender(party.into()),
                 Author::Agent(subject) => AuthorBody::Agent(subject),
             },
             text: &said.text,
+            reply: said.new_words(),
             html: said.html.as_deref(),
             attachments: attachments.collect(),
             mail: comment.mail.as_ref().map(|mail| MailBody {
@@ -246,6 +257,8 @@ impl<'a> CommentBody<'a> {
                 altered: mail.altered,
                 message_id_reused: mail.message_id_reused,
                 sender: ProofBody { proven: mail.proven_by.is_some(), by: mail.proven_by.as_deref() },
+                forwarded_from: mail.forwarded_from.as_ref().map(PartyBody::from),
+                warnings: &mail.warnings,
             }),
         }
     }

@@ -13,7 +13,7 @@ use crate::{
     audit,
     ids::{CommentId, Kind, RecordId, TenantId, TicketId, partition},
     keys::TenantKeys,
-    mail::{Mail, MailKind},
+    mail::{Address, Mail, MailKind},
     ports::{Document, Etag, Fault, NewDocument, Write},
     tenants::Mailbox,
 };
@@ -161,7 +161,8 @@ pub(super) async fn store_parts(desk: &Desk, arrival: &Arrival<'_>, raw: &[u8]) 
         held: attachment.held,
         blob: format!("{folder}/{at}"),
     });
-    let said = Said { text: mail.text.clone(), html: mail.html.clone(), attachments: attachments.collect() };
+    let reply = (mail.reply != mail.text).then(|| mail.reply.clone());
+    let said = Said { text: mail.text.clone(), reply, html: mail.html.clone(), attachments: attachments.collect() };
     let names: Vec<String> = said.attachments.iter().map(|kept| kept.blob.clone()).collect();
     let author = Author::Sender(sender(mail));
     let origin = MailOrigin {
@@ -172,6 +173,8 @@ pub(super) async fn store_parts(desk: &Desk, arrival: &Arrival<'_>, raw: &[u8]) 
         altered: arrival.altered,
         message_id_reused: false,
         proven_by: mail.sender.by.map(str::to_owned),
+        forwarded_from: mail.forwarded_from.as_ref().map(party),
+        warnings: mail.warnings.iter().map(|warning| warning.name().to_owned()).collect(),
     };
     let (content, long) = store::placed(said, &author, Some(&origin), said_blob.clone())?;
     let attached = names.iter().zip(&mail.attachments).map(|(name, attachment)| (name.as_str(), attachment.bytes.as_slice()));
@@ -267,7 +270,11 @@ fn message_document(keys: &TenantKeys, message_id: &str) -> String {
 }
 
 fn sender(mail: &Mail) -> Party {
-    Party { address: mail.from.as_ref().map(|from| from.address.clone()), name: mail.from.as_ref().and_then(|from| from.name.clone()) }
+    mail.from.as_ref().map_or(Party { address: None, name: None }, party)
+}
+
+fn party(address: &Address) -> Party {
+    Party { address: Some(address.address.clone()), name: address.name.clone() }
 }
 
 /// Whether a mail of this kind opens a ticket. Alerts and lists do: help desks live from the former, and a mailbox behind a list would lose

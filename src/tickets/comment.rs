@@ -98,7 +98,7 @@ async fn add_once(desk: &Desk, keys: &TenantKeys, tenant: &TenantId, new: &NewCo
 }
 
 async fn content(desk: &Desk, keys: &TenantKeys, tenant: &TenantId, id: CommentId, author: &Author, text: &str) -> Result<Content, Error> {
-    let said = Said { text: text.to_owned(), html: None, attachments: Vec::new() };
+    let said = Said { text: text.to_owned(), reply: None, html: None, attachments: Vec::new() };
     let name = format!("{tenant}/{id}/said");
     let (content, long) = store::placed(said, author, None, name.clone())?;
     if let Some(bytes) = long {

@@ -131,9 +131,19 @@ pub enum Content {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Said {
     pub text: String,
+    /// The new words alone, where the text holds more.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reply: Option<String>,
     /// Cleaned.
     pub html: Option<String>,
     pub attachments: Vec<AttachmentRef>,
+}
+
+impl Said {
+    /// Without quoted mail and signature.
+    pub fn new_words(&self) -> &str {
+        self.reply.as_deref().unwrap_or(&self.text)
+    }
 }
 
 /// An attachment in a sealed blob.
@@ -166,6 +176,12 @@ pub struct MailOrigin {
     /// By which method a server that the mailbox trusts proved the sender: `dmarc`, `dkim`, ...; nobody proved him without one.
     #[serde(default)]
     pub proven_by: Option<String>,
+    /// Whom a forwarded mail names as its sender. It proves nothing.
+    #[serde(default)]
+    pub forwarded_from: Option<Party>,
+    /// What a reader should know of how it was read: names of [`mail::Warning`](crate::mail::Warning).
+    #[serde(default)]
+    pub warnings: Vec<String>,
 }
 
 /// Who looks: what he may see follows from it.

@@ -149,7 +149,7 @@ pub async fn comments(
         let comment: Comment = keys.open_document(document)?;
         if viewer.sees_comment(&comment) {
             let said = said(desk, &keys, &comment).await?;
-            bytes += said.text.len() + said.html.as_ref().map_or(0, String::len);
+            bytes += said.text.len() + said.new_words().len() + said.html.as_ref().map_or(0, String::len);
             comments.push((comment, said));
         }
         if at + 1 == limit || (bytes >= PAGE_WORDS_BYTES && at + 1 < found.len()) {
