@@ -14,6 +14,7 @@ use html5ever::{
 };
 use libfuzzer_sys::fuzz_target;
 
+#[rustfmt::skip]
 const REFUSED_ELEMENTS: [&str; 28] = [
     "applet", "area", "audio", "base", "bdo", "button", "embed", "form", "frame", "frameset", "iframe", "input", "link", "map", "marquee", "math",
     "meta", "noscript", "object", "option", "plaintext", "script", "select", "style", "svg", "template", "textarea", "video",
