@@ -132,6 +132,7 @@ mod tests {
             "<ul><li>a</li><li>b<ol start=\"3\"><li>c</li></ol></li></ul>",
             "<font color=\"red\" size=\"+1\">a</font>",
             "<pre>a\n  b</pre>",
+            "<p>\"Yes\", he said</p>",
             "<blockquote><div>a&nbsp;&lt;b&gt; &amp; c</div></blockquote>",
             "<p dir=\"rtl\" lang=\"he\">שלום</p>",
         ] {

@@ -89,7 +89,7 @@ impl Writer {
 
     fn attribute(&mut self, name: &str, value: &str) {
         self.html.extend([" ", name, "=\""]);
-        escape(&mut self.html, value);
+        escape_value(&mut self.html, value);
         self.html.push('"');
     }
 
@@ -142,15 +142,24 @@ fn decoded(text: &str, in_attribute: bool) -> Cow<'_, str> {
     Cow::Owned(decoded)
 }
 
-/// Text that no reader takes for anything else, in an element or between double quotes.
+/// Text that no reader takes for anything else, in an element.
 pub(super) fn escape(html: &mut String, text: &str) {
+    escape_all(html, text, false);
+}
+
+/// The same between double quotes.
+fn escape_value(html: &mut String, value: &str) {
+    escape_all(html, value, true);
+}
+
+fn escape_all(html: &mut String, text: &str, quotes: bool) {
     let mut copied = 0;
     for (at, byte) in text.bytes().enumerate() {
         let (escaped, bytes) = match byte {
             b'&' => ("&amp;", 1),
             b'<' => ("&lt;", 1),
             b'>' => ("&gt;", 1),
-            b'"' => ("&quot;", 1),
+            b'"' if quotes => ("&quot;", 1),
             0xc2 if text[at..].starts_with('\u{a0}') => ("&nbsp;", 2),
             _ => continue,
         };
