@@ -9,6 +9,7 @@ mod introduction;
 mod block;
 mod attribution;
 mod signature;
+mod device;
 mod subject;
 mod phrases;
 
@@ -105,7 +106,7 @@ fn part(mut lines: Vec<Line<'_>>, way: Way, is_page: bool) -> Parted<'_> {
 /// Signatures go, as long as words are left.
 fn without_signature(kept: &mut Vec<Line<'_>>) {
     let is_blank = |line: Option<&Line<'_>>| line.is_none_or(|line| line.mark == Mark::Blank);
-    let named: Vec<bool> = kept.iter().map(|line| line.mark == Mark::Words && signature::is_device(line.text)).collect();
+    let named: Vec<bool> = kept.iter().map(|line| line.mark == Mark::Words && device::is_device(line.text)).collect();
     let is_apart = |at: usize| at == 0 || is_blank(kept.get(at - 1)) || is_blank(kept.get(at + 1)) || named[at - 1];
     let is_kept = |at: &usize| kept[*at].mark != Mark::Signature && !(named[*at] && is_apart(*at));
     let mut without: Vec<Line<'_>> = (0..kept.len()).filter(is_kept).map(|at| kept[at]).collect();
@@ -192,6 +193,28 @@ mod tests {
         assert_eq!(reply("Above. On Tue, Jan 6, 2026 at 10:00 AM, Ann wrote:\n> Old words."), "Above.");
         assert_eq!(reply("Above.\n\nAnn wrote:\n\n> Old words."), "Above.");
         assert_eq!(reply("Above.\nSee you on Monday.\nOn Tue, Jan 6, 2026, at 10:00, Ann wrote:\n> Old words."), "Above.\nSee you on Monday.");
+    }
+
+    #[test]
+    fn attributions_may_break_within_an_address_and_groupwise_has_its_own() {
+        for line in [
+            "Am 06.01.2026 10:00 schrieb \"Ann Lee\" <ann@a.example\n>:",
+            "On Tue, Jan 6, 2026 at 10:00 AM, Ann Lee <ann@a.example\n> wrote:",
+            ">>> Ann Lee <ann@a.example> 1/6/2026 10:00 AM >>>",
+            ">>> On 1/6/2026 at 10:00 AM, in message\n<1@a.example>, Ann Lee <ann@a.example> wrote:",
+            "‐‐‐‐‐‐‐ Original Message ‐‐‐‐‐‐‐\nOn Tuesday, January 6, 2026 10:00 AM, Ann <ann@a.example> wrote:",
+        ] {
+            assert_eq!(reply(&format!("Words.\n\n{line}\n\n> Old words.")), "Words.", "{line}");
+            assert_eq!(reply(&format!("Words.\n\n{line}\nOld words.")), "Words.", "{line}");
+        }
+        assert_eq!(reply("Words.\n\nAnn said:\n> Old words."), "Words.");
+        assert_eq!(reply("On 5 May 2026 at 10:30 the printer said:\n\nE17"), "On 5 May 2026 at 10:30 the printer said:\n\nE17");
+        assert_eq!(reply("Type\n>>> print(1)\n1"), "Type\n>>> print(1)\n1");
+    }
+
+    #[test]
+    fn lines_of_several_devices_go_together() {
+        assert_eq!(reply("Words.\n\nSent via mobile\n\n(sent from a phone)\nSent from my TI-85"), "Words.");
     }
 
     #[test]
