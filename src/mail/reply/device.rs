@@ -1,6 +1,6 @@
 //! The line that a telephone or a mail program adds by itself below a mail: "Sent from my iPhone".
 
-use std::sync::LazyLock;
+use std::{borrow::Cow, sync::LazyLock};
 
 use super::phrases::phrases;
 
@@ -12,6 +12,9 @@ const WORDS_MAX: usize = 12;
 
 /// Words of a line that names no make of a device, or offers a program.
 const SHORT_WORDS_MAX: usize = 5;
+
+/// Words of a line that begins with the name of its sender.
+const NAMED_WORDS_MAX: usize = 4;
 
 /// Whether the line is one and says nothing else.
 pub fn is_device(text: &str) -> bool {
@@ -32,6 +35,10 @@ pub fn is_device(text: &str) -> bool {
     }
     if !tail.is_empty() && !EXCUSES.iter().any(|word| tail.contains(word)) {
         return false;
+    }
+    // BlackBerry and others put the name first: "Ann from mobile".
+    if head.ends_with(" from mobile") && words.len() <= NAMED_WORDS_MAX {
+        return true;
     }
     let is_short = head.split_whitespace().count() <= SHORT_WORDS_MAX;
     let offers = is_short && GET_OUTLOOK.iter().any(|start| lower.starts_with(start)) && (lower.contains("ios") || lower.contains("android"));
@@ -75,21 +82,21 @@ fn without_address(text: &str) -> String {
     let is_mark = |letter: char| {
         letter.is_whitespace()
             || "*_-–—~()[]{}<>|.!\"'“”:;".contains(letter)
-            || letter >= '\u{1f000}'
-            || matches!(letter, '\u{2600}'..='\u{27bf}' | '\u{fe0f}')
+            || matches!(letter, '\u{2600}'..='\u{27bf}' | '\u{fe0f}' | '\u{1f000}'..='\u{1faff}')
     };
     let text = text.trim_matches(is_mark);
-    // `[text](address)`, `text<address>`, `text (address)`, `text: address`
-    let (before, behind) = text.split_once('<').and_then(|(before, rest)| Some((before, rest.split_once('>')?.1))).unwrap_or((text, ""));
-    let text = format!("{before}{behind}");
-    let end = text
-        .find("](")
-        .into_iter()
-        .chain(text.find(['<', '(']))
-        .chain(text.find("://").map(|at| text[..at].rfind([' ', '(', '<']).unwrap_or(0)))
-        .min();
-    let shown = text[..end.unwrap_or(text.len())].chars().filter(|letter| !matches!(letter, '[' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}'));
+    // `[text](address)`, `text<address>`, `text (address)`, `textaddress`
+    let text = without(text, "](", ')');
+    let text = without(&text, "<", '>');
+    let end = ["http://", "https://", "("].iter().filter_map(|start| text.find(start)).min().unwrap_or(text.len());
+    let shown = text[..end].chars().filter(|letter| !matches!(letter, '[' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}'));
     shown.collect::<String>().trim_end_matches(is_mark).to_owned()
+}
+
+/// Without the first stretch between the two.
+fn without<'a>(text: &'a str, opens: &str, closes: char) -> Cow<'a, str> {
+    let parted = text.split_once(opens).and_then(|(before, rest)| Some((before, rest.split_once(closes)?.1)));
+    parted.map_or(Cow::Borrowed(text), |(before, behind)| Cow::Owned(format!("{before}{behind}")))
 }
 
 /// Words that say when or whence a person sent something.
@@ -158,7 +165,7 @@ static FROM_SENT: LazyLock<Vec<&str>> = LazyLock::new(|| {
     phrases(
         "
         gesendet | geschickt | verschickt | verfasst | geschrieben | gönderildi | から送信 | より送信 | から送信されました | 에서 보냄 | 에서 발송 | 傳送 |
-        发送 | 發送 | küldve | küldték | from mobile",
+        发送 | 發送 | küldve | küldték",
     )
 });
 
@@ -245,6 +252,9 @@ mod tests {
             "Sent with Airmail",
             "Sent from Nine",
             "Sent from my TI-85",
+            "Ann from mobile",
+            "Sent from [Mail](https://a.example/x) for Windows 10",
+            "Get Outlook for iOShttps://a.example/x",
             "(sent from a phone)",
             "<<sent by galaxy>>",
             "From my iPhone",

@@ -107,8 +107,16 @@ fn part(mut lines: Vec<Line<'_>>, way: Way, is_page: bool) -> Parted<'_> {
 fn without_signature(kept: &mut Vec<Line<'_>>) {
     let is_blank = |line: Option<&Line<'_>>| line.is_none_or(|line| line.mark == Mark::Blank);
     let named: Vec<bool> = kept.iter().map(|line| line.mark == Mark::Words && device::is_device(line.text)).collect();
-    let is_apart = |at: usize| at == 0 || is_blank(kept.get(at - 1)) || is_blank(kept.get(at + 1)) || named[at - 1];
-    let is_kept = |at: &usize| kept[*at].mark != Mark::Signature && !(named[*at] && is_apart(*at));
+    // Such lines stand apart from the words, alone or several below each other.
+    let mut apart = vec![false; kept.len()];
+    let mut start = 0;
+    for run in named.chunk_by(|one, next| one == next) {
+        let end = start + run.len();
+        let is_apart = run[0] && (start == 0 || is_blank(kept.get(start - 1)) || is_blank(kept.get(end)));
+        apart[start..end].fill(is_apart);
+        start = end;
+    }
+    let is_kept = |at: &usize| kept[*at].mark != Mark::Signature && !apart[*at];
     let mut without: Vec<Line<'_>> = (0..kept.len()).filter(is_kept).map(|at| kept[at]).collect();
     without.truncate(signature::above_signature(&without));
     if without.iter().any(|line| line.mark.is_own() && !is_rule(line.text)) {
