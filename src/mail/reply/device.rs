@@ -8,10 +8,13 @@ use super::phrases::phrases;
 const BYTES_MAX: usize = 110;
 
 /// Words of such a line.
-const WORDS_MAX: usize = 12;
+const WORDS_MAX: usize = 14;
 
-/// Words of a line that names no make of a device, or offers a program.
+/// Words of a line that names no make of a device.
 const SHORT_WORDS_MAX: usize = 5;
+
+/// Words of a line that offers a program.
+const OFFER_WORDS_MAX: usize = 6;
 
 /// Words of a line that begins with the name of its sender.
 const NAMED_WORDS_MAX: usize = 4;
@@ -41,7 +44,10 @@ pub fn is_device(text: &str) -> bool {
         return true;
     }
     let is_short = head.split_whitespace().count() <= SHORT_WORDS_MAX;
-    let offers = is_short && GET_OUTLOOK.iter().any(|start| lower.starts_with(start)) && (lower.contains("ios") || lower.contains("android"));
+    // "Outlook für iOS" begins a sentence as well; then another verb is its last word.
+    let gets = !lower.starts_with("outlook ") || words.last().is_some_and(|last| GET.contains(last));
+    let offers = words.len() <= OFFER_WORDS_MAX && gets && GET_OUTLOOK.iter().any(|start| lower.starts_with(start));
+    let offers = offers && (lower.contains("ios") || lower.contains("android"));
     offers || {
         let behind = SENT_FROM.iter().filter_map(|start| lower.strip_prefix(start));
         let bare = || BARE.iter().filter_map(|start| lower.strip_prefix(start)).filter(|rest| rest.split(' ').count() <= BARE_WORDS_MAX);
@@ -99,12 +105,13 @@ fn without<'a>(text: &'a str, opens: &str, closes: char) -> Cow<'a, str> {
     parted.map_or(Cow::Borrowed(text), |(before, behind)| Cow::Owned(format!("{before}{behind}")))
 }
 
-/// Words that say when or whence a person sent something.
+/// Words of sentences, and those that say when or whence a person sent something.
 static PROSE: LazyLock<Vec<&str>> = LazyLock::new(|| {
     phrases(
         "
         yesterday | today | tonight | ago | monday | tuesday | wednesday | thursday | friday | saturday | sunday | office | account | warehouse |
-        gestern | heute | montag | dienstag | mittwoch | donnerstag | freitag | hier | ayer | hoy | ieri | oggi | ontem | hoje | вчера | сегодня",
+        gestern | heute | montag | dienstag | mittwoch | donnerstag | freitag | hier | ayer | hoy | ieri | oggi | ontem | hoje | вчера | сегодня |
+        it | is | but | not | does | ist | nicht | aber | pas | mais | pero | не | но",
     )
 });
 
@@ -169,6 +176,9 @@ static FROM_SENT: LazyLock<Vec<&str>> = LazyLock::new(|| {
     )
 });
 
+/// The last word of such a line that begins with the name of the program.
+const GET: [&str; 8] = ["herunterladen", "beziehen", "holen", "ophalen", "downloaden", "ios", "android", "を入手"];
+
 /// "Get Outlook for", of the line that says so of iOS or Android.
 static GET_OUTLOOK: LazyLock<Vec<&str>> = LazyLock::new(|| {
     phrases(
@@ -178,7 +188,7 @@ static GET_OUTLOOK: LazyLock<Vec<&str>> = LazyLock::new(|| {
         ottieni outlook | outlook voor | download outlook | hent outlook | få outlook | hämta outlook | skaffa outlook | hanki outlook |
         pobierz outlook | pobierz program outlook | získat outlook | stáhnout outlook | získajte outlook | az outlook | obțineți outlook |
         скачать outlook | загрузить outlook | завантажити outlook | λήψη του outlook | outlook'u edinin | outlook'u | קבל את outlook |
-        احصل على outlook | 下载 outlook | 获取 outlook | 取得 outlook | outlook を入手 | tải outlook | dapatkan outlook",
+        احصل على outlook | 下载 outlook | 获取 outlook | 获取适用于 | 下载适用于 | 取得適用於 | ios 版 outlook | android 版 outlook | получить outlook | pobierz aplikację outlook | 取得 outlook | outlook を入手 | tải outlook | dapatkan outlook",
     )
 });
 
@@ -252,6 +262,8 @@ mod tests {
             "Sent with Airmail",
             "Sent from Nine",
             "Sent from my TI-85",
+            "Outlook für iOS herunterladen",
+            "iOS 版 Outlook を入手",
             "Ann from mobile",
             "Sent from [Mail](https://a.example/x) for Windows 10",
             "Get Outlook for iOShttps://a.example/x",
@@ -278,6 +290,8 @@ mod tests {
             "Sent by mail on Monday",
             "Download Outlook again?",
             "Get Outlook for Android does not install, why?",
+            "Outlook für Android geht nicht",
+            "Sent from my phone it looks broken but on the desktop it is fine",
             "Sent with love",
             "Sent via DHL",
             "Mail gesendet",

@@ -120,8 +120,10 @@ fn above(lines: &[Line<'_>], at: usize) -> usize {
     let within = at.saturating_sub(LINES_ABOVE_MAX)..at;
     // Lotus writes "-----Ann wrote: -----" above the header.
     let is_dashed = |text: &str| text.trim_start().starts_with("--") && text.trim_end().ends_with("--");
-    let belongs =
-        |line: &Line<'_>| matches!(line.mark, Mark::Blank | Mark::Cut) || (line.mark == Mark::Words && (is_rule(line.text) || is_dashed(line.text)));
+    // BlackBerry writes "Original Message" without dashes.
+    let is_name = |text: &str| text.len() <= SEPARATOR_BYTES_MAX && ORIGINAL.contains(&text.trim().to_lowercase().as_str());
+    let is_part = |text: &str| is_rule(text) || is_dashed(text) || is_name(text);
+    let belongs = |line: &Line<'_>| matches!(line.mark, Mark::Blank | Mark::Cut) || (line.mark == Mark::Words && is_part(line.text));
     within.rev().take_while(|above| belongs(&lines[*above])).filter(|above| lines[*above].mark != Mark::Blank).last().unwrap_or(at)
 }
 

@@ -153,7 +153,10 @@ mod tests {
     }
 
     /// Headers of quoted mail as programs in many languages write them.
-    const HEADERS: [&str; 17] = [
+    const HEADERS: [&str; 20] = [
+        "发件人：Ann Lee<ann@a.example>\n日　期：2026年01月06日 10:00:00\n收件人：<bob@a.example>\n主　题：求助",
+        "제목 : 도움\n날짜 : Tue, 6 Jan 2026 10:00:00 +0900\n보낸이 : Ann <ann@a.example>\n받는이 : <bob@a.example>",
+        "No: Ann Lee <ann@a.example>\nNosūtīts: otrdiena, 2026. gada 6. janvāris 10:00\nKam: Bob\nTēma: Palīdzība",
         "From: Ann Lee <ann@a.example>\nSent: Tuesday, 6 January 2026 10:00\nTo: Bob\nSubject: Help",
         "*From:* Ann Lee [mailto:\nann@a.example]\n*Sent:* Tuesday, January 6, 2026 10:00 AM\n*To:* Bob\n*Subject:* Help",
         "Date: Tue, 6 Jan 2026 10:00:00 +0100\nSubject: Help\nFrom: ann@a.example\nTo: bob@a.example",
@@ -176,7 +179,7 @@ mod tests {
     #[test]
     fn a_quoted_header_ends_the_words_in_any_language() {
         for header in HEADERS {
-            for line in ["", "________________________________\n", "-----Original Message-----\n"] {
+            for line in ["", "________________________________\n", "-----Original Message-----\n", "  Original Message  \n"] {
                 assert_eq!(reply(&format!("It works.\n\n{line}{header}\n\nOld words.")), "It works.", "{line}{header}");
             }
         }

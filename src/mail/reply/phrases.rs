@@ -28,7 +28,7 @@ const FROM: &str = "
     from | von | de | da | van | fra | från | od | ot | lähettäjä | feladó | de la | expéditeur | expediteur | mittente | remitente |
     remetente | afzender | absender | nadawca | odesílatel | odosielateľ | afsender | avsender | avsändare | от | от кого | відправник | від |
     від кого | отправитель | подател | од | шаље | από | kimden | gönderen | מאת | من | از | 差出人 | 送信元 | 送信者 | 发件人 | 寄件者 | 寄件人 | 發件人 | 보낸 사람 |
-    보낸사람 | 발신 | từ | người gửi | dari | daripada | pengirim | saatja | kellelt | pošiljatelj | pošiljalac | pošilja | prima od | nuo |
+    보낸사람 | 발신 | từ | người gửi | dari | daripada | pengirim | saatja | kellelt | pošiljatelj | pošiljalac | pošilja | prima od | nuo | no | 보낸이 |
     siuntėjas | sūtītājs | sendandi | frá | จาก | प्रेषक | nga | mula kay | remitent | nork | expeditor";
 
 const DATE: &str = "
@@ -46,14 +46,14 @@ const DATE: &str = "
 const TO: &str = "
     to | an | à | a | para | pour | per | aan | til | till | vastaanottaja | kenelle | címzett | címzettek | către | catre | do | komu | pro |
     za | кому | кому: | до | для | получатель | одержувач | за | коме | прима | προς | kime | alıcı | אל | إلى | الى | به | 宛先 | 收件人 | 收件者 |
-    받는 사람 | 받는사람 | 수신 | đến | tới | người nhận | kepada | ke | untuk | per a | saaja | kellele | adressaat | prima | kam | kam: | adresāts |
+    받는 사람 | 받는사람 | 받는이 | 수신 | đến | tới | người nhận | kepada | ke | untuk | per a | saaja | kellele | adressaat | prima | kam | kam: | adresāts |
     kam skirta | gavėjas | viðtakandi | ถึง | प्रति | destinataire | destinatario | destinatário | destinatari | empfänger | ontvanger |
     modtager | mottaker | mottagare | adresát | odbiorca";
 
 const SUBJECT: &str = "
     subject | betreff | objet | sujet | asunto | assunto | oggetto | onderwerp | emne | ämne | aihe | otsikko | temat | předmět | predmet |
     věc | vec | tárgy | subiect | тема | предмет | относно | наслов | θέμα | konu | נושא | الموضوع | موضوع | 件名 | 主题 | 主題 | 主旨 | 标题 | 제목 |
-    chủ đề | tiêu đề | subjek | perihal | subyek | assumpte | tema | teema | pealkiri | naslov | zadeva | temats | efni | เรื่อง | विषय | re |
+    chủ đề | tiêu đề | subjek | perihal | subyek | assumpte | tema | teema | pealkiri | naslov | zadeva | temats | tēma | efni | เรื่อง | विषय | re |
     betrifft | gaia | paksa";
 
 const OTHER: &str = "
@@ -119,7 +119,7 @@ pub static ORIGINAL: LazyLock<Vec<&str>> = LazyLock::new(|| {
         原邮件 | 原始消息 | 邮件原件 | 원본 메시지 | 원본 메일 | 원본 이메일 | 원본 | thư gốc | tin nhắn gốc | thông điệp gốc | pesan asli | mesej asal | missatge original |
         algne kiri | algsõnum | algne sõnum | izvorna poruka | originalna poruka | originalno sporočilo | izvirno sporočilo |
         sākotnējais ziņojums | oriģinālais ziņojums | pradinis laiškas | originalus laiškas | upprunaleg skilaboð | ข้อความต้นฉบับ |
-        mesazhi origjinal | jatorrizko mezua | quoted message | quoted text",
+        mesazhi origjinal | jatorrizko mezua | quoted message | quoted text | replied message | 回复的原邮件 | 받은 메일 내용",
     )
 });
 
