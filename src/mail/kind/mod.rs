@@ -5,6 +5,7 @@
 mod report;
 mod machine;
 mod subject;
+mod failure;
 mod words;
 
 use super::{Address, Attachment, MailKind, bounce};

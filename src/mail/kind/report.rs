@@ -2,11 +2,13 @@
 //! in the words of the many mail systems that have a form of their own.
 
 use super::{
-    Headers, Seen, has_null_return_path, is_answer,
+    Headers, Seen,
+    failure::is_failure,
+    has_null_return_path, is_answer,
     machine::UNREAD_ACCOUNTS,
     subject::{is_absence, is_answer_or_forwarded},
     token, value,
-    words::{DELAY_WORDS, FAILURE_SUBJECTS, FAILURE_WORDS, FINAL_WORDS, SYSTEM_OPENINGS},
+    words::{DELAY_WORDS, FAILURE_WORDS, FINAL_WORDS, SYSTEM_OPENINGS},
 };
 use crate::mail::{
     Address, MailKind,
@@ -144,8 +146,7 @@ pub fn delivery(seen: &Seen<'_>) -> Option<MailKind> {
 
 /// A report without any form: who speaks, the subject and the first words must agree.
 fn in_own_words(seen: &Seen<'_>, speaker: Speaker) -> Option<MailKind> {
-    let subject = normalized(seen.subject);
-    let fails_in_subject = FAILURE_SUBJECTS.iter().any(|start| subject.starts_with(start));
+    let fails_in_subject = is_failure(seen.subject);
     if speaker == Speaker::Somebody && !fails_in_subject {
         return None;
     }
@@ -284,6 +285,17 @@ mod tests {
             ("Remise différée : x", "", MailKind::Delayed),
         ] {
             assert_eq!(of(&[], subject, daemon, text, &[]), expected, "{subject}");
+        }
+    }
+
+    #[test]
+    fn administrators_accounts_report_in_the_words_of_their_system() {
+        for (subject, text) in [
+            ("Unzustellbar: x", "Ihre Nachricht\n\n  An: b@b.example\n\nkonnte folgende(n) Empfänger nicht erreichen:\n\nb@b.example"),
+            ("DELIVERY FAILURE: x", "Your message\n\n  Subject: x\n\nwas not delivered to:\n\n  b@b.example"),
+            ("系统退信", "抱歉，您的邮件被退回来了\n收件人：b@b.example"),
+        ] {
+            assert_eq!(of(&[], subject, "postmaster@a.example", text, &[]), MailKind::Bounce, "{subject}");
         }
     }
 

@@ -122,10 +122,44 @@ const ABSENCE_SUBJECTS: &[&str] = &[
     "자동 회신",
     "자동 응답",
     "부재중",
+    "out of office autoreply",
+    "out of office auto-reply",
+    "out of office auto reply",
+    "out of office reply",
+    "out of office response",
+    "vacation reply",
+    "vacation response",
+    "vacation autoreply",
+    "automatic email reply",
+    "auto answer",
+    "automatische antwoordmail",
+    "abwesenheitsassistent",
+    "resposta automàtica",
+    "erantzun automatikoa",
+    "автоматический ответ на",
+    "аутоматски одговор",
+    "balasan automatik",
+    "jawaban otomatis",
+    "sjálfvirkt svar",
+    "awtomatikong tugon",
+    "automatiese antwoord",
+    "ateb awtomatig",
+    "përgjigje automatike",
+    "avtomatik cavab",
+    "自动应答",
+    "自動返答",
+    "自動回應",
 ];
 
 /// Words by which the programs name themselves in [`ABSENCE_SUBJECTS`]; the others people write as well.
-const RESPONDER_WORDS: [&str; 20] = [
+const RESPONDER_WORDS: [&str; 27] = [
+    "reply",
+    "response",
+    "otomatis",
+    "аутомат",
+    "sjálfvirkt",
+    "avtomatik",
+    "awtomati",
     "auto",
     "réponse",
     "respuesta",
@@ -306,7 +340,15 @@ mod tests {
 
     #[test]
     fn responders_put_their_words_and_a_colon_before_the_subject() {
-        for subject in ["Automatic reply: x", "Auto: x", "自動応答：x", "Réponse automatique : x"] {
+        for subject in [
+            "Automatic reply: x",
+            "Auto: x",
+            "自動応答：x",
+            "Réponse automatique : x",
+            "Out of Office AutoReply: x",
+            "Vacation reply: Re: x",
+            "Resposta automàtica: x",
+        ] {
             assert!(is_made_by_a_responder(subject), "{subject}");
         }
         for subject in ["Automatic reply does not work", "Out of office: x", "Autobus: x", "Re: Automatic reply: x"] {

@@ -38,8 +38,12 @@ pub fn attribution(text: &str) -> Option<Certainty> {
     let address = has_address(&lower);
     match verb(words) {
         // French and Chinese mail programs forget the colon at times.
-        Some((before, verb, after)) if introduces || (after.is_empty() && verb != "wrote" && is_dated(before)) => {
-            let certain = (is_dated(words) || address) && is_about_writing(before, verb, after);
+        Some((before, verb, after))
+            if introduces || (after.is_empty() && verb != "wrote" && is_dated(before)) || (before.is_empty() && is_dated(after)) =>
+        {
+            // People say much that is no mail.
+            let certain =
+                verb != "said" && (introduces || !before.is_empty()) && (is_dated(words) || address) && is_about_writing(before, verb, after);
             Some(if certain { Certainty::Certain } else { Certainty::IfQuoted })
         }
         Some(_) => None,
@@ -236,6 +240,8 @@ mod tests {
             "V V tor., 6. jan. 2026 ob 10:00 je oseba Ann <ann@a.example> napisala:",
             "Quoting Ann Lee <ann@a.example>:",
             "Zitat von Ann Lee <ann@a.example>:",
+            "Citeren Ann Lee <ann@a.example>:",
+            "Op Di. 06 Jan. 2026 om 10:00 het Ann Lee <ann@a.example> geskryf:",
             "Sent from Samsung MobileAnn <ann@a.example> wrote:",
         ] {
             assert_eq!(attribution(line), Some(Certainty::Certain), "{line}");
@@ -244,9 +250,14 @@ mod tests {
 
     #[test]
     fn prose_is_no_attribution_and_a_bare_name_only_over_a_quotation() {
-        for line in
-            ["Hello wrote:", "ann via Help wrote:", "As you wrote:", "In 2026, Ann wrote:", "On 5 May 2026 at 10:30 the machine wrote the following:"]
-        {
+        for line in [
+            "Hello wrote:",
+            "Quoting Ann Lee (2026-01-06 10:00:00)",
+            "ann via Help wrote:",
+            "As you wrote:",
+            "In 2026, Ann wrote:",
+            "On 5 May 2026 at 10:30 the machine wrote the following:",
+        ] {
             assert_eq!(attribution(line), Some(Certainty::IfQuoted), "{line}");
         }
         for line in [

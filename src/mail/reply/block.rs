@@ -136,7 +136,10 @@ fn split_label(line: &str) -> Option<(&str, &str)> {
 }
 
 fn label(name: &str) -> Option<Label> {
-    BY_NAME.get(name.to_lowercase().as_str()).copied()
+    let name = name.to_lowercase();
+    // Chinese labels of two letters are drawn apart to the width of longer ones.
+    let joined = || (name.contains(' ') && !name.is_ascii()).then(|| BY_NAME.get(name.replace(' ', "").as_str())).flatten();
+    BY_NAME.get(name.as_str()).or_else(joined).copied()
 }
 
 static BY_NAME: LazyLock<HashMap<&'static str, Label>> = LazyLock::new(|| {

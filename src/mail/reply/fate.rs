@@ -144,7 +144,12 @@ fn own_part(line: &str, kind: Kind) -> Option<&str> {
     }
     let starts = SHARED_LINE_WORDS.iter().flat_map(|word| line.match_indices(*word));
     let begins = |at: usize| line[..at].ends_with([' ', '-']) && surely_begins(&line[at..]) && attribution(&line[at..]) == Some(Certainty::Certain);
-    starts.map(|(at, _)| at).filter(|at| begins(*at)).max().map(|at| line[..at].trim_end_matches([' ', '-'])).filter(|own| !own.is_empty())
+    starts
+        .map(|(at, _)| at)
+        .filter(|at| begins(*at))
+        .max()
+        .map(|at| line[..at].trim_end_matches([' ', '-']))
+        .filter(|own| !own.trim_start_matches(['>', ' ']).is_empty())
 }
 
 fn is_link(line: &str) -> bool {

@@ -11,13 +11,16 @@ use super::{
 const SEPARATOR_BYTES_MAX: usize = 200;
 
 /// Letters that draw a line.
-const RULE: [char; 11] = ['-', '_', '=', '*', '~', '#', '—', '–', '─', '━', 'ᐧ'];
+const RULE: [char; 12] = ['-', '‐', '_', '=', '*', '~', '#', '—', '–', '─', '━', 'ᐧ'];
 
 /// Letters of the shortest drawn line.
 const RULE_CHARS_MIN: usize = 3;
 
 /// Lines above an introduction that may belong to it: a drawn line and blanks.
 const LINES_ABOVE_MAX: usize = 4;
+
+/// How GroupWise begins the line that says whose mail follows.
+const GROUPWISE: &str = ">>> ";
 
 #[derive(Debug)]
 pub struct Introduction {
@@ -50,6 +53,7 @@ pub fn introduction(lines: &[Line<'_>], at: usize, barren: &mut usize) -> Option
     match line.mark {
         Mark::Blank | Mark::Code | Mark::Signature => None,
         Mark::Quoted | Mark::SetApart | Mark::Around if !begins_run(lines, at) => None,
+        Mark::Quoted if line.text.starts_with(GROUPWISE) => named_by_groupwise(lines, at).and_then(|end| new(end, Kind::Attribution, None)),
         Mark::Quoted | Mark::SetApart | Mark::Around => is_forward(line.text.trim_start_matches(['>', ' '])).then(|| Introduction {
             start: at,
             end: at + 1,
@@ -116,15 +120,22 @@ fn above(lines: &[Line<'_>], at: usize) -> usize {
     let within = at.saturating_sub(LINES_ABOVE_MAX)..at;
     // Lotus writes "-----Ann wrote: -----" above the header.
     let is_dashed = |text: &str| text.trim_start().starts_with("--") && text.trim_end().ends_with("--");
-    let belongs =
-        |line: &Line<'_>| matches!(line.mark, Mark::Blank | Mark::Cut) || (line.mark == Mark::Words && (is_rule(line.text) || is_dashed(line.text)));
+    // BlackBerry writes "Original Message" without dashes.
+    let is_name = |text: &str| text.len() <= SEPARATOR_BYTES_MAX && ORIGINAL.contains(&text.trim().to_lowercase().as_str());
+    let is_part = |text: &str| is_rule(text) || is_dashed(text) || is_name(text);
+    let belongs = |line: &Line<'_>| matches!(line.mark, Mark::Blank | Mark::Cut) || (line.mark == Mark::Words && is_part(line.text));
     within.rev().take_while(|above| belongs(&lines[*above])).filter(|above| lines[*above].mark != Mark::Blank).last().unwrap_or(at)
 }
 
 /// An attribution over one or several lines: where it ends, and how sure it is.
 fn attributed(lines: &[Line<'_>], at: usize) -> Option<(usize, Certainty)> {
     let within = &lines[at..lines.len().min(at + attribution::LINES_MAX)];
-    let words = within.iter().take_while(|line| line.mark == Mark::Words && line.text.len() <= attribution::BYTES_MAX).count();
+    let belongs = |line: &Line<'_>| line.mark == Mark::Words && line.text.len() <= attribution::BYTES_MAX;
+    let words = within.iter().take_while(|line| belongs(line)).count();
+    // A line that is broken within the angles of an address goes on as if it were quoted.
+    let goes_on =
+        words > 0 && is_open(within[words - 1].text) && within.get(words).is_some_and(|next| next.mark == Mark::Quoted && closes(next.text));
+    let words = words + usize::from(goes_on);
     let closing = within[..words].iter().position(|line| closes(line.text))?;
     if closing > 0 && !may_begin(within[0].text) {
         return None;
@@ -149,6 +160,33 @@ fn attributed(lines: &[Line<'_>], at: usize) -> Option<(usize, Certainty)> {
         return if later || sentence { fallback } else { Some((at + last + 1, certainty)) };
     }
     fallback
+}
+
+/// `>>> Ann <ann@a.example> 1/6/2026 10:00 AM >>>`, or `>>> On DATE, in message <ID>, Ann wrote:` over several lines: where it ends.
+fn named_by_groupwise(lines: &[Line<'_>], at: usize) -> Option<usize> {
+    let first = lines[at].text.strip_prefix(GROUPWISE)?.trim();
+    if first.len() > attribution::BYTES_MAX {
+        return None;
+    }
+    if let Some(named) = first.strip_suffix(">>>") {
+        return attribution::is_dated(named).then_some(at + 1);
+    }
+    let more = lines[at + 1..].iter().take(attribution::LINES_MAX - 1).take_while(|line| line.mark == Mark::Words);
+    let mut joined = first.to_owned();
+    if attribution(&joined) == Some(Certainty::Certain) {
+        return Some(at + 1);
+    }
+    for (index, line) in more.enumerate().take_while(|(_, line)| line.text.len() <= attribution::BYTES_MAX) {
+        joined = format!("{joined} {}", line.text.trim());
+        if attribution(&joined) == Some(Certainty::Certain) {
+            return Some(at + index + 2);
+        }
+    }
+    None
+}
+
+fn is_open(line: &str) -> bool {
+    line.rfind('<').is_some_and(|open| attribution::has_address(&line[open..]) && !line[open..].contains('>'))
 }
 
 /// Whether an attribution may end with this line.
@@ -177,7 +215,7 @@ fn separator(text: &str) -> Option<Separator> {
     let inside = text.trim_start_matches(|letter: char| RULE.contains(&letter) || matches!(letter, ' ' | '>' | '<' | '['));
     let drawn = text.starts_with(RULE);
     let dashed = drawn && text.len() - inside.len() >= 2;
-    let end = if dashed { inside.find("--").or_else(|| inside.find("__")).unwrap_or(inside.len()) } else { inside.len() };
+    let end = if dashed { ["--", "__", "‐‐"].iter().find_map(|rule| inside.find(rule)).unwrap_or(inside.len()) } else { inside.len() };
     let words = inside[..end].trim_matches(|letter: char| RULE.contains(&letter) || matches!(letter, ' ' | '>' | ']'));
     let phrase = words.trim_end_matches([':', '：', ' ']).to_lowercase();
     let colon = words.ends_with([':', '：']);

@@ -9,6 +9,7 @@ mod introduction;
 mod block;
 mod attribution;
 mod signature;
+mod device;
 mod subject;
 mod phrases;
 
@@ -105,9 +106,17 @@ fn part(mut lines: Vec<Line<'_>>, way: Way, is_page: bool) -> Parted<'_> {
 /// Signatures go, as long as words are left.
 fn without_signature(kept: &mut Vec<Line<'_>>) {
     let is_blank = |line: Option<&Line<'_>>| line.is_none_or(|line| line.mark == Mark::Blank);
-    let named: Vec<bool> = kept.iter().map(|line| line.mark == Mark::Words && signature::is_device(line.text)).collect();
-    let is_apart = |at: usize| at == 0 || is_blank(kept.get(at - 1)) || is_blank(kept.get(at + 1)) || named[at - 1];
-    let is_kept = |at: &usize| kept[*at].mark != Mark::Signature && !(named[*at] && is_apart(*at));
+    let named: Vec<bool> = kept.iter().map(|line| line.mark == Mark::Words && device::is_device(line.text)).collect();
+    // Such lines stand apart from the words, alone or several below each other.
+    let mut apart = vec![false; kept.len()];
+    let mut start = 0;
+    for run in named.chunk_by(|one, next| one == next) {
+        let end = start + run.len();
+        let is_apart = run[0] && (start == 0 || is_blank(kept.get(start - 1)) || is_blank(kept.get(end)));
+        apart[start..end].fill(is_apart);
+        start = end;
+    }
+    let is_kept = |at: &usize| kept[*at].mark != Mark::Signature && !apart[*at];
     let mut without: Vec<Line<'_>> = (0..kept.len()).filter(is_kept).map(|at| kept[at]).collect();
     without.truncate(signature::above_signature(&without));
     if without.iter().any(|line| line.mark.is_own() && !is_rule(line.text)) {
@@ -144,7 +153,10 @@ mod tests {
     }
 
     /// Headers of quoted mail as programs in many languages write them.
-    const HEADERS: [&str; 17] = [
+    const HEADERS: [&str; 20] = [
+        "发件人：Ann Lee<ann@a.example>\n日　期：2026年01月06日 10:00:00\n收件人：<bob@a.example>\n主　题：求助",
+        "제목 : 도움\n날짜 : Tue, 6 Jan 2026 10:00:00 +0900\n보낸이 : Ann <ann@a.example>\n받는이 : <bob@a.example>",
+        "No: Ann Lee <ann@a.example>\nNosūtīts: otrdiena, 2026. gada 6. janvāris 10:00\nKam: Bob\nTēma: Palīdzība",
         "From: Ann Lee <ann@a.example>\nSent: Tuesday, 6 January 2026 10:00\nTo: Bob\nSubject: Help",
         "*From:* Ann Lee [mailto:\nann@a.example]\n*Sent:* Tuesday, January 6, 2026 10:00 AM\n*To:* Bob\n*Subject:* Help",
         "Date: Tue, 6 Jan 2026 10:00:00 +0100\nSubject: Help\nFrom: ann@a.example\nTo: bob@a.example",
@@ -167,7 +179,7 @@ mod tests {
     #[test]
     fn a_quoted_header_ends_the_words_in_any_language() {
         for header in HEADERS {
-            for line in ["", "________________________________\n", "-----Original Message-----\n"] {
+            for line in ["", "________________________________\n", "-----Original Message-----\n", "  Original Message  \n"] {
                 assert_eq!(reply(&format!("It works.\n\n{line}{header}\n\nOld words.")), "It works.", "{line}{header}");
             }
         }
@@ -192,6 +204,28 @@ mod tests {
         assert_eq!(reply("Above. On Tue, Jan 6, 2026 at 10:00 AM, Ann wrote:\n> Old words."), "Above.");
         assert_eq!(reply("Above.\n\nAnn wrote:\n\n> Old words."), "Above.");
         assert_eq!(reply("Above.\nSee you on Monday.\nOn Tue, Jan 6, 2026, at 10:00, Ann wrote:\n> Old words."), "Above.\nSee you on Monday.");
+    }
+
+    #[test]
+    fn attributions_may_break_within_an_address_and_groupwise_has_its_own() {
+        for line in [
+            "Am 06.01.2026 10:00 schrieb \"Ann Lee\" <ann@a.example\n>:",
+            "On Tue, Jan 6, 2026 at 10:00 AM, Ann Lee <ann@a.example\n> wrote:",
+            ">>> Ann Lee <ann@a.example> 1/6/2026 10:00 AM >>>",
+            ">>> On 1/6/2026 at 10:00 AM, in message\n<1@a.example>, Ann Lee <ann@a.example> wrote:",
+            "‐‐‐‐‐‐‐ Original Message ‐‐‐‐‐‐‐\nOn Tuesday, January 6, 2026 10:00 AM, Ann <ann@a.example> wrote:",
+        ] {
+            assert_eq!(reply(&format!("Words.\n\n{line}\n\n> Old words.")), "Words.", "{line}");
+            assert_eq!(reply(&format!("Words.\n\n{line}\nOld words.")), "Words.", "{line}");
+        }
+        assert_eq!(reply("Words.\n\nAnn said:\n> Old words."), "Words.");
+        assert_eq!(reply("On 5 May 2026 at 10:30 the printer said:\n\nE17"), "On 5 May 2026 at 10:30 the printer said:\n\nE17");
+        assert_eq!(reply("Type\n>>> print(1)\n1"), "Type\n>>> print(1)\n1");
+    }
+
+    #[test]
+    fn lines_of_several_devices_go_together() {
+        assert_eq!(reply("Words.\n\nSent via mobile\n\n(sent from a phone)\nSent from my TI-85"), "Words.");
     }
 
     #[test]

@@ -28,7 +28,7 @@ const FROM: &str = "
     from | von | de | da | van | fra | från | od | ot | lähettäjä | feladó | de la | expéditeur | expediteur | mittente | remitente |
     remetente | afzender | absender | nadawca | odesílatel | odosielateľ | afsender | avsender | avsändare | от | от кого | відправник | від |
     від кого | отправитель | подател | од | шаље | από | kimden | gönderen | מאת | من | از | 差出人 | 送信元 | 送信者 | 发件人 | 寄件者 | 寄件人 | 發件人 | 보낸 사람 |
-    보낸사람 | 발신 | từ | người gửi | dari | daripada | pengirim | saatja | kellelt | pošiljatelj | pošiljalac | pošilja | prima od | nuo |
+    보낸사람 | 발신 | từ | người gửi | dari | daripada | pengirim | saatja | kellelt | pošiljatelj | pošiljalac | pošilja | prima od | nuo | no | 보낸이 |
     siuntėjas | sūtītājs | sendandi | frá | จาก | प्रेषक | nga | mula kay | remitent | nork | expeditor";
 
 const DATE: &str = "
@@ -46,14 +46,14 @@ const DATE: &str = "
 const TO: &str = "
     to | an | à | a | para | pour | per | aan | til | till | vastaanottaja | kenelle | címzett | címzettek | către | catre | do | komu | pro |
     za | кому | кому: | до | для | получатель | одержувач | за | коме | прима | προς | kime | alıcı | אל | إلى | الى | به | 宛先 | 收件人 | 收件者 |
-    받는 사람 | 받는사람 | 수신 | đến | tới | người nhận | kepada | ke | untuk | per a | saaja | kellele | adressaat | prima | kam | kam: | adresāts |
+    받는 사람 | 받는사람 | 받는이 | 수신 | đến | tới | người nhận | kepada | ke | untuk | per a | saaja | kellele | adressaat | prima | kam | kam: | adresāts |
     kam skirta | gavėjas | viðtakandi | ถึง | प्रति | destinataire | destinatario | destinatário | destinatari | empfänger | ontvanger |
     modtager | mottaker | mottagare | adresát | odbiorca";
 
 const SUBJECT: &str = "
     subject | betreff | objet | sujet | asunto | assunto | oggetto | onderwerp | emne | ämne | aihe | otsikko | temat | předmět | predmet |
     věc | vec | tárgy | subiect | тема | предмет | относно | наслов | θέμα | konu | נושא | الموضوع | موضوع | 件名 | 主题 | 主題 | 主旨 | 标题 | 제목 |
-    chủ đề | tiêu đề | subjek | perihal | subyek | assumpte | tema | teema | pealkiri | naslov | zadeva | temats | efni | เรื่อง | विषय | re |
+    chủ đề | tiêu đề | subjek | perihal | subyek | assumpte | tema | teema | pealkiri | naslov | zadeva | temats | tēma | efni | เรื่อง | विषय | re |
     betrifft | gaia | paksa";
 
 const OTHER: &str = "
@@ -76,8 +76,8 @@ pub static WROTE: LazyLock<Vec<&str>> = LazyLock::new(|| {
         napisao je | napisala je | napisala | napisal | je napisao | írta | ezt írta | a scris | scris | пишет | написал | написала | написал(а) |
         писал | писал(а) | пише | написав | написав(ла) | написа | написао | је написао | напісаў | έγραψε | yazdı | yazmış | כתב | כתבה | כתב/ה |
         מאת | كتب | كتبت | نوشت | 写道 | 寫道 | 写到 | 書きました | さんは書きました | のメール | のメッセージ | 작성 | 썼습니다 | 님의 말 | đã viết | viết | menulis | va escriure |
-        ha escrit | escribiu | idatzi du | เขียนว่า | ने लिखा | shkroi | sumulat | het geskryf | quoting | zitat von | citando | citation de |
-        citerar | quoth",
+        ha escrit | escribiu | idatzi du | เขียนว่า | ने लिखा | shkroi | sumulat | geskryf | quoting | zitat von | citando | citation de |
+        citerar | citeren | cytowanie | cituji | idézet | цитирую | цитирование | excerpts from | said | quoth",
     )
 });
 
@@ -119,7 +119,7 @@ pub static ORIGINAL: LazyLock<Vec<&str>> = LazyLock::new(|| {
         原邮件 | 原始消息 | 邮件原件 | 원본 메시지 | 원본 메일 | 원본 이메일 | 원본 | thư gốc | tin nhắn gốc | thông điệp gốc | pesan asli | mesej asal | missatge original |
         algne kiri | algsõnum | algne sõnum | izvorna poruka | originalna poruka | originalno sporočilo | izvirno sporočilo |
         sākotnējais ziņojums | oriģinālais ziņojums | pradinis laiškas | originalus laiškas | upprunaleg skilaboð | ข้อความต้นฉบับ |
-        mesazhi origjinal | jatorrizko mezua | quoted message | quoted text",
+        mesazhi origjinal | jatorrizko mezua | quoted message | quoted text | replied message | 回复的原邮件 | 받은 메일 내용",
     )
 });
 
@@ -187,63 +187,6 @@ pub static REPLY_ABOVE: LazyLock<Vec<&str>> = LazyLock::new(|| {
     )
 });
 
-/// Beginnings of the line that a telephone or a mail program adds below a mail.
-pub static SENT_FROM: LazyLock<Vec<&str>> = LazyLock::new(|| {
-    phrases(
-        "
-        sent from | sent via | sent with | sent using | gesendet von | gesendet mit | gesendet über | diese nachricht wurde von meinem |
-        envoyé de | envoyé depuis | envoyé à partir | envoyé par | envoyé avec | enviado desde | enviado con | enviado de | enviado do |
-        enviado a partir | enviado via | enviado pelo | enviada do | inviato da | inviato con | inviato dal | verzonden vanaf | verzonden met |
-        verstuurd vanaf | verstuurd met | verzonden via | sendt fra | sendt med | skickat från | skickat med | skickades från | lähetetty |
-        wysłane z | wysłano z | wysłane przez | odesláno z | odesláno ze | odoslané z | odoslané zo | elküldve | trimis de pe | trimis din |
-        отправлено с | отправлено из | отправлено от | послано с | надіслано з | надіслано зі | відправлено з | изпратено от | послато са |
-        στάλθηκε από | εστάλη από | αποστολή από | נשלח מ | أرسلت من | أُرسلت من | تم الإرسال من | ارسال شده از | 发自 | 發自 | 傳送自 | 寄自 |
-        được gửi từ | đã gửi từ | gửi từ | dikirim dari | dihantar dari | enviat des | saadetud | poslano s | poslano iz | poslato sa |
-        nosūtīts no | siųsta iš | išsiųsta iš | sent úr | ส่งจาก",
-    )
-});
-
-/// Ends of the same line, in languages that put the verb last.
-pub static FROM_SENT: LazyLock<Vec<&str>> = LazyLock::new(|| {
-    phrases(
-        "
-        gesendet | gesendet. | geschickt | gönderildi | から送信 | より送信 | から送信されました | 에서 보냄 | 에서 발송 | 傳送 | küldve | küldték",
-    )
-});
-
-/// "Get Outlook for", of the line that says so of iOS or Android.
-pub static GET_OUTLOOK: LazyLock<Vec<&str>> = LazyLock::new(|| {
-    phrases(
-        "
-        get outlook | holen sie sich outlook | outlook für | laden sie outlook | télécharger outlook | téléchargez outlook | obtenez outlook |
-        obtenir outlook | obtener outlook | obtenga outlook | obter o outlook | obtenha o outlook | baixar o outlook | scarica outlook |
-        ottieni outlook | outlook voor | download outlook | hent outlook | få outlook | hämta outlook | skaffa outlook | hanki outlook |
-        pobierz outlook | pobierz program outlook | získat outlook | stáhnout outlook | získajte outlook | az outlook | obțineți outlook |
-        скачать outlook | загрузить outlook | завантажити outlook | λήψη του outlook | outlook'u edinin | outlook'u | קבל את outlook |
-        احصل على outlook | 下载 outlook | 获取 outlook | 取得 outlook | outlook を入手 | tải outlook | dapatkan outlook",
-    )
-});
-
-/// Names of what such a line says the mail was sent from.
-pub static DEVICES: LazyLock<Vec<&str>> = LazyLock::new(|| {
-    phrases(
-        "
-        iphon | ipad | ipod | android | blackberry | galaxy | samsung | huawei | xiaomi | redmi | oneplus | oppo | vivo | nokia | lumia | htc |
-        sony | xperia | motorola | pixel | realme | windows phone | windows | outlook | mail app | app mail | yahoo | gmail | proton | spark |
-        tutanota | tuta | aol | gmx | web.de | my phone | smartphone | my mobile | mobile device | mobile phone | mobiltelefon | my tablet |
-        handy | teléfono | telefone | téléphone | telefono | puhelim | телефон | смартфон | 手机 | 手機 | mailbird | superhuman | k-9 | bluemail |
-        blue mail | fairphone | icloud | verizon | t-mobile | libero | laposte | zimbra | macbook | mail.ru | яндекс | myphone | telefoon",
-    )
-});
-
-/// The same without a name.
-pub static GENERIC: LazyLock<Vec<&str>> = LazyLock::new(|| {
-    phrases(
-        "
-        mobile | phone | cell | cellphone | tablet | handheld | mail | email | device | smartphone | handset | app",
-    )
-});
-
-fn phrases(parted: &'static str) -> Vec<&'static str> {
+pub(super) fn phrases(parted: &'static str) -> Vec<&'static str> {
     parted.split('|').map(str::trim).collect()
 }

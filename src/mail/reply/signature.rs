@@ -1,9 +1,8 @@
-//! Signatures at the end of the new words: below the dashes of RFC 3676, and the line that a telephone adds.
+//! Signatures at the end of the new words: below the dashes of RFC 3676 or a drawn line.
 
 use super::{
     introduction::is_rule,
     lines::{Line, Mark},
-    phrases::{DEVICES, FROM_SENT, GENERIC, GET_OUTLOOK, SENT_FROM},
 };
 
 /// Lines of a signature below its dashes. What is longer is a part of the mail.
@@ -14,9 +13,6 @@ const CARD_LINES_MAX: usize = 10;
 
 /// Bytes of a line of a visiting card. What is longer is a sentence.
 const CARD_LINE_BYTES_MAX: usize = 80;
-
-/// Bytes of the line that a telephone adds, without a web address.
-const DEVICE_BYTES_MAX: usize = 110;
 
 /// How many of the kept lines stand above the signature.
 pub fn above_signature(kept: &[Line<'_>]) -> usize {
@@ -30,26 +26,6 @@ pub fn above_signature(kept: &[Line<'_>]) -> usize {
     dashes.filter(|at| !kept[*at..].iter().any(|line| line.mark == Mark::Quoted)).unwrap_or(kept.len())
 }
 
-/// The line that a telephone or a mail program adds by itself.
-pub fn is_device(text: &str) -> bool {
-    let text = text.trim().trim_matches(['*', '_', '-', '–', '—', '(', ')', '[', ']', ' ', '.', '>']);
-    // Behind it the text of a link has its address.
-    let shown = text.split(['<', '(']).next().unwrap_or_default();
-    if shown.is_empty() || shown.len() > DEVICE_BYTES_MAX {
-        return false;
-    }
-    let lower = shown.to_lowercase();
-    let lower: String = lower.chars().filter(|letter| !matches!(letter, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}')).collect();
-    let lower = lower.trim();
-    let starts = |words: &[&str]| words.iter().any(|start| lower.starts_with(start));
-    let sent = starts(&SENT_FROM) || FROM_SENT.iter().any(|end| lower.ends_with(end));
-    let offers = starts(&GET_OUTLOOK) && (lower.contains("ios") || lower.contains("android"));
-    // "Sent from mobile"
-    let generic = starts(&["sent from"]) && lower.split(' ').count() <= GENERIC_WORDS_MAX;
-    let generic = generic && GENERIC.iter().any(|word| lower.split(' ').any(|found| found == *word));
-    offers || generic || (sent && DEVICES.iter().any(|device| lower.contains(device)))
-}
-
 /// "-- " as RFC 3676, section 4.3 has it, without its blank too, and as word processors turn it.
 fn is_dashes(text: &str) -> bool {
     matches!(text.trim(), "--" | "—" | "–" | "―" | "- --" | "—-" | "– –")
@@ -60,9 +36,6 @@ const SCANNERS: [&str; 6] = ["avast", "avg.com", "antivirus", "virus-free", "vir
 
 /// Words of a name under a drawn line.
 const NAME_WORDS_MAX: usize = 3;
-
-/// Words of a line that says what a mail was sent from, without the name of a device.
-const GENERIC_WORDS_MAX: usize = 5;
 
 /// A name, a company, numbers and addresses: no sentence.
 fn is_card(lines: &[Line<'_>]) -> bool {
@@ -107,48 +80,5 @@ mod tests {
         assert_eq!(above("one\n-----\ntwo\nthree"), 4);
         assert_eq!(above("one\n---\nAnn Lee"), 1);
         assert_eq!(above("one\n---\nThis email has been checked for viruses by Avast antivirus software.\nhttps://a.example"), 1);
-    }
-
-    #[test]
-    fn telephones_name_themselves_in_many_languages() {
-        for line in [
-            "Sent from my iPhone",
-            "Sent from Outlook Mobile<https://a.example>",
-            "Get Outlook for iOS<https://a.example>",
-            "Von meinem iPhone gesendet",
-            "Gesendet mit der Web.de Mail App",
-            "Envoyé de mon iPhone",
-            "Enviado desde mi iPad",
-            "Enviado do meu iPhone",
-            "Inviato da iPhone",
-            "Verstuurd vanaf mijn iPhone",
-            "Skickat från min iPhone",
-            "Sendt fra min iPhone",
-            "Lähetetty iPhonesta",
-            "Wysłane z iPhone'a",
-            "Odesláno z iPhone",
-            "Отправлено с iPhone",
-            "Надіслано з iPhone",
-            "Στάλθηκε από το iPhone μου",
-            "iPhone'umdan gönderildi",
-            "iPhoneから送信",
-            "发自我的 iPhone",
-            "從我的 iPhone 傳送",
-            "나의 iPhone에서 보냄",
-            "נשלח מה-iPhone שלי",
-        ] {
-            assert!(is_device(line), "{line}");
-        }
-        for line in [
-            "Sent from my office yesterday",
-            "Sent by mail on Monday",
-            "Download Outlook again?",
-            "My iPhone is broken",
-            "I sent from the iPhone",
-            "",
-            "내일 전화",
-        ] {
-            assert!(!is_device(line), "{line}");
-        }
     }
 }
