@@ -49,6 +49,10 @@ impl Gap {
         self.joins() && self.mark == Some(Class::Dash)
     }
 
+    fn is_dot(self) -> bool {
+        self.joins() && self.mark == Some(Class::Dot)
+    }
+
     /// Takes in what comes next, if it may stand between the groups of a card.
     pub(super) fn accept(&mut self, letter: char, class: Class) -> bool {
         match class {
@@ -226,8 +230,9 @@ impl Run {
         let before = if span.start == 0 {
             !(begins.joined || begins.plus || begins.named_otherwise || solid && begins.named_otherwise_if_solid)
         } else {
-            // `100-4111...` is a number of its own; after a card that was found there may be anything.
-            span.start == start && start > 0 || !self.groups[span.start].gap.is_dash()
+            // `100-4111...` is a number of its own, and `0.4111...` a fraction; after a card that was found there may be anything.
+            let gap = self.groups[span.start].gap;
+            span.start == start && start > 0 || !(gap.is_dash() || solid && gap.is_dot())
         };
         let after = span.end < self.groups.len() || !joined_after;
         before && after && !(begins.in_address && in_same_word)
