@@ -206,11 +206,14 @@ impl Run {
     }
 
     fn is_card(&self, span: &Span, start: usize, joined_after: bool) -> bool {
-        if !DIGITS.contains(&self.total(span)) || !self.is_written_alike(span) {
+        if !DIGITS.contains(&self.total(span)) {
             return false;
         }
-        let digits: Vec<u8> = self.digits[self.digits_of(span)].iter().map(|(digit, _)| *digit).collect();
-        number::is_card(&digits) && self.stands_alone(span, start, joined_after)
+        // Quick looks first: a hostile text is digits alone.
+        let mut digits = [0; *DIGITS.end()];
+        let found = &self.digits[self.digits_of(span)];
+        digits.iter_mut().zip(found).for_each(|(place, (digit, _))| *place = *digit);
+        number::is_card(&digits[..found.len()]) && self.is_written_alike(span) && self.stands_alone(span, start, joined_after)
     }
 
     /// The same sign between all groups, and at most one line end, and that only between groups that are a card's.
