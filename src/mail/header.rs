@@ -18,6 +18,8 @@ const NAME_BYTES_MAX: usize = 200;
 pub(super) struct Header<'a> {
     block: &'a [u8],
     fields: Vec<Field>,
+    /// Where the first line begins that not every program reads alike.
+    doubtful_from: usize,
     /// The charset in which its raw 8-bit letters probably are.
     label: Option<&'a str>,
 }
@@ -37,8 +39,12 @@ impl<'a> Header<'a> {
         // A line that is no field takes its continuation with it.
         let mut continues = false;
         let mut before: &[u8] = b"";
+        let mut doubtful_from = block.len();
         for line in block.split_inclusive(|byte| *byte == b'\n') {
             let end = at + line.len();
+            if doubtful_from == block.len() && !is_beyond_doubt(line) {
+                doubtful_from = at;
+            }
             if is_continuation(before, line) {
                 if let Some(last) = fields.last_mut().filter(|_| continues) {
                     last.value.end = end;
@@ -55,7 +61,7 @@ impl<'a> Header<'a> {
             before = line;
             at = end;
         }
-        Ok(Header { block, fields, label })
+        Ok(Header { block, fields, doubtful_from, label })
     }
 
     pub(super) fn has(&self, name: &str) -> bool {
@@ -66,6 +72,13 @@ impl<'a> Header<'a> {
     pub(super) fn lines(&self) -> Vec<(String, String)> {
         let fields = self.fields.iter();
         fields.map(|field| (field.name.clone(), one_line(&charset::decode(&self.block[field.value.clone()], self.label)))).collect()
+    }
+
+    /// The fields that no server reads otherwise than we do, each as a line without any decoding: those above the first line that is oddly written.
+    /// What only we would take for a field could pass a server unseen.
+    pub(super) fn lines_beyond_doubt(&self) -> Vec<(String, String)> {
+        let sure = self.fields.iter().take_while(|field| field.value.end <= self.doubtful_from);
+        sure.map(|field| (field.name.clone(), one_line(&String::from_utf8_lossy(&self.block[field.value.clone()])))).collect()
     }
 
     /// The decoded text of the first field of this name that says something.
@@ -120,6 +133,11 @@ impl<'a> Header<'a> {
         }
     }
 
+    /// None of its lines is beyond doubt.
+    pub(super) fn doubt(&mut self) {
+        self.doubtful_from = 0;
+    }
+
     /// For the raw letters in this header.
     pub(super) fn set_label(&mut self, label: Option<&'a str>) {
         self.label = label;
@@ -141,6 +159,14 @@ pub(super) fn field_name(line: &[u8]) -> Option<(String, usize)> {
     let name = line[..colon].trim_ascii();
     let is_name = !name.is_empty() && name.iter().all(|byte| byte.is_ascii_graphic() && !b"\"'<>()[]=,;@".contains(byte));
     is_name.then(|| (String::from_utf8_lossy(name).to_ascii_lowercase(), colon))
+}
+
+/// Whether a line is a field or the rest of one by the letter of RFC 5322 (section 2.2).
+fn is_beyond_doubt(line: &[u8]) -> bool {
+    let text = line.strip_suffix(b"\n").map_or(line, |text| text.strip_suffix(b"\r").unwrap_or(text));
+    let goes_on = matches!(text.first(), Some(b' ' | b'\t')) && !text.trim_ascii().is_empty();
+    let is_field = || field_name(text).is_some_and(|(name, colon)| name.len() == colon);
+    (goes_on || is_field()) && !text.iter().any(|byte| matches!(byte, b'\r' | b'\0'))
 }
 
 /// Whether a line goes on with the one before it: it is indented, or somebody forgot to indent the parameters after a semicolon.
@@ -202,6 +228,21 @@ mod tests {
         assert_eq!(header.sender().map(|from| from.address).as_deref(), Some("ann@a.example"));
         let lines = header.lines();
         assert_eq!(lines.iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>(), ["subject", "from", "x-empty", "subject"]);
+    }
+
+    #[test]
+    fn a_line_that_is_oddly_written_casts_doubt_on_all_that_follow() {
+        for odd in ["X-Odd : x", "\x0cX-Odd: x", "no field", " ", "X-Odd: a\rX-Hidden: b", "X-Odd: a\0b"] {
+            let block = format!("X-One: a;\r\n\tb\r\nX-Two: +ACI-\n{odd}\nX-Three: c\n");
+            let header = Header::read(block.as_bytes(), Some("utf-7")).unwrap_or_else(|why| panic!("{why}"));
+            let sure = header.lines_beyond_doubt();
+            // A line of blanks goes on with the field before it, and puts it in doubt too.
+            let expected = if odd == " " { 1 } else { 2 };
+            assert_eq!(sure.len(), expected, "{odd:?}");
+            assert_eq!(sure[0], ("x-one".to_owned(), "a; b".to_owned()));
+        }
+        let unindented = header("X-One: a;\nb=c\nX-Two: d\n");
+        assert_eq!(unindented.lines_beyond_doubt(), []);
     }
 
     #[test]

@@ -1,5 +1,7 @@
 //! A mail's bytes to what it means. Whatever comes in, the answer is a `Mail` or a reason; no input panics, recurses without bound or is read twice over.
 
+use std::borrow::Cow;
+
 use super::{
     Address, Attachment, Mail, MailKind, Unreadable, Warning,
     attachment::{self, Sent},
@@ -65,6 +67,10 @@ pub(super) fn with_parts<T>(raw: &[u8], read: impl FnOnce(&[u8], &[Part<'_>]) ->
     for part in &mut parts {
         part.header.set_label(label.as_deref());
     }
+    if matches!(bytes, Cow::Owned(_)) {
+        // A server may have read other lines than those that were made here.
+        parts[0].header.doubt();
+    }
     Ok(read(&bytes, &parts))
 }
 
@@ -84,7 +90,8 @@ fn mail(parts: &[Part<'_>], trust: &Trust) -> Result<Mail, Unreadable> {
     let (text, in_text) = redact::redact_text(cut_bytes(&text, TEXT_BYTES_MAX));
     let (html, in_html) = html.map(|html| redact::redact_html(&html)).map_or((None, 0), |(html, count)| (Some(html), count));
     let (lines, authors) = (header.lines(), header.addresses("from"));
-    warnings.extend(sender::author(&lines, &authors).err());
+    let author = sender::author(&lines, &authors);
+    warnings.extend(author.err());
     let seen = Seen { headers: &lines, subject: &subject, from: from.as_ref(), text: &text, attachments: &attachments };
     let kind = kind::kind(&seen);
     let reading = match kind {
@@ -99,7 +106,7 @@ fn mail(parts: &[Part<'_>], trust: &Trust) -> Result<Mail, Unreadable> {
     Ok(Mail {
         kind,
         bounce: bounce::read(kind, &seen),
-        sender: sender::proof(&lines, &authors, trust),
+        sender: sender::proof(&header.lines_beyond_doubt(), author.ok(), trust),
         // The page was read before card numbers were cut.
         reply: redact::redact_text(cut_bytes(&reading.words, TEXT_BYTES_MAX)).0,
         forwarded_from: reading.forwarded_from.or_else(attached),

@@ -55,7 +55,7 @@ const EXTENSIONS: [(Held, &[&str]); 7] = [
         Held::Executable,
         &[
             "exe", "com", "scr", "pif", "cpl", "dll", "sys", "drv", "ocx", "xll", "wll", "jar", "class", "dex", "elf", "gadget", "msc", "so",
-            "dylib", "app",
+            "dylib", "app", "fxp", "prg",
         ],
     ),
     (
@@ -113,6 +113,9 @@ const EXTENSIONS: [(Held, &[&str]); 7] = [
             "hlp",
             "vbp",
             "vsmacros",
+            "plg",
+            "osd",
+            "terminal",
         ],
     ),
     (
@@ -139,6 +142,9 @@ const EXTENSIONS: [(Held, &[&str]); 7] = [
             "themepack",
             "printerexport",
             "webpnp",
+            "fileloc",
+            "udl",
+            "wsb",
         ],
     ),
     (
@@ -155,6 +161,8 @@ const EXTENSIONS: [(Held, &[&str]); 7] = [
             "appinstaller",
             "application",
             "diagcab",
+            "diagcfg",
+            "diagpkg",
             "cab",
             "jnlp",
             "xbap",
@@ -179,7 +187,10 @@ const EXTENSIONS: [(Held, &[&str]); 7] = [
     (Held::HtmlApplication, &["hta", "htc", "chm"]),
     (
         Held::Macros,
-        &["docm", "dotm", "xlsm", "xltm", "xlam", "xla", "pptm", "potm", "ppam", "ppa", "ppsm", "sldm", "ade", "adp", "mde", "accde", "accda", "mam"],
+        &[
+            "docm", "dotm", "xlsm", "xltm", "xlam", "xla", "pptm", "potm", "ppam", "ppa", "ppsm", "sldm", "ade", "adp", "mde", "accde", "accda",
+            "mam", "iqy", "slk",
+        ],
     ),
 ];
 
@@ -217,8 +228,11 @@ pub(super) fn by_name(name: &str) -> Option<Held> {
 fn by_content(name: &str, bytes: &[u8]) -> Option<Held> {
     let start = &bytes[..bytes.len().min(MARKS_BYTES_MAX)];
     let at = |offset: usize, mark: &[u8]| bytes.get(offset..).is_some_and(|rest| rest.starts_with(mark));
-    if at(0, b"PK") {
-        return zip::held(bytes);
+    // Programs that unpack pass over what stands before an archive.
+    if (at(0, b"PK") || zip::is_archive(bytes))
+        && let Some(why) = zip::held(bytes)
+    {
+        return Some(why);
     }
     if at(0, ole::MARK) {
         return ole::held(bytes);
@@ -300,5 +314,9 @@ mod tests {
             assert_eq!(held("report.pdf", "report.pdf", bytes), expected, "{:?}", &bytes[..bytes.len().min(8)]);
         }
         assert_eq!(held("run.txt", "run.txt", b"#!/bin/sh\n"), None);
+        // A program with an archive behind it, which is empty, is a program still.
+        let unpacks_itself = [program.as_slice(), b"PK\x01\x02", &[0; 42], b"PK\x05\x06\0\0\0\0\x01\0\x01\0\x2e", &[0; 9]].concat();
+        assert!(zip::is_archive(&unpacks_itself));
+        assert_eq!(held("a.bin", "a.bin", &unpacks_itself), Some(Held::Executable));
     }
 }

@@ -9,16 +9,23 @@ const END_BYTES: usize = 22;
 const COMMENT_BYTES_MAX: usize = 65_535;
 /// Bytes of an entry before its name.
 const ENTRY_BYTES: usize = 46;
+/// Bytes at the end of a name that are looked at; those of hostile archives lie over each other.
+const NAME_BYTES_MAX: usize = 128;
 /// Bytes of the header before each file.
 const FILE_BYTES: usize = 30;
 
 /// Why this archive is held, if it is.
 pub(super) fn held(bytes: &[u8]) -> Option<Held> {
-    let mut entries = entries(bytes).peekable();
-    if entries.peek().is_none() {
-        // Without a list only the first file can be seen.
-        return first_file(bytes).and_then(|entry| entry.held());
-    }
+    let mut listed = entries(bytes).peekable();
+    if listed.peek().is_some() { held_entry(listed) } else { held_entry(files(bytes)) }
+}
+
+/// Whether a list of contents stands at its end, whatever its beginning looks like.
+pub(super) fn is_archive(bytes: &[u8]) -> bool {
+    list_start(bytes).is_some()
+}
+
+fn held_entry<'a>(entries: impl Iterator<Item = Entry<'a>>) -> Option<Held> {
     let mut encrypted = false;
     let mut dangerous = None;
     for entry in entries {
@@ -39,9 +46,11 @@ struct Entry<'a> {
 
 impl Entry<'_> {
     fn held(&self) -> Option<Held> {
-        let path = String::from_utf8_lossy(self.name).to_lowercase();
+        let path = String::from_utf8_lossy(&self.name[self.name.len().saturating_sub(NAME_BYTES_MAX)..]).to_lowercase();
         let file = path.rsplit(['/', '\\']).next().unwrap_or_default();
-        if file == "vbaproject.bin" || path.starts_with("basic/") && file.ends_with(".xml") {
+        if file == "vbaproject.bin"
+            || self.name.first_chunk().is_some_and(|start: &[u8; 6]| start.eq_ignore_ascii_case(b"basic/")) && file.ends_with(".xml")
+        {
             return Some(Held::Macros);
         }
         if file == "appxmanifest.xml" || file == "androidmanifest.xml" {
@@ -69,23 +78,29 @@ fn entries(bytes: &[u8]) -> impl Iterator<Item = Entry<'_>> {
     .take(ENTRIES_MAX)
 }
 
-/// Where the list begins: as the record at the end says, or, if something was put before the archive, right before that record.
+/// Where the list begins: right before the record at the end, wherever the archive was put, or where that record says. A comment may hold what looks
+/// like such a record and leads nowhere.
 fn list_start(bytes: &[u8]) -> Option<usize> {
     let last = bytes.len().checked_sub(END_BYTES)?;
     let first = last.saturating_sub(COMMENT_BYTES_MAX);
-    let end = (first..=last).rev().find(|at| bytes[*at..].starts_with(b"PK\x05\x06"))?;
-    let number = |offset: usize| {
-        bytes
-            .get(end + offset..end + offset + 4)
-            .and_then(|four| four.try_into().ok())
-            .map(u32::from_le_bytes)
-            .and_then(|value| usize::try_from(value).ok())
-    };
     let is_list = |at: &usize| bytes.get(*at..).is_some_and(|rest| rest.starts_with(b"PK\x01\x02"));
-    number(16).filter(is_list).or_else(|| end.checked_sub(number(12)?).filter(is_list))
+    (first..=last).rev().filter(|at| bytes[*at..].starts_with(b"PK\x05\x06")).find_map(|end| {
+        let number = |offset: usize| {
+            let four = bytes[end + offset..].first_chunk().copied().map(u32::from_le_bytes)?;
+            usize::try_from(four).ok()
+        };
+        let before = || end.checked_sub(number(12)?).filter(is_list);
+        before().or_else(|| number(16).filter(is_list))
+    })
 }
 
-fn first_file(bytes: &[u8]) -> Option<Entry<'_>> {
+/// Without a list, the files by the headers before them.
+fn files(bytes: &[u8]) -> impl Iterator<Item = Entry<'_>> {
+    let starts = bytes.windows(4).enumerate().filter(|(_, four)| *four == b"PK\x03\x04");
+    starts.filter_map(|(at, _)| file(&bytes[at..])).take(ENTRIES_MAX)
+}
+
+fn file(bytes: &[u8]) -> Option<Entry<'_>> {
     let file = bytes.strip_prefix(b"PK\x03\x04").filter(|_| bytes.len() >= FILE_BYTES)?;
     let number = |offset: usize| usize::from(u16::from_le_bytes([file[offset - 4], file[offset - 3]]));
     Some(Entry { name: bytes.get(FILE_BYTES..FILE_BYTES + number(26))?, is_encrypted: number(6) & 1 != 0 })
@@ -121,6 +136,23 @@ mod tests {
         }
         let shifted = [b"something before".to_vec(), archive(&["a.exe"], 0)].concat();
         assert_eq!(entries(&shifted).count(), 1);
+        assert!(is_archive(&shifted));
+    }
+
+    #[test]
+    fn no_file_hides_behind_another_archive_a_comment_or_a_list_that_leads_nowhere() {
+        let (harmless, harmful) = (archive(&["a.txt"], 0), archive(&["a.txt", "b.exe"], 0));
+        let same_length = archive(&["a.exe"], 0);
+        let overlapping = [b"PK\x03\x04".as_slice(), &[0; 22], &[0xff, 0xff, 0, 0]].concat().repeat(20_000);
+        assert_eq!(held(&overlapping), None);
+        for hiding in [
+            [harmless, same_length].concat(),
+            [harmful.clone(), b"PK\x05\x06".to_vec(), vec![0; END_BYTES]].concat(),
+            [harmful.clone(), vec![b'x'; COMMENT_BYTES_MAX]].concat(),
+            harmful[..harmful.len() - END_BYTES].to_vec(),
+        ] {
+            assert_eq!(held(&hiding), Some(Held::DangerousArchive));
+        }
     }
 
     #[test]

@@ -17,14 +17,14 @@ const UNITS: [&str; 12] = ["", "%", "px", "pt", "em", "rem", "ex", "ch", "cm", "
 
 /// Nothing here moves a box away from its place. Sorted.
 #[rustfmt::skip]
-const PROPERTIES: [&str; 57] = [
+const PROPERTIES: [&str; 58] = [
     "background", "background-color", "border", "border-bottom", "border-collapse", "border-color",
     "border-left", "border-radius", "border-right", "border-spacing", "border-style", "border-top",
     "border-width", "caption-side", "clear", "color", "direction", "display",
     "empty-cells", "float", "font", "font-family", "font-size", "font-style",
     "font-variant", "font-weight", "height", "letter-spacing", "line-height", "list-style-type",
     "margin", "margin-bottom", "margin-left", "margin-right", "margin-top", "max-width",
-    "min-width", "overflow-wrap", "padding", "padding-bottom", "padding-left", "padding-right",
+    "min-height", "min-width", "overflow-wrap", "padding", "padding-bottom", "padding-left", "padding-right",
     "padding-top", "table-layout", "text-align", "text-decoration", "text-decoration-color", "text-decoration-line",
     "text-decoration-style", "text-indent", "text-transform", "vertical-align", "white-space", "width",
     "word-break", "word-spacing", "word-wrap",
@@ -33,8 +33,9 @@ const PROPERTIES: [&str; 57] = [
 /// What `display` may be: not `none`, because a mail must show to its reader what it shows to machines.
 const DISPLAYS: [&str; 9] = ["block", "inline", "inline-block", "inline-table", "list-item", "table", "table-cell", "table-row", "table-row-group"];
 
-/// The declarations that may stay; `None` if there are none.
-pub(super) fn allowed(style: &str) -> Option<String> {
+/// The declarations that may stay; `None` if there are none. Pictures and tables grow with what is in them. All else gets its height as its least,
+/// lest its words flow out of it and over what follows the mail.
+pub(super) fn allowed(style: &str, grows: bool) -> Option<String> {
     let style = &style[..style.floor_char_boundary(STYLE_BYTES_MAX)];
     let mut kept = String::with_capacity(style.len());
     for declaration in style.split(';') {
@@ -44,6 +45,7 @@ pub(super) fn allowed(style: &str) -> Option<String> {
         if let Some(property) = known(property.trim_ascii())
             && is_harmless(property, value)
         {
+            let property = if property == "height" && !grows { "min-height" } else { property };
             let separator = if kept.is_empty() { "" } else { ";" };
             kept.extend([separator, property, ":", value]);
         }
@@ -134,8 +136,15 @@ mod tests {
             ("margin:0 auto;width:100%;display:block", "margin:0 auto;width:100%;display:block"),
             ("text-align:center;mso-line-height-rule:exactly;", "text-align:center"),
         ] {
-            assert_eq!(allowed(style).as_deref(), Some(expected), "{style}");
+            assert_eq!(allowed(style, true).as_deref(), Some(expected), "{style}");
         }
+    }
+
+    #[test]
+    fn a_height_is_the_least_where_words_could_flow_out() {
+        assert_eq!(allowed("height:0;width:9px", false).as_deref(), Some("min-height:0;width:9px"));
+        assert_eq!(allowed("height:20px", true).as_deref(), Some("height:20px"));
+        assert_eq!(allowed("max-height:0", false), None);
     }
 
     #[test]
@@ -168,7 +177,7 @@ mod tests {
             "color",
             "",
         ] {
-            assert_eq!(allowed(style), None, "{style}");
+            assert_eq!(allowed(style, true), None, "{style}");
         }
     }
 }

@@ -39,11 +39,9 @@ pub(super) enum Rule {
 
 /// The value as it is written, not yet escaped; `None` if it must not be.
 pub(super) fn allowed(rule: Rule, value: &str) -> Option<Cow<'_, str>> {
-    if rule == Rule::Style {
-        return style::allowed(value).map(Cow::Owned);
-    }
     let value = if rule == Rule::Text { value } else { value.trim_matches(is_trimmed) };
     match rule {
+        // It depends on the element.
         Rule::Style => None,
         Rule::Text => Some(without_controls(value)),
         Rule::Link => link(value),

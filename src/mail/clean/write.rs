@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use super::{
     entity,
     policy::{EVERYWHERE, Element},
+    style,
     tokens::Tag,
     value::{self, Rule},
 };
@@ -67,11 +68,16 @@ impl Writer {
                 found.push((name, value));
             }
         }
+        let grows = element.attributes.iter().any(|(name, _)| *name == "height");
         let mut not_loaded = None;
         for (name, rule) in element.attributes.iter().chain(&EVERYWHERE) {
             let Some((_, value)) = found.iter().find(|(found, _)| name.eq_ignore_ascii_case(found)) else { continue };
             let value = decoded(value, true);
-            match value::allowed(*rule, &value) {
+            let allowed = match rule {
+                Rule::Style => style::allowed(&value, grows).map(Cow::Owned),
+                _ => value::allowed(*rule, &value),
+            };
+            match allowed {
                 // A title would stand twice.
                 Some(_) if *name == "title" && not_loaded.is_some() => {}
                 Some(value) => self.attribute(name, &value),

@@ -49,6 +49,10 @@ impl Gap {
         self.joins() && self.mark == Some(Class::Dash)
     }
 
+    fn is_dot(self) -> bool {
+        self.joins() && self.mark == Some(Class::Dot)
+    }
+
     /// Takes in what comes next, if it may stand between the groups of a card.
     pub(super) fn accept(&mut self, letter: char, class: Class) -> bool {
         match class {
@@ -202,11 +206,14 @@ impl Run {
     }
 
     fn is_card(&self, span: &Span, start: usize, joined_after: bool) -> bool {
-        if !DIGITS.contains(&self.total(span)) || !self.is_written_alike(span) {
+        if !DIGITS.contains(&self.total(span)) {
             return false;
         }
-        let digits: Vec<u8> = self.digits[self.digits_of(span)].iter().map(|(digit, _)| *digit).collect();
-        number::is_card(&digits) && self.stands_alone(span, start, joined_after)
+        // Quick looks first: a hostile text is digits alone.
+        let mut digits = [0; *DIGITS.end()];
+        let found = &self.digits[self.digits_of(span)];
+        digits.iter_mut().zip(found).for_each(|(place, (digit, _))| *place = *digit);
+        number::is_card(&digits[..found.len()]) && self.is_written_alike(span) && self.stands_alone(span, start, joined_after)
     }
 
     /// The same sign between all groups, and at most one line end, and that only between groups that are a card's.
@@ -226,8 +233,9 @@ impl Run {
         let before = if span.start == 0 {
             !(begins.joined || begins.plus || begins.named_otherwise || solid && begins.named_otherwise_if_solid)
         } else {
-            // `100-4111...` is a number of its own; after a card that was found there may be anything.
-            span.start == start && start > 0 || !self.groups[span.start].gap.is_dash()
+            // `100-4111...` is a number of its own, and `0.4111...` a fraction; after a card that was found there may be anything.
+            let gap = self.groups[span.start].gap;
+            span.start == start && start > 0 || !(gap.is_dash() || solid && gap.is_dot())
         };
         let after = span.end < self.groups.len() || !joined_after;
         before && after && !(begins.in_address && in_same_word)

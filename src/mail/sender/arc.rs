@@ -36,7 +36,7 @@ fn seals(headers: &Headers) -> Option<BTreeMap<u32, Seal<'_>>> {
         match name.as_str() {
             "arc-seal" => {
                 let seal = seals.entry(instance(tag(value, "i")?)?).or_default();
-                if seal.sealer.replace(tag(value, "d")?.to_lowercase()).is_some() {
+                if seal.sealer.replace(tag(value, "d")?.to_ascii_lowercase()).is_some() {
                     return None;
                 }
             }

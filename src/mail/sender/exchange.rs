@@ -16,8 +16,8 @@ const RECEIVED_BYTES_MAX: usize = 2_000;
 
 /// By what Exchange Online proves the domain of From.
 pub(super) fn vouches(headers: &Headers, domain: &str) -> Option<&'static str> {
-    let own = own(headers);
-    let results = written_by_servers(own).find(|results| results.server.is_none());
+    let (own, is_from_outside) = own(headers);
+    let results = written_by_servers(own).find(|results| is_from_outside && results.server.is_none());
     let composite = results.as_ref().and_then(|results| results.of("compauth").next());
     // Reasons 1xx: a method passed. Others tell of exceptions: a history of good mail, a rule that lets pass.
     let passed = composite.is_some_and(|composite| {
@@ -29,10 +29,10 @@ pub(super) fn vouches(headers: &Headers, domain: &str) -> Option<&'static str> {
     is_internal(own).then_some("internal")
 }
 
-/// What Exchange Online wrote, or may have: everything above the first Received header of a way from outside.
-fn own(headers: &Headers) -> &Headers {
+/// What Exchange Online wrote, or may have: everything above the first Received header of a way from outside. And whether there is one.
+fn own(headers: &Headers) -> (&Headers, bool) {
     let outside = headers.iter().position(|(name, value)| name == "received" && !is_own_way(value));
-    &headers[..outside.unwrap_or(headers.len())]
+    (&headers[..outside.unwrap_or(headers.len())], outside.is_some())
 }
 
 /// From one of its servers to another, and not through the front door, where the name of the other is the other's word.
@@ -52,11 +52,12 @@ fn ends(received: &str) -> Option<(String, String)> {
         depth = depth.saturating_sub(usize::from(letter == ')'));
         shown
     });
-    let plain: String = outside.collect::<String>().to_lowercase();
+    let plain: String = outside.collect::<String>().to_ascii_lowercase();
     let mut words = plain.split_whitespace();
     let from = words.next().filter(|word| *word == "from").and(words.next())?.to_owned();
     let by = words.next().filter(|word| *word == "by").and(words.next())?.to_owned();
-    Some((from, by))
+    // A client's name for itself that looks like the rest of the header.
+    (!words.any(|word| word == "by")).then_some((from, by))
 }
 
 /// Sent by an account of the same organization, and never outside. The header stands among the sender's, so that only the way tells who wrote it.
@@ -107,6 +108,9 @@ mod tests {
     fn what_stands_below_the_front_door_is_the_senders_word() {
         assert_eq!(by(&[INSIDE, DOOR, PASSED, FROM]), None);
         assert_eq!(by(&[INSIDE, DOOR, INSIDE, FROM, INTERNAL]), None);
+        assert_eq!(by(&[PASSED, FROM]), None);
+        assert_eq!(by(&[INSIDE, PASSED, FROM]), None);
+        assert_eq!(by(&[("received", "from x.outlook.com by y.outlook.com by z.mail.protection.outlook.com"), FROM, INTERNAL]), None);
         assert_eq!(by(&[("received", "from x.b.example by mx.b.example with ESMTP"), PASSED, FROM]), None);
         assert_eq!(by(&[("received", "from x.b.example (y by z.outlook.com) by z.outlook.com with ESMTP"), FROM, INTERNAL]), None);
     }

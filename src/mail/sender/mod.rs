@@ -88,9 +88,9 @@ impl From<Trust> for String {
     }
 }
 
-/// What the trusted server says of the author. `authors` are the addresses of From.
-pub fn proof(headers: &Headers, authors: &[Address], trust: &Trust) -> Proof {
-    let Ok(author) = author(headers, authors) else { return Proof::default() };
+/// What the trusted server says of the author, if there is one. `headers` are those that every server reads as we do.
+pub fn proof(headers: &Headers, author: Option<&Address>, trust: &Trust) -> Proof {
+    let Some(author) = author else { return Proof::default() };
     let domain = of_address(&author.address);
     let by = match trust {
         Trust::Nobody => None,
@@ -119,9 +119,17 @@ pub fn author<'a>(headers: &Headers, authors: &'a [Address]) -> Result<&'a Addre
     }
 }
 
-/// The name beside the address is an address too, and a different one: people see the name alone.
+/// The name beside the address is an address too, and a different one: people see the name alone. Or the address begins with another.
 fn names_another(author: &Address) -> bool {
-    let name = author.name.as_deref().unwrap_or_default().to_lowercase();
+    let plain = |letter| match letter {
+        '\u{ff20}' | '\u{fe6b}' => '@',
+        '\u{2024}' | '\u{3002}' | '\u{fe52}' | '\u{ff0e}' | '\u{ff61}' => '.',
+        other => other,
+    };
+    if author.address.rsplit_once('@').is_some_and(|(local, _)| local.contains(['@', '\u{ff20}', '\u{fe6b}'])) {
+        return true;
+    }
+    let name: String = author.name.as_deref().unwrap_or_default().to_lowercase().chars().map(plain).collect();
     let words = name.split(|letter: char| letter.is_whitespace() || "<>()[]\"',;:".contains(letter));
     let mut addresses = words.filter(|word| word.split_once('@').is_some_and(|(local, domain)| !local.is_empty() && domain.contains('.')));
     addresses.any(|address| address != author.address)
@@ -168,7 +176,7 @@ mod tests {
     fn by(trust: &str, lines: &[&str]) -> Option<&'static str> {
         let lines: Vec<&str> = lines.iter().copied().chain(["From: Ann <ann@a.example>"]).collect();
         let author = Address { address: "ann@a.example".to_owned(), name: Some("Ann".to_owned()) };
-        proof(&headers(&lines), &[author], &trust.parse().unwrap()).by
+        proof(&headers(&lines), Some(&author), &trust.parse().unwrap()).by
     }
 
     #[test]
@@ -226,8 +234,17 @@ mod tests {
         assert_eq!(author(&one, &[ann.clone(), bob.clone()]), Err(Warning::SeveralAuthors));
         assert_eq!(author(&headers(&["From: x", "From: y"]), std::slice::from_ref(&ann)), Err(Warning::SeveralAuthors));
         assert_eq!(author(&one, &[]), Err(Warning::NoAuthor));
-        for (name, expected) in [("ceo@b.example", false), ("Ann (Ann@A.example)", true), ("'x@b.example' via list", false), ("Ann @ work", true)] {
+        for (name, expected) in [
+            ("ceo@b.example", false),
+            ("Ann (Ann@A.example)", true),
+            ("'x@b.example' via list", false),
+            ("Ann @ work", true),
+            ("ceo\u{ff20}b\u{3002}example", false),
+        ] {
             assert_eq!(author(&one, &[address("ann@a.example", name)]).is_ok(), expected, "{name}");
+        }
+        for twofold in ["ceo@b.example@a.example", "\"ceo@b.example\"@a.example"] {
+            assert_eq!(author(&one, &[address(twofold, "Ann")]), Err(Warning::AuthorNamedAsAnother));
         }
     }
 }

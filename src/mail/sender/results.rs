@@ -7,7 +7,7 @@ const PROPERTIES_MAX: usize = 32;
 /// The only version there is.
 const VERSION: &str = "1";
 
-/// Everything in lower case: domains and keywords are compared without case, and nothing else is.
+/// Everything in lower case, of ASCII alone: domains and keywords are compared without case, and beyond ASCII other letters have the same small one.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Results {
     /// The authserv-id. Exchange Online writes none.
@@ -113,7 +113,7 @@ impl Cursor<'_> {
             }
             self.at += 1;
         }
-        String::from_utf8_lossy(&word).to_lowercase()
+        String::from_utf8_lossy(&word).to_ascii_lowercase()
     }
 
     /// What stands before an equals sign: `dkim`, `dkim/1`, `header . d`. `None` at the end of a method.
@@ -131,7 +131,7 @@ impl Cursor<'_> {
                 b'"' => drop(self.word(true)),
                 b'=' => {
                     self.at += 1;
-                    return Some(String::from_utf8_lossy(&key).to_lowercase());
+                    return Some(String::from_utf8_lossy(&key).to_ascii_lowercase());
                 }
                 _ => {
                     key.push(byte);
