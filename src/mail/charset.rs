@@ -50,7 +50,7 @@ pub fn decode<'a>(bytes: &'a [u8], label: Option<&str>) -> Cow<'a, str> {
         return Cow::Owned(text);
     }
     if bytes.is_ascii() && !label.starts_with("utf-16") && !label.starts_with("utf-32") {
-        return String::from_utf8_lossy(bytes);
+        return utf8(bytes);
     }
     if let Some((encoding, mark_bytes)) = Encoding::for_bom(bytes) {
         return encoding.decode_without_bom_handling(&bytes[mark_bytes..]).0;
@@ -72,6 +72,11 @@ pub fn decode<'a>(bytes: &'a [u8], label: Option<&str>) -> Cow<'a, str> {
             None => guessed(bytes, None),
         },
     }
+}
+
+/// What is no UTF-8 becomes replacement characters. Quick where there is nothing to replace.
+pub fn utf8(bytes: &[u8]) -> Cow<'_, str> {
+    std::str::from_utf8(bytes).map_or_else(|_| String::from_utf8_lossy(bytes), Cow::Borrowed)
 }
 
 /// Whether the bytes are what the label says, to the last one.

@@ -53,7 +53,7 @@ impl<'a> Header<'a> {
                 if fields.len() == HEADER_FIELDS_MAX {
                     return Err(Unreadable::TooManyHeaders { limit: HEADER_FIELDS_MAX });
                 }
-                fields.push(Field { name, value: at + colon + 1..end });
+                fields.push(Field { name: name.to_ascii_lowercase(), value: at + colon + 1..end });
                 continues = true;
             } else {
                 continues = false;
@@ -78,7 +78,7 @@ impl<'a> Header<'a> {
     /// What only we would take for a field could pass a server unseen.
     pub(super) fn lines_beyond_doubt(&self) -> Vec<(String, String)> {
         let sure = self.fields.iter().take_while(|field| field.value.end <= self.doubtful_from);
-        sure.map(|field| (field.name.clone(), one_line(&String::from_utf8_lossy(&self.block[field.value.clone()])))).collect()
+        sure.map(|field| (field.name.clone(), one_line(&charset::utf8(&self.block[field.value.clone()])))).collect()
     }
 
     /// The decoded text of the first field of this name that says something.
@@ -109,7 +109,7 @@ impl<'a> Header<'a> {
     }
 
     pub(super) fn date(&self) -> Option<OffsetDateTime> {
-        let written = self.values("date").find_map(|value| DateTime::parse_rfc822(&one_line(&String::from_utf8_lossy(value))))?;
+        let written = self.values("date").find_map(|value| DateTime::parse_rfc822(&one_line(&charset::utf8(value))))?;
         written.is_valid().then(|| OffsetDateTime::from_unix_timestamp(written.to_timestamp()).ok()).flatten()
     }
 
@@ -153,12 +153,13 @@ impl<'a> Header<'a> {
     }
 }
 
-/// The name before the colon, in lower case, and where the colon is. Blanks before the colon are forbidden and common.
-pub(super) fn field_name(line: &[u8]) -> Option<(String, usize)> {
-    let colon = line.iter().take(NAME_BYTES_MAX).position(|byte| *byte == b':')?;
-    let name = line[..colon].trim_ascii();
-    let is_name = !name.is_empty() && name.iter().all(|byte| byte.is_ascii_graphic() && !b"\"'<>()[]=,;@".contains(byte));
-    is_name.then(|| (String::from_utf8_lossy(name).to_ascii_lowercase(), colon))
+/// The name before the colon, as it is written, and where the colon is. Blanks before the colon are forbidden and common.
+pub(super) fn field_name(line: &[u8]) -> Option<(&str, usize)> {
+    let colon = memchr::memchr(b':', &line[..line.len().min(NAME_BYTES_MAX)])?;
+    let name = std::str::from_utf8(line[..colon].trim_ascii()).ok()?;
+    let is_name =
+        |byte: u8| byte.is_ascii_graphic() && !matches!(byte, b'"' | b'\'' | b'<' | b'>' | b'(' | b')' | b'[' | b']' | b'=' | b',' | b';' | b'@');
+    (!name.is_empty() && name.bytes().all(is_name)).then_some((name, colon))
 }
 
 /// Whether a line is a field or the rest of one by the letter of RFC 5322 (section 2.2).
@@ -192,6 +193,11 @@ fn ids_in(written: &str) -> Vec<String> {
 
 /// Without line ends and control characters, blanks run together.
 pub(super) fn one_line(text: &str) -> String {
+    let text = text.trim();
+    let is_plain = |pair: &[u8]| (b'!'..=b'~').contains(&pair[0]) || pair[0] == b' ' && pair[1] != b' ';
+    if text.as_bytes().windows(2).all(is_plain) && text.bytes().last().is_none_or(|last| last.is_ascii_graphic()) {
+        return text.to_owned();
+    }
     let mut line = String::with_capacity(text.len());
     for word in text.split(|letter: char| letter.is_control() || letter.is_whitespace()).filter(|word| !word.is_empty()) {
         if !line.is_empty() {

@@ -35,6 +35,9 @@ const KNOWN_FIELDS: [&str; 14] = [
     "content-id",
 ];
 
+/// How the names of fields about a part begin.
+const CONTENT: &str = "content-";
+
 /// Fields of which several in the header of a part say that it is a mail.
 const FIELDS_OF_A_MAIL: [&str; 7] = ["from", "to", "subject", "date", "message-id", "received", "return-path"];
 const FIELDS_OF_A_MAIL_MIN: usize = 3;
@@ -195,7 +198,7 @@ impl<'a> Reader<'a> {
     /// Whether a line of blanks stands among the fields of a header, which is no longer allowed but was.
     fn is_blank_fold(&self, line: &[u8], end: usize) -> bool {
         let next = &self.mail[end..line_end(self.mail, end)];
-        matches!(line.first(), Some(b' ' | b'\t')) && field_name(next).is_some_and(|(name, _)| KNOWN_FIELDS.contains(&name.as_str()))
+        matches!(line.first(), Some(b' ' | b'\t')) && field_name(next).is_some_and(|(name, _)| is_known(name))
     }
 
     /// The next field of a header that goes on after a stray line.
@@ -207,7 +210,7 @@ impl<'a> Reader<'a> {
             if line.trim_ascii().is_empty() || line.starts_with(b"--") {
                 return None;
             }
-            if field_name(line).is_some_and(|(name, _)| KNOWN_FIELDS.contains(&name.as_str())) {
+            if field_name(line).is_some_and(|(name, _)| is_known(name)) {
                 return Some(at);
             }
             at = end;
@@ -234,7 +237,7 @@ impl<'a> Reader<'a> {
                 return None;
             }
             let next = &self.mail[end..line_end(self.mail, end)];
-            if field_name(next).is_some_and(|(name, _)| name.starts_with("content-"))
+            if field_name(next).is_some_and(|(name, _)| name.get(..CONTENT.len()).is_some_and(|start| start.eq_ignore_ascii_case(CONTENT)))
                 && declared.is_none_or(|declared| !written.starts_with(declared))
             {
                 return Some(written.to_vec());
@@ -244,9 +247,13 @@ impl<'a> Reader<'a> {
     }
 }
 
+fn is_known(field: &str) -> bool {
+    KNOWN_FIELDS.iter().any(|known| field.eq_ignore_ascii_case(known))
+}
+
 /// Where the line that begins here ends, with its line end.
 fn line_end(bytes: &[u8], start: usize) -> usize {
-    bytes[start..].iter().position(|byte| *byte == b'\n').map_or(bytes.len(), |at| start + at + 1)
+    memchr::memchr(b'\n', &bytes[start..]).map_or(bytes.len(), |at| start + at + 1)
 }
 
 #[cfg(test)]

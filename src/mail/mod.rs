@@ -14,6 +14,7 @@ mod address;
 mod parameters;
 mod attachment;
 mod plain;
+mod phrase_set;
 pub mod clean;
 pub mod redact;
 pub mod kind;

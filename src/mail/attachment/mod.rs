@@ -35,7 +35,9 @@ pub(super) fn all(sent: Vec<Sent>, shown: Option<&str>) -> Result<(Vec<Attachmen
     if sent.iter().map(|file| file.bytes.len()).sum::<usize>() > EXPANDED_BYTES_MAX {
         return Err(Unreadable::TooMuchInside { limit: EXPANDED_BYTES_MAX });
     }
-    let references = References::in_html(shown.unwrap_or_default());
+    // Hardly any mail has parts that its HTML could show.
+    let could_show = sent.iter().any(|file| file.content_id.is_some() || file.content_location.is_some());
+    let references = References::in_html(shown.filter(|_| could_show).unwrap_or_default());
     let mut taken = HashSet::new();
     let mut redactions = 0;
     let attachments = sent.into_iter().enumerate().map(|(index, file)| {

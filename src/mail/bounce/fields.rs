@@ -117,13 +117,18 @@ pub fn values<'a>(text: &'a str, name: &'a str) -> impl Iterator<Item = &'a str>
 }
 
 fn named_field(line: &str) -> Option<(&'static str, &str)> {
-    NAMES.iter().find_map(|name| value_of(line, name).map(|value| (*name, value)))
+    let (written, value) = name_and_value(line)?;
+    NAMES.iter().find(|name| written.eq_ignore_ascii_case(name)).map(|name| (*name, value))
+}
+
+/// What stands before the first colon and behind it.
+fn name_and_value(line: &str) -> Option<(&str, &str)> {
+    let (written, value) = line.trim_start_matches([' ', '\t', '>']).split_once(':')?;
+    Some((written.trim_end(), value.trim()))
 }
 
 fn value_of<'a>(line: &'a str, name: &str) -> Option<&'a str> {
-    let line = line.trim_start_matches([' ', '\t', '>']);
-    let rest = line.get(name.len()..).filter(|_| line.as_bytes()[..name.len()].eq_ignore_ascii_case(name.as_bytes()))?;
-    rest.trim_start().strip_prefix(':').map(str::trim)
+    name_and_value(line).filter(|(written, _)| written.eq_ignore_ascii_case(name)).map(|(_, value)| value)
 }
 
 fn action(value: &str) -> Option<Action> {

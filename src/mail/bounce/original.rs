@@ -1,7 +1,9 @@
 //! The mail that a report is about: attached whole or by its header, or quoted in the text.
 
+use std::sync::LazyLock;
+
 use super::{address, fields};
-use crate::mail::{Attachment, header, kind::Seen, limits::MESSAGE_ID_BYTES_MAX};
+use crate::mail::{Attachment, header, kind::Seen, limits::MESSAGE_ID_BYTES_MAX, phrase_set::PhraseSet};
 
 /// Bytes of an attached mail's header that are read.
 const HEADER_BYTES_MAX: usize = 256 * 1024;
@@ -62,6 +64,8 @@ const ANNOUNCEMENTS: [&str; 37] = [
     "原始邮件",
 ];
 
+static ANNOUNCEMENT_SET: LazyLock<PhraseSet> = LazyLock::new(|| PhraseSet::of(ANNOUNCEMENTS));
+
 /// Characters beside the words of an announcement.
 const ORNAMENTS: [char; 12] = ['-', '=', '_', '*', '|', '.', ':', '~', '#', ' ', '+', '>'];
 
@@ -97,7 +101,7 @@ fn is_announcement(line: &str) -> bool {
     }
     let lower = line.to_lowercase();
     let words = lower.trim_matches(ORNAMENTS);
-    let Some(announcement) = ANNOUNCEMENTS.iter().find(|announcement| words.contains(**announcement)) else { return false };
+    let Some(announcement) = ANNOUNCEMENT_SET.first_in(words).map(|place| ANNOUNCEMENTS[place]) else { return false };
     let is_ruled = line.chars().take(2).all(|letter| ORNAMENTS.contains(&letter) && letter != ' ');
     let is_whole = words.ends_with(announcement) || ["follows", "follow", "following", "below"].iter().any(|end| words.ends_with(end));
     is_ruled || line.ends_with([':', '-', '：']) || is_whole
@@ -105,7 +109,7 @@ fn is_announcement(line: &str) -> bool {
 
 fn is_technical(line: &str) -> bool {
     let line = unquoted(line);
-    TECHNICAL.iter().any(|name| line.get(..name.len()).is_some_and(|start| start.eq_ignore_ascii_case(name)))
+    line.contains(':') && TECHNICAL.iter().any(|name| line.get(..name.len()).is_some_and(|start| start.eq_ignore_ascii_case(name)))
 }
 
 /// Its Message-ID, without brackets.

@@ -1,6 +1,11 @@
 //! Status codes in the words of mail systems: enhanced ones (RFC 3463), replies of SMTP (RFC 5321), and what well-known phrases imply.
 
+use std::sync::LazyLock;
+
 use super::words::{PHRASES, TEMPORARY, normalized};
+use crate::mail::phrase_set::PhraseSet;
+
+static PHRASE_SET: LazyLock<PhraseSet> = LazyLock::new(|| PhraseSet::of(PHRASES.iter().map(|(phrase, _)| *phrase)));
 
 /// Whether trying again is in vain, by the class of an enhanced status code.
 pub fn is_permanent(status: &str) -> Option<bool> {
@@ -34,21 +39,14 @@ pub fn of_text(text: &str) -> Option<String> {
 
 /// What well-known phrases imply.
 fn of_words(text: &str) -> Option<&'static str> {
-    PHRASES.iter().find(|(phrase, _)| text.contains(phrase)).map(|(_, status)| *status)
+    PHRASE_SET.first_in(text).map(|place| PHRASES[place].1)
 }
 
 /// The first enhanced status code of a failure in a text, `5.1.1`. IP addresses and version numbers are none.
 pub fn enhanced(text: &str) -> Option<String> {
     let bytes = text.as_bytes();
-    let mut at = 0;
-    while at < bytes.len() {
-        let begins = matches!(bytes[at], b'4' | b'5') && (at == 0 || !is_part_of_number(bytes[at - 1]));
-        if begins && let Some(code) = enhanced_at(&bytes[at..]) {
-            return Some(code);
-        }
-        at += 1;
-    }
-    None
+    let mut begins = memchr::memchr2_iter(b'4', b'5', bytes).filter(|at| *at == 0 || !is_part_of_number(bytes[at - 1]));
+    begins.find_map(|at| enhanced_at(&bytes[at..]))
 }
 
 fn enhanced_at(bytes: &[u8]) -> Option<String> {
@@ -86,10 +84,10 @@ pub fn reply_class(text: &str) -> Option<char> {
 
 fn reply_class_of_line(line: &str) -> Option<char> {
     let bytes = line.as_bytes();
-    (0..bytes.len().saturating_sub(2)).find_map(|at| {
+    memchr::memchr2_iter(b'4', b'5', bytes).take_while(|at| at + 2 < bytes.len()).find_map(|at| {
         let code = &bytes[at..at + 3];
         // The second digit of a reply is 0 to 5 (RFC 5321, section 4.2.1).
-        let is_code = matches!(code[0], b'4' | b'5') && matches!(code[1], b'0'..=b'5') && code[2].is_ascii_digit();
+        let is_code = matches!(code[1], b'0'..=b'5') && code[2].is_ascii_digit();
         let starts = match (at.checked_sub(2).map(|two| bytes[two]), at.checked_sub(1).map(|one| bytes[one])) {
             (_, None) => true,
             // `12:450` is a time; `said:450` is none.

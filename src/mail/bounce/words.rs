@@ -198,6 +198,15 @@ pub fn normalized(text: &str) -> String {
         if !plain.is_empty() {
             plain.push(' ');
         }
+        if word.is_ascii() {
+            let from = plain.len();
+            plain.push_str(word);
+            plain[from..].make_ascii_lowercase();
+            if word.contains('`') {
+                plain.replace_range(from.., &plain[from..].replace('`', "'"));
+            }
+            continue;
+        }
         plain.extend(word.chars().flat_map(char::to_lowercase).map(|letter| if matches!(letter, '’' | '‘' | '´' | '`') { '\'' } else { letter }));
     }
     plain

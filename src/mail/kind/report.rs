@@ -1,6 +1,8 @@
 //! Reports on earlier mails: deliveries that failed or are late, complaints, receipts. In a form made for machines (RFC 3464, RFC 5965, RFC 8098) or
 //! in the words of the many mail systems that have a form of their own.
 
+use std::sync::LazyLock;
+
 use super::{
     Headers, Seen,
     failure::is_failure,
@@ -14,7 +16,12 @@ use crate::mail::{
     Address, MailKind,
     bounce::{self, Action, TEXT_BYTES_MAX, normalized},
     header::cut_bytes,
+    phrase_set::PhraseSet,
 };
+
+static FAILURE: LazyLock<PhraseSet> = LazyLock::new(|| PhraseSet::of(FAILURE_WORDS.iter().copied()));
+static DELAY: LazyLock<PhraseSet> = LazyLock::new(|| PhraseSet::of(DELAY_WORDS.iter().copied()));
+static FINAL: LazyLock<PhraseSet> = LazyLock::new(|| PhraseSet::of(FINAL_WORDS.iter().copied()));
 
 /// Bytes of a report's text in which it must say what it is. Persons quote reports below their own words.
 const OPENING_BYTES_MAX: usize = 4 * 1024;
@@ -200,13 +207,11 @@ fn said(seen: &Seen<'_>) -> Said {
     let subject = normalized(seen.subject);
     let (report, _) = bounce::split_original(cut_bytes(seen.text, TEXT_BYTES_MAX));
     let opening = normalized(cut_bytes(report, OPENING_BYTES_MAX));
-    let has = |text: &str, words: &[&str]| words.iter().any(|word| text.contains(word));
-    let is_late = has(&subject, DELAY_WORDS) || has(&opening, DELAY_WORDS);
-    let is_final = has(&subject, FINAL_WORDS) || has(&opening, FINAL_WORDS);
+    let has = |words: &PhraseSet| words.is_in(&subject) || words.is_in(&opening);
     Said {
         begins_as_a_system: SYSTEM_OPENINGS.iter().any(|start| opening.trim_start_matches(['-', '=', '*', ' ']).starts_with(start)),
-        fails: has(&opening, FAILURE_WORDS),
-        is_late: is_late && !is_final,
+        fails: FAILURE.is_in(&opening),
+        is_late: has(&DELAY) && !has(&FINAL),
     }
 }
 

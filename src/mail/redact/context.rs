@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 
 use super::{
     letters::{Class, class, is_star},
-    number,
+    number::{self, LEFT_OVER},
     run::Beginning,
 };
 
@@ -19,8 +19,6 @@ const SHORT_BYTES: usize = 4;
 const SHORT_BYTES_ELSEWHERE: usize = 9;
 /// Stars of a card that was cut: its digits but four.
 const STARS: std::ops::RangeInclusive<usize> = 9..=15;
-/// Digits that are left of a card.
-const LEFT_OVER: usize = 4;
 
 /// Words that say nothing of what a number is of.
 const FILLERS: [&str; 22] = [

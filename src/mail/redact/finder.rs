@@ -93,6 +93,7 @@ impl Finder {
             return;
         }
         let gap = mem::take(&mut self.gap);
+        let mut cut = Vec::new();
         // Hardly any run gets past the first look, and only then is what stands before it worth the second.
         self.run.beginning = Beginning::default();
         if self.run.may_hold_card() && !self.run.cards(false, None).is_empty() {
@@ -107,12 +108,14 @@ impl Finder {
                 let found = if goes_on { &mut self.pending } else { &mut self.found };
                 found.digits.extend(self.run.cut_digits(&card));
                 found.cards += 1;
+                cut.push(card);
             }
             if next == Some('@') {
                 self.pending = Found::default();
             }
         }
-        self.run.letters().for_each(|digit| self.behind.push(digit));
+        // As they are when they are read again.
+        self.run.letters(&cut).for_each(|letter| self.behind.push(letter));
         self.gap_letters.drain(..).for_each(|letter| self.behind.push(letter));
         self.run.clear();
     }

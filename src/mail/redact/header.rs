@@ -9,6 +9,7 @@ use super::{
     text,
     transfer::Transfer,
 };
+use crate::mail::parameters::Parameters;
 
 /// Bytes of an encoded word. RFC 2047 wants 75; some programs write the whole subject as one.
 const ENCODED_WORD_BYTES_MAX: usize = 8 * 1024;
@@ -63,11 +64,12 @@ pub(super) fn cut(block: Range<usize>, sheet: &mut Sheet<'_>) {
     let mut at = block.start;
     while at < block.end {
         let end = header_end(&original[..block.end], at);
-        let colon = original[at..end].iter().position(|byte| *byte == b':');
+        let colon = memchr::memchr(b':', &original[at..end]);
         if let Some(colon) = colon {
-            let name = String::from_utf8_lossy(&original[at..at + colon]).trim().to_ascii_lowercase();
-            if !NO_WORDS.iter().any(|start| name.starts_with(start)) && !name.ends_with("-id") {
-                cut_value(at + colon + 1..end, matches!(name.as_str(), "content-type" | "content-disposition"), sheet);
+            let name = original[at..at + colon].trim_ascii();
+            if has_words(name) {
+                let has_parameters = ["content-type", "content-disposition"].iter().any(|known| name.eq_ignore_ascii_case(known.as_bytes()));
+                cut_value(at + colon + 1..end, has_parameters, sheet);
             }
         } else {
             sheet.cut_text(at..end, Transfer::Plain, None, Reading::Text);
@@ -76,11 +78,16 @@ pub(super) fn cut(block: Range<usize>, sheet: &mut Sheet<'_>) {
     }
 }
 
+fn has_words(name: &[u8]) -> bool {
+    let starts = |start: &str| name.get(..start.len()).is_some_and(|written| written.eq_ignore_ascii_case(start.as_bytes()));
+    !NO_WORDS.iter().any(|start| starts(start)) && !name.to_ascii_lowercase().ends_with(b"-id")
+}
+
 /// After the line and those that continue it.
 fn header_end(block: &[u8], start: usize) -> usize {
     let mut at = start;
     loop {
-        at = block[at..].iter().position(|byte| *byte == b'\n').map_or(block.len(), |offset| at + offset + 1);
+        at = memchr::memchr(b'\n', &block[at..]).map_or(block.len(), |offset| at + offset + 1);
         if !matches!(block.get(at), Some(b' ' | b'\t')) {
             return at;
         }
@@ -88,8 +95,8 @@ fn header_end(block: &[u8], start: usize) -> usize {
 }
 
 fn cut_value(value: Range<usize>, has_parameters: bool, sheet: &mut Sheet<'_>) {
-    let (pieces, decoded) = undo(sheet.original, value, has_parameters);
-    if !text::may_hold_card(&decoded, false) {
+    let (pieces, decoded) = undo(sheet.original, value.clone(), has_parameters);
+    if !text::may_hold_card(&decoded) {
         return;
     }
     let mut finder = if has_parameters { Finder::of_names() } else { Finder::default() };
@@ -107,10 +114,22 @@ fn cut_value(value: Range<usize>, has_parameters: bool, sheet: &mut Sheet<'_>) {
         let piece = pieces.get(pieces.partition_point(|piece| piece.decoded.end <= digit.start));
         piece.map_or(Charset::Bytes, |piece| piece.charset).star(&mut after[digit]);
     }
-    sheet.cards += found.cards;
+    let mut cut = sheet.now(value.clone()).to_vec();
     for piece in pieces.iter().filter(|piece| decoded[piece.decoded.clone()] != after[piece.decoded.clone()]) {
-        piece.transfer.rewrite(&mut sheet.after()[piece.source.clone()], &after[piece.decoded.clone()]);
+        let place = piece.source.start - value.start..piece.source.end - value.start;
+        piece.transfer.rewrite(&mut cut[place], &after[piece.decoded.clone()]);
     }
+    // With another boundary the mail would have other parts.
+    if !has_parameters || boundary(&cut) == boundary(sheet.now(value.clone())) {
+        sheet.cards += found.cards;
+        sheet.after()[value].copy_from_slice(&cut);
+    }
+}
+
+/// That of a multipart.
+fn boundary(content_type: &[u8]) -> Option<Vec<u8>> {
+    let parameters = Parameters::read(content_type.trim_ascii(), None);
+    parameters.value.starts_with("multipart/").then(|| parameters.raw("boundary")).flatten()
 }
 
 /// The value as it reads, in pieces.
@@ -188,7 +207,7 @@ fn encoded_word(rest: &[u8]) -> Option<EncodedWord> {
     Some(EncodedWord { charset, transfer, text: start..end, length })
 }
 
-/// Bytes of what parts two pieces of one file name (RFC 2231, section 3), or of a boundary, which must stay what it is.
+/// Bytes of what parts two pieces of one file name (RFC 2231, section 3).
 fn parameter_bytes(rest: &[u8]) -> usize {
     let semicolon = rest.iter().take(BLANKS_MAX).take_while(|byte| **byte == b'"' || byte.is_ascii_whitespace()).count();
     if rest.get(semicolon) != Some(&b';') {
@@ -198,12 +217,6 @@ fn parameter_bytes(rest: &[u8]) -> usize {
     let Some(equals) = rest[name..].iter().take(NAME_BYTES_MAX).position(|byte| matches!(byte, b'=' | b';')) else { return 0 };
     let written = String::from_utf8_lossy(&rest[name..name + equals]).trim().to_ascii_lowercase();
     let value = name + equals + 1;
-    if written == "boundary" {
-        let quoted = rest.get(value) == Some(&b'"');
-        let body = &rest[(value + usize::from(quoted)).min(rest.len())..];
-        let ends = |byte: &u8| if quoted { *byte == b'"' } else { matches!(byte, b';' | b'\n') };
-        return rest.len() - body.len() + body.iter().position(ends).unwrap_or(body.len());
-    }
     let goes_on = written.split('*').nth(1).is_some_and(|section| section.parse::<u32>().is_ok_and(|section| section > 0));
     if goes_on { value + usize::from(rest.get(value) == Some(&b'"')) } else { 0 }
 }

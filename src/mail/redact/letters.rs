@@ -2,13 +2,13 @@
 
 use std::ops::Range;
 
-/// The first digit of each row of ten in Unicode (general category Nd).
+/// The first digit of each row of ten in Unicode (general category Nd), in their order.
 const ZEROS: [u32; 71] = [
     0x30, 0x660, 0x6f0, 0x7c0, 0x966, 0x9e6, 0xa66, 0xae6, 0xb66, 0xbe6, 0xc66, 0xce6, 0xd66, 0xde6, 0xe50, 0xed0, 0xf20, 0x1040, 0x1090, 0x17e0,
     0x1810, 0x1946, 0x19d0, 0x1a80, 0x1a90, 0x1b50, 0x1bb0, 0x1c40, 0x1c50, 0xa620, 0xa8d0, 0xa900, 0xa9d0, 0xa9f0, 0xaa50, 0xabf0, 0xff10, 0x104a0,
-    0x10d30, 0x11066, 0x110f0, 0x11136, 0x111d0, 0x112f0, 0x11450, 0x114d0, 0x11650, 0x116c0, 0x11730, 0x118e0, 0x11950, 0x11c50, 0x11d50, 0x11da0,
-    0x11f50, 0x16a60, 0x16ac0, 0x16b50, 0x1d7ce, 0x1d7d8, 0x1d7e2, 0x1d7ec, 0x1d7f6, 0x1e140, 0x1e2f0, 0x1e4f0, 0x1e950, 0x1fbf0, 0x10d40, 0x116d0,
-    0x116da,
+    0x10d30, 0x10d40, 0x11066, 0x110f0, 0x11136, 0x111d0, 0x112f0, 0x11450, 0x114d0, 0x11650, 0x116c0, 0x116d0, 0x116da, 0x11730, 0x118e0, 0x11950,
+    0x11c50, 0x11d50, 0x11da0, 0x11f50, 0x16a60, 0x16ac0, 0x16b50, 0x1d7ce, 0x1d7d8, 0x1d7e2, 0x1d7ec, 0x1d7f6, 0x1e140, 0x1e2f0, 0x1e4f0, 0x1e950,
+    0x1fbf0,
 ];
 
 /// Bytes at the start of a text by which UTF-16 is told from its twin.
@@ -54,7 +54,8 @@ pub(super) fn class(letter: char) -> Class {
         _ if letter.is_ascii() => Class::Other,
         _ => {
             let code = u32::from(letter);
-            ZEROS.iter().find(|zero| (**zero..**zero + 10).contains(&code)).map_or(Class::Other, |zero| Class::Digit((code - zero) as u8))
+            let row = ZEROS.partition_point(|zero| *zero <= code).checked_sub(1).map_or(0, |row| ZEROS[row]);
+            if code - row < 10 { Class::Digit((code - row) as u8) } else { Class::Other }
         }
     }
 }
@@ -88,7 +89,7 @@ impl Charset {
         let named = |starts: &[&str]| starts.iter().any(|start| label.starts_with(start));
         if bytes.starts_with(b"\xff\xfe") || bytes.starts_with(b"\xfe\xff") || named(&["utf-16", "utf16", "ucs-2", "iso-10646-ucs-2"]) {
             Charset::Utf16 { big_endian: is_big_endian(&label, bytes) }
-        } else if bytes.windows(2).any(|two| two == b"\x1b$") {
+        } else if memchr::memmem::find(bytes, b"\x1b$").is_some() {
             Charset::Iso2022
         } else if named(&["shift", "sjis", "x-sjis", "windows-31j", "cp932", "ms_kanji"]) {
             Charset::ShiftJis
@@ -162,6 +163,16 @@ pub(super) struct Letters<'a> {
 impl<'a> Letters<'a> {
     pub(super) fn new(bytes: &'a [u8], charset: Charset) -> Self {
         Letters { bytes, at: 0, charset, shifted: false }
+    }
+
+    /// What has not been read.
+    pub(super) fn rest(&self) -> &'a [u8] {
+        &self.bytes[self.at..]
+    }
+
+    /// Passes over whole letters.
+    pub(super) fn skip_bytes(&mut self, bytes: usize) {
+        self.at += bytes;
     }
 
     /// The next letter and its length; no letter for what only steers.

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::finder::{Finder, Found};
+use super::{finder::Finder, number::DIGITS, tally::Tally};
 
 /// Letters of a name of an element or attribute that are looked at.
 const NAME_LETTERS_MAX: usize = 16;
@@ -101,8 +101,31 @@ enum State {
     },
 }
 
+/// Who takes in the letters of a text: the finder, or who looks first whether it is needed.
+pub(super) trait Sink: Default {
+    fn push(&mut self, letter: char, at: Range<usize>);
+    /// A word ends here, though no letter says so.
+    fn end_word(&mut self);
+    /// Nothing goes on from here.
+    fn end_text(&mut self);
+}
+
+impl Sink for Finder {
+    fn push(&mut self, letter: char, at: Range<usize>) {
+        self.push(letter, at);
+    }
+
+    fn end_word(&mut self) {
+        self.end_word();
+    }
+
+    fn end_text(&mut self) {
+        self.end_text();
+    }
+}
+
 /// Reads markup letter by letter.
-pub(super) struct Markup {
+pub(super) struct Markup<S> {
     state: State,
     is_xml: bool,
     /// Of the tag that is being read, lower-case, with its slash.
@@ -113,11 +136,11 @@ pub(super) struct Markup {
     entity: Vec<(char, Range<usize>)>,
     blank_before: bool,
     block_before: bool,
-    shown: Finder,
-    hidden: Finder,
+    shown: S,
+    hidden: S,
 }
 
-impl Markup {
+impl<S: Sink> Markup<S> {
     pub(super) fn new(is_xml: bool) -> Self {
         Markup {
             state: State::Text,
@@ -128,8 +151,8 @@ impl Markup {
             entity: Vec::new(),
             blank_before: false,
             block_before: false,
-            shown: Finder::default(),
-            hidden: Finder::default(),
+            shown: S::default(),
+            hidden: S::default(),
         }
     }
 
@@ -151,12 +174,10 @@ impl Markup {
         self.step(letter, at);
     }
 
-    pub(super) fn finish(mut self) -> Found {
+    /// What is shown, and what is hidden.
+    pub(super) fn finish(mut self) -> (S, S) {
         self.resolve(false, &(0..0));
-        let (mut found, hidden) = (self.shown.finish(), self.hidden.finish());
-        found.digits.extend(hidden.digits);
-        found.cards += hidden.cards;
-        found
+        (self.shown, self.hidden)
     }
 
     /// Passes on what an entity means, or its letters. `end` is where a semicolon stands.
@@ -322,6 +343,74 @@ impl Markup {
         } else {
             self.shown.end_word();
         }
+    }
+}
+
+impl Markup<Tally> {
+    /// How many bytes ahead change neither where we are nor what is counted.
+    pub(super) fn idle(&self, ahead: &[u8]) -> usize {
+        let before = |ends: &dyn Fn(u8) -> bool| ahead.iter().position(|byte| ends(*byte)).unwrap_or(ahead.len());
+        let may_count = |byte: u8| byte.is_ascii_digit() || !byte.is_ascii();
+        match self.state {
+            _ if !self.entity.is_empty() => 0,
+            State::Text if self.raw_text.is_some() && self.hidden.is_empty() => before(&|byte| byte == b'<' || may_count(byte)),
+            State::Text if self.raw_text.is_none() && self.shown.is_empty() => {
+                let words = before(&|byte| matches!(byte, b'<' | b'&') || may_count(byte));
+                words + if self.hidden.is_empty() { idle_tags(&ahead[words..]) } else { 0 }
+            }
+            State::Comment { dashes: 0 } if self.hidden.is_empty() => before(&|byte| byte == b'-' || may_count(byte)),
+            State::Value { quote: Some(quote) } if !self.is_words() => before(&|byte| char::from(byte) == quote),
+            _ => 0,
+        }
+    }
+}
+
+/// Bytes of ordinary tags that follow each other and have no words with digits enough for a card.
+fn idle_tags(ahead: &[u8]) -> usize {
+    let mut at = 0;
+    while let Some(tag) = ordinary_tag(&ahead[at..]) {
+        // A reference may stand for a digit.
+        let digits = tag.iter().filter(|byte| byte.is_ascii_digit() || **byte == b'&' || !byte.is_ascii()).count();
+        if digits >= *DIGITS.start() {
+            break;
+        }
+        at += tag.len();
+    }
+    at
+}
+
+/// The tag that begins here, if nobody could read it otherwise and its element has markup in it: a name, attributes with or without a value.
+fn ordinary_tag(ahead: &[u8]) -> Option<&[u8]> {
+    let is_name = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b':' | b'_' | b'.');
+    let is_bare = |byte: &u8| byte.is_ascii_graphic() && !b"\"'<=>`/".contains(byte);
+    let count = |at: usize, is: &dyn Fn(&u8) -> bool| ahead[at..].iter().take_while(|byte| is(byte)).count();
+    let mut at = match ahead {
+        [b'<', b'/', first, ..] if first.is_ascii_alphabetic() => 2,
+        [b'<', first, ..] if first.is_ascii_alphabetic() => 1,
+        _ => return None,
+    };
+    let name = count(at, &is_name);
+    if RAW_TEXT.iter().any(|raw| ahead[at..at + name].eq_ignore_ascii_case(raw.as_bytes())) {
+        return None;
+    }
+    at += name;
+    loop {
+        let blanks = count(at, &u8::is_ascii_whitespace);
+        at += blanks;
+        match ahead.get(at..)? {
+            [b'>', ..] => return Some(&ahead[..=at]),
+            [b'/', b'>', ..] => return Some(&ahead[..at + 2]),
+            [first, ..] if first.is_ascii_alphabetic() && blanks > 0 => at += count(at, &is_name),
+            _ => return None,
+        }
+        if ahead.get(at) != Some(&b'=') {
+            continue;
+        }
+        at += 1;
+        at += match ahead.get(at)? {
+            quote @ (b'"' | b'\'') => memchr::memchr(*quote, &ahead[at + 1..])? + 2,
+            _ => count(at, &is_bare),
+        };
     }
 }
 

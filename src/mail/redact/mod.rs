@@ -9,6 +9,7 @@ mod run;
 mod context;
 mod finder;
 mod markup;
+mod tally;
 mod transfer;
 mod text;
 mod header;
@@ -70,12 +71,6 @@ enum Reading {
     Xml,
     /// Of a file.
     Name,
-}
-
-impl Reading {
-    fn is_markup(self) -> bool {
-        matches!(self, Reading::Html | Reading::Xml)
-    }
 }
 
 /// Bytes, and the same number of bytes after the cut, if anything was cut.

@@ -3,6 +3,9 @@
 /// Digits of a card number (ISO/IEC 7812).
 pub(super) const DIGITS: std::ops::RangeInclusive<usize> = 13..=19;
 
+/// Digits that are left of a card that was cut.
+pub(super) const LEFT_OVER: usize = 4;
+
 /// IBANs by country: letters and digits of one, with the country and its two check digits (ISO 13616).
 const IBANS: [(&str, usize); 72] = [
     ("AD", 24),

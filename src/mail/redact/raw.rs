@@ -209,6 +209,24 @@ mod tests {
     }
 
     #[test]
+    fn a_boundary_stays_however_it_is_written() {
+        for written in [
+            "multipart/mixed; boundary=\"4000000000000002\"",
+            "multipart/mixed boundary = 4000000000000002; x=y",
+            "multipart/mixed; x=y;boundary*0=\"4000000000000002\"",
+            "multipart/mixed; (x) boundary\r\n = \"4000000000000002",
+        ] {
+            let raw = format!(
+                "From: a@a.example\r\nContent-Type: {written}\r\n\r\n--4000000000000002\r\n\r\n4111 1111 1111 1111\r\n--4000000000000002--\r\n"
+            );
+            let expected = raw.replace("4111 1111 1111", "**** **** ****");
+            assert_eq!(String::from_utf8(cut(raw.as_bytes())).unwrap(), expected, "{written}");
+        }
+        let raw = "From: a@a.example\r\nContent-Type: text/plain; boundary=4000000000000002\r\n\r\nx\r\n";
+        assert_eq!(cut(raw.as_bytes()), raw.replace("400000000000", "************").as_bytes());
+    }
+
+    #[test]
     fn a_mail_with_bare_carriage_returns_keeps_them() {
         let raw = b"From: a@a.example\rSubject: 4111111111111111\r\r\ncard\r\r5555555555554444\r\r\r\n1";
         assert_eq!(cut(raw), b"From: a@a.example\rSubject: ************1111\r\r\ncard\r\r************4444\r\r\r\n1");

@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use super::{
     letters::Class,
-    number::{self, DIGITS},
+    number::{self, DIGITS, LEFT_OVER},
 };
 
 /// Blanks between two groups.
@@ -107,7 +107,7 @@ pub(super) struct Run {
 }
 
 /// A card's groups, by index.
-type Span = Range<usize>;
+pub(super) type Span = Range<usize>;
 
 impl Run {
     pub(super) fn is_empty(&self) -> bool {
@@ -140,9 +140,11 @@ impl Run {
         }
     }
 
-    /// The digits as they follow each other, for who looks back at them.
-    pub(super) fn letters(&self) -> impl DoubleEndedIterator<Item = char> {
-        self.digits.iter().map(|(digit, _)| char::from(b'0' + digit))
+    /// The digits as they follow each other, for who looks back at them, with stars for those of these cards that are cut.
+    pub(super) fn letters(&self, cut: &[Span]) -> impl Iterator<Item = char> {
+        let stars: Vec<Range<usize>> = cut.iter().map(|card| self.digits_of(card)).map(|digits| digits.start..digits.end - LEFT_OVER).collect();
+        let letter = move |(place, digit): (usize, u8)| if stars.iter().any(|cut| cut.contains(&place)) { '*' } else { char::from(b'0' + digit) };
+        self.digits.iter().map(|(digit, _)| *digit).enumerate().map(letter)
     }
 
     /// Drops groups from the front.
@@ -158,7 +160,7 @@ impl Run {
     /// The digits of a card that are cut: all but the last four.
     pub(super) fn cut_digits(&self, span: &Span) -> impl Iterator<Item = Range<usize>> {
         let digits = &self.digits[self.digits_of(span)];
-        digits[..digits.len() - 4].iter().map(|(_, at)| at.clone())
+        digits[..digits.len() - LEFT_OVER].iter().map(|(_, at)| at.clone())
     }
 
     /// Whether the word in which a card stands goes on to the end of the run and across the gap after it.

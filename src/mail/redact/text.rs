@@ -3,67 +3,92 @@
 use super::{
     Reading,
     finder::{Finder, Found},
-    letters::{Charset, Class, Letters, class},
-    markup::Markup,
-    number::DIGITS,
+    letters::{Charset, Letters},
+    markup::{Markup, Sink},
+    tally::Tally,
 };
 
-/// Bytes of an entity's name that are passed over.
-const ENTITY_BYTES_MAX: usize = 10;
-
-/// Whether there are digits enough with little between them. Quick, and never no where there is a card; for bytes whose digits are ASCII's or UTF-8's.
-pub(super) fn may_hold_card(bytes: &[u8], is_markup: bool) -> bool {
-    let enough = *DIGITS.start();
-    // Of what is shown, and of what stands inside a tag.
-    let (mut shown, mut inside) = (0, None);
+/// Whether digits stand in a text that could be a card's. Quick, and never no where there is a card; for bytes whose digits are ASCII's or UTF-8's.
+pub(super) fn may_hold_card(bytes: &[u8]) -> bool {
+    let mut tally = Tally::default();
     let mut at = 0;
-    while let Some(&byte) = bytes.get(at) {
+    loop {
+        if tally.is_empty() {
+            // Most of a text: it interrupts what has not begun.
+            at += bytes[at..].iter().position(|byte| byte.is_ascii_digit() || !byte.is_ascii()).unwrap_or(bytes.len() - at);
+        }
+        let Some(&byte) = bytes.get(at) else { break };
         at += 1;
-        let digits: &mut usize = inside.as_mut().unwrap_or(&mut shown);
         match byte {
-            b'0'..=b'9' => *digits += 1,
-            b'<' if is_markup => inside = Some(0),
-            b'>' if is_markup => inside = None,
-            b'&' if is_markup => {
-                let name = bytes[at..].iter().take(ENTITY_BYTES_MAX).take_while(|byte| byte.is_ascii_alphanumeric() || **byte == b'#').count();
-                *digits += usize::from(bytes.get(at) == Some(&b'#'));
-                at += name;
-            }
-            b'a'..=b'z' | b'A'..=b'Z' => *digits = 0,
-            _ if byte < 0x80 => {}
+            b'0'..=b'9' => tally.digit(byte - b'0'),
+            _ if byte.is_ascii() => tally.push(char::from(byte), 0..0),
             _ => {
                 let (letter, place) = Letters::new(&bytes[at - 1..], Charset::Bytes).next().unwrap_or((' ', 0..1));
                 at += place.end - 1;
-                match class(letter) {
-                    Class::Digit(_) => *digits += 1,
-                    Class::Other => *digits = 0,
-                    _ => {}
-                }
+                tally.push(letter, 0..0);
             }
         }
-        if shown >= enough || inside.is_some_and(|inside| inside >= enough) {
-            return true;
-        }
     }
-    false
+    tally.may_be_card()
+}
+
+/// The same for what is shown of markup, or stands hidden in it.
+fn markup_may_hold_card(bytes: &[u8], is_xml: bool) -> bool {
+    let mut markup = Markup::<Tally>::new(is_xml);
+    let mut letters = Letters::new(bytes, Charset::Bytes);
+    loop {
+        letters.skip_bytes(markup.idle(letters.rest()));
+        let Some((letter, at)) = letters.next() else { break };
+        markup.push(letter, at);
+    }
+    let (mut shown, mut hidden) = markup.finish();
+    shown.may_be_card() || hidden.may_be_card()
 }
 
 pub(super) fn find(bytes: &[u8], charset: Charset, reading: Reading) -> Found {
-    let is_simple = charset == Charset::Bytes;
-    if is_simple && !may_hold_card(bytes, reading.is_markup()) {
+    let may_hold = || match reading {
+        Reading::Text | Reading::Name => may_hold_card(bytes),
+        Reading::Html | Reading::Xml => markup_may_hold_card(bytes, reading == Reading::Xml),
+    };
+    if charset == Charset::Bytes && !may_hold() {
         return Found::default();
     }
+    find_closely(bytes, charset, reading)
+}
+
+fn find_closely(bytes: &[u8], charset: Charset, reading: Reading) -> Found {
     let letters = Letters::new(bytes, charset);
     match reading {
         Reading::Html | Reading::Xml => {
-            let mut markup = Markup::new(reading == Reading::Xml);
+            let mut markup = Markup::<Finder>::new(reading == Reading::Xml);
             letters.for_each(|(letter, at)| markup.push(letter, at));
-            markup.finish()
+            let (shown, hidden) = markup.finish();
+            let (mut found, hidden) = (shown.finish(), hidden.finish());
+            found.digits.extend(hidden.digits);
+            found.cards += hidden.cards;
+            found
         }
         Reading::Text | Reading::Name => {
             let mut finder = if reading == Reading::Name { Finder::of_names() } else { Finder::default() };
             letters.for_each(|(letter, at)| finder.push(letter, at));
             finder.finish()
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    proptest::proptest! {
+        #[test]
+        fn the_quick_look_never_says_no_where_there_is_a_card(
+            text in "(4111|1111|111|5|٤|４|[0-9]{1,5}|[ _.\\-\n>|\u{a0}\u{200b}]{0,3}|&#49;|&nbsp;|&amp|<b>|</b>|<!-- > |-->|<td>|<p title=\"|\"|<script>|</script>|<|>|x|:|=){0,40}",
+        ) {
+            for reading in [Reading::Text, Reading::Name, Reading::Html, Reading::Xml] {
+                let closely = find_closely(text.as_bytes(), Charset::Bytes, reading);
+                proptest::prop_assert_eq!(find(text.as_bytes(), Charset::Bytes, reading).cards, closely.cards, "{:?}", reading);
+            }
         }
     }
 }

@@ -34,6 +34,10 @@ impl Transfer {
                 let mut decoded = Vec::with_capacity(encoded.len());
                 let mut at = 0;
                 while at < encoded.len() {
+                    // Most bytes stand for themselves.
+                    let plain = self.plain(&encoded[at..]);
+                    decoded.extend_from_slice(&encoded[at..at + plain]);
+                    at += plain;
                     let (byte, length) = self.step(&encoded[at..]);
                     decoded.extend(byte);
                     at += length;
@@ -73,6 +77,16 @@ impl Transfer {
                 }
             }
         }
+    }
+
+    /// How many bytes ahead stand for themselves.
+    fn plain(self, rest: &[u8]) -> usize {
+        let escape = match self {
+            Transfer::Word => memchr::memchr2(b'=', b'_', rest),
+            Transfer::Percent => memchr::memchr(b'%', rest),
+            _ => memchr::memchr(b'=', rest),
+        };
+        escape.unwrap_or(rest.len())
     }
 
     /// The next byte and how it is written; no byte at a line end that the encoding put there.

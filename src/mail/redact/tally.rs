@@ -1,0 +1,95 @@
+//! A quick look at digits as they come: could some of them be a card's? Most texts have none that could, and are not looked at any closer.
+
+use std::ops::Range;
+
+use super::{
+    letters::{Class, class},
+    markup::Sink,
+    number::{self, DIGITS},
+};
+
+/// Digits in a row that are looked at; who sends more is looked at closely.
+const LOOKED_AT: usize = 64;
+
+/// Never says no where there is a card: of all that the finder asks, it asks no more than length, check digit, issuer, whole groups of digits, and little
+/// between them.
+#[derive(Debug)]
+pub(super) struct Tally {
+    digits: [u8; LOOKED_AT],
+    count: usize,
+    /// Where groups begin, a bit for each digit.
+    begins: u64,
+    in_group: bool,
+    may_be_card: bool,
+}
+
+impl Default for Tally {
+    fn default() -> Self {
+        Tally { digits: [0; LOOKED_AT], count: 0, begins: 0, in_group: false, may_be_card: false }
+    }
+}
+
+impl Tally {
+    pub(super) fn digit(&mut self, digit: u8) {
+        let Some(place) = self.digits.get_mut(self.count) else {
+            self.may_be_card = true;
+            return;
+        };
+        *place = digit;
+        if !self.in_group {
+            self.begins |= 1 << self.count;
+            self.in_group = true;
+        }
+        self.count += 1;
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.count == 0
+    }
+
+    /// With all that has come so far.
+    pub(super) fn may_be_card(&mut self) -> bool {
+        self.end_group();
+        self.may_be_card
+    }
+
+    /// Something stands between this digit and the next.
+    fn end_group(&mut self) {
+        if !self.in_group {
+            return;
+        }
+        self.in_group = false;
+        let begins = |first: &usize| self.begins >> first & 1 == 1;
+        let firsts = DIGITS.filter_map(|length| self.count.checked_sub(length)).filter(begins);
+        self.may_be_card |= firsts.into_iter().any(|first| number::is_card(&self.digits[first..self.count]));
+    }
+
+    /// What no card has between its digits.
+    fn interrupt(&mut self) {
+        self.end_group();
+        self.count = 0;
+        self.begins = 0;
+    }
+}
+
+/// Whether a letter that is neither digit, blank nor sign may yet stand between digits: it quotes a line, or a blank in the name of a file.
+pub(super) fn is_between(letter: char) -> bool {
+    matches!(letter, '>' | '|' | '_')
+}
+
+impl Sink for Tally {
+    fn push(&mut self, letter: char, _at: Range<usize>) {
+        match class(letter) {
+            Class::Digit(digit) => self.digit(digit),
+            Class::Other if !is_between(letter) => self.interrupt(),
+            Class::Nothing => {}
+            _ => self.end_group(),
+        }
+    }
+
+    fn end_word(&mut self) {}
+
+    fn end_text(&mut self) {
+        self.interrupt();
+    }
+}
