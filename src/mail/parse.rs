@@ -97,6 +97,7 @@ fn mail(parts: &[Part<'_>], trust: &Trust) -> Result<Mail, Unreadable> {
     let reading = match kind {
         MailKind::Person | MailKind::AutoReply | MailKind::Calendar => {
             let answers = !(in_reply_to.is_empty() && references.is_empty());
+            let page = page.or_else(|| raw_html.as_deref().map(plain::page));
             reply::read(&reply::Shown { subject: &subject, answers, text: is_written.then_some(&text), page: page.as_ref() })
         }
         // Machines quote nobody: what looks like a quotation in their mails is what they have to say.
@@ -158,6 +159,7 @@ struct Content {
     /// Cleaned.
     html: Option<String>,
     raw_html: Option<String>,
+    /// The HTML as lines, if the text is made of it.
     page: Option<Page>,
     sent: Vec<Sent>,
 }
@@ -167,7 +169,6 @@ fn content(parts: &[Part<'_>], warnings: &mut Vec<Warning>) -> Content {
     let mut sent = Vec::new();
     let mut raw_html = html(parts, &bodies);
     let mut html = raw_html.as_deref().map(|html| cleaned(html, warnings));
-    let mut page = raw_html.as_deref().map(plain::page);
     let mut written = text(parts, &bodies, &mut sent);
     for part in bodies.attachments.iter().map(|number| &parts[*number]) {
         // The other half of a file from an old Macintosh (RFC 1740): its icon and window.
@@ -184,7 +185,6 @@ fn content(parts: &[Part<'_>], warnings: &mut Vec<Warning>) -> Content {
                 if written.is_none() && html.is_none() {
                     raw_html = unpacked.html;
                     html = raw_html.as_deref().map(|html| cleaned(html, warnings));
-                    page = raw_html.as_deref().map(plain::page);
                     written = unpacked.text;
                 }
                 sent.extend(unpacked.files);
@@ -196,6 +196,7 @@ fn content(parts: &[Part<'_>], warnings: &mut Vec<Warning>) -> Content {
         }
     }
     let is_written = written.is_some();
+    let page = if is_written { None } else { raw_html.as_deref().map(plain::page) };
     let text = written.unwrap_or_else(|| page.as_ref().map(Page::text).unwrap_or_default());
     warn(warnings, Warning::Encrypted, text.lines().any(|line| line.starts_with("-----BEGIN PGP MESSAGE-----")));
     warn(warnings, Warning::SignatureNotChecked, text.lines().any(|line| line.starts_with("-----BEGIN PGP SIGNED MESSAGE-----")));

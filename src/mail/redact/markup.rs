@@ -347,40 +347,49 @@ impl<S: Sink> Markup<S> {
 }
 
 impl Markup<Tally> {
-    /// How many bytes ahead change neither where we are nor what is counted.
-    pub(super) fn idle(&self, ahead: &[u8]) -> usize {
+    /// How many bytes ahead leave us where we are; what they mean to the count is done.
+    pub(super) fn pass(&mut self, ahead: &[u8]) -> usize {
         let before = |ends: &dyn Fn(u8) -> bool| ahead.iter().position(|byte| ends(*byte)).unwrap_or(ahead.len());
         let may_count = |byte: u8| byte.is_ascii_digit() || !byte.is_ascii();
         match self.state {
             _ if !self.entity.is_empty() => 0,
             State::Text if self.raw_text.is_some() && self.hidden.is_empty() => before(&|byte| byte == b'<' || may_count(byte)),
-            State::Text if self.raw_text.is_none() && self.shown.is_empty() => {
-                let words = before(&|byte| matches!(byte, b'<' | b'&') || may_count(byte));
-                words + if self.hidden.is_empty() { idle_tags(&ahead[words..]) } else { 0 }
+            State::Text if self.raw_text.is_none() => {
+                let words = if self.shown.is_empty() { before(&|byte| matches!(byte, b'<' | b'&') || may_count(byte)) } else { 0 };
+                words + if self.hidden.is_empty() { self.pass_tags(&ahead[words..]) } else { 0 }
             }
             State::Comment { dashes: 0 } if self.hidden.is_empty() => before(&|byte| byte == b'-' || may_count(byte)),
             State::Value { quote: Some(quote) } if !self.is_words() => before(&|byte| char::from(byte) == quote),
             _ => 0,
         }
     }
+
+    /// Bytes of ordinary tags that follow each other and have no words with digits enough for a card.
+    fn pass_tags(&mut self, ahead: &[u8]) -> usize {
+        let mut at = 0;
+        while let Some(tag) = ordinary_tag(&ahead[at..]) {
+            // A reference may stand for a digit.
+            let digits = tag.whole.iter().filter(|byte| byte.is_ascii_digit() || **byte == b'&' || !byte.is_ascii()).count();
+            if digits >= *DIGITS.start() {
+                break;
+            }
+            let is = |names: &[&str]| names.iter().any(|name| tag.element.eq_ignore_ascii_case(name.as_bytes()));
+            if !self.shown.is_empty() && (self.is_xml || is(&BLOCKS) || is(&CELLS)) {
+                self.shown.push('\n', 0..0);
+            }
+            at += tag.whole.len();
+        }
+        at
+    }
 }
 
-/// Bytes of ordinary tags that follow each other and have no words with digits enough for a card.
-fn idle_tags(ahead: &[u8]) -> usize {
-    let mut at = 0;
-    while let Some(tag) = ordinary_tag(&ahead[at..]) {
-        // A reference may stand for a digit.
-        let digits = tag.iter().filter(|byte| byte.is_ascii_digit() || **byte == b'&' || !byte.is_ascii()).count();
-        if digits >= *DIGITS.start() {
-            break;
-        }
-        at += tag.len();
-    }
-    at
+struct OrdinaryTag<'a> {
+    whole: &'a [u8],
+    element: &'a [u8],
 }
 
 /// The tag that begins here, if nobody could read it otherwise and its element has markup in it: a name, attributes with or without a value.
-fn ordinary_tag(ahead: &[u8]) -> Option<&[u8]> {
+fn ordinary_tag(ahead: &[u8]) -> Option<OrdinaryTag<'_>> {
     let is_name = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b':' | b'_' | b'.');
     let is_bare = |byte: &u8| byte.is_ascii_graphic() && !b"\"'<=>`/".contains(byte);
     let count = |at: usize, is: &dyn Fn(&u8) -> bool| ahead[at..].iter().take_while(|byte| is(byte)).count();
@@ -389,17 +398,17 @@ fn ordinary_tag(ahead: &[u8]) -> Option<&[u8]> {
         [b'<', first, ..] if first.is_ascii_alphabetic() => 1,
         _ => return None,
     };
-    let name = count(at, &is_name);
-    if RAW_TEXT.iter().any(|raw| ahead[at..at + name].eq_ignore_ascii_case(raw.as_bytes())) {
+    let element = &ahead[at..at + count(at, &is_name)];
+    if element.len() > NAME_LETTERS_MAX || RAW_TEXT.iter().any(|raw| element.eq_ignore_ascii_case(raw.as_bytes())) {
         return None;
     }
-    at += name;
+    at += element.len();
     loop {
         let blanks = count(at, &u8::is_ascii_whitespace);
         at += blanks;
         match ahead.get(at..)? {
-            [b'>', ..] => return Some(&ahead[..=at]),
-            [b'/', b'>', ..] => return Some(&ahead[..at + 2]),
+            [b'>', ..] => return Some(OrdinaryTag { whole: &ahead[..=at], element }),
+            [b'/', b'>', ..] => return Some(OrdinaryTag { whole: &ahead[..at + 2], element }),
             [first, ..] if first.is_ascii_alphabetic() && blanks > 0 => at += count(at, &is_name),
             _ => return None,
         }

@@ -37,7 +37,7 @@ fn markup_may_hold_card(bytes: &[u8], is_xml: bool) -> bool {
     let mut markup = Markup::<Tally>::new(is_xml);
     let mut letters = Letters::new(bytes, Charset::Bytes);
     loop {
-        letters.skip_bytes(markup.idle(letters.rest()));
+        letters.skip_bytes(markup.pass(letters.rest()));
         let Some((letter, at)) = letters.next() else { break };
         markup.push(letter, at);
     }

@@ -127,12 +127,12 @@ pub fn quotations(lines: &[Line<'_>], fates: &mut [Fate], is_page: bool) {
     if fates[last] != Fate::Kept || lines[last].mark != Mark::Quoted {
         return;
     }
-    // Nothing says whose quotation the last one is. HTML has quotations of its own making, and what stands below the last one a gateway put there.
+    // Nothing says whose quotation the last one is. In HTML a mail program made it; but with words on both sides the sender may have set it apart.
     let run = lines[..=last].iter().rev().take_while(|line| matches!(line.mark, Mark::Quoted | Mark::Blank));
     let first = last + 1 - run.count();
     let is_below_own = lines[..first].iter().any(|line| line.mark.is_own());
-    let is_last = last_own.is_none_or(|own| own < first) && last + 1 - first >= UNINTRODUCED_LINES_MIN;
-    if is_below_own && (is_page || is_last) {
+    let is_last = last_own.is_none_or(|own| own < first);
+    if is_below_own && is_last && (is_page || last + 1 - first >= UNINTRODUCED_LINES_MIN) {
         fates[first..=last].fill(Fate::Dropped);
     }
 }

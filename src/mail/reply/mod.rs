@@ -332,6 +332,7 @@ mod tests {
             ("One<blockquote style='margin:0 0 0 40px;border:none'>Two</blockquote>", "One\nTwo"),
             ("One<blockquote class=gmail_quote>Two</blockquote>", "One\n\n> Two"),
             ("<p>One</p><hr><p>Two, which is a sentence.</p>", "One\n\nTwo, which is a sentence."),
+            ("<p>See:</p><blockquote>Two words.</blockquote><p>Is that right?</p>", "See:\n\n> Two words.\n\nIs that right?"),
         ] {
             assert_eq!(of_html(html), expected);
         }
