@@ -48,6 +48,8 @@ pub(super) fn all(sent: Vec<Sent>, shown: Option<&str>) -> Result<(Vec<Attachmen
         let held = danger::held(declared_name, &safe, &file.bytes);
         let (redacted, count) = redact::redact_name(&safe);
         redactions += count;
+        // No file system that Windows knows takes a star.
+        let redacted = redacted.replace('*', "_");
         Attachment {
             name: name::distinct(redacted, &mut taken),
             media_type: media_type.to_owned(),

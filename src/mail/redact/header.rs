@@ -161,6 +161,9 @@ fn undo(original: &[u8], value: Range<usize>, has_parameters: bool) -> (Vec<Piec
         if from < at {
             add(from..at, plain, None);
         }
+        if matches!(rest[0], b'\r' | b'\n') && rest.get(1).is_some_and(|next| !next.is_ascii_whitespace()) {
+            add(at..at + 1, Transfer::LineEnd, None);
+        }
         if let Some(word) = word {
             add(at + word.text.start..at + word.text.end, word.transfer, Some(&word.charset));
         }

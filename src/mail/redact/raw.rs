@@ -227,6 +227,13 @@ mod tests {
     }
 
     #[test]
+    fn a_line_end_in_a_header_ends_a_word() {
+        let header = "Content-Disposition: attachment; filename=\"card 4111 1111 1111 1111.png\r";
+        let raw = format!("From: a@a.example\r\n{header}a@a.example\"\r\nContent-Type: image/png\r\n\r\nx\r\n");
+        assert_eq!(cut(raw.as_bytes()), raw.replace("4111 1111 1111 ", "**** **** **** ").as_bytes());
+    }
+
+    #[test]
     fn a_mail_with_bare_carriage_returns_keeps_them() {
         let raw = b"From: a@a.example\rSubject: 4111111111111111\r\r\ncard\r\r5555555555554444\r\r\r\n1";
         assert_eq!(cut(raw), b"From: a@a.example\rSubject: ************1111\r\r\ncard\r\r************4444\r\r\r\n1");

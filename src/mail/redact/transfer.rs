@@ -16,12 +16,15 @@ pub(super) enum Transfer {
     Word,
     /// The values of RFC 2231.
     Percent,
+    /// A line end without a blank after it, which is read as one.
+    LineEnd,
 }
 
 impl Transfer {
     pub(super) fn decode(self, encoded: &[u8]) -> Cow<'_, [u8]> {
         match self {
             Transfer::Plain => Cow::Borrowed(encoded),
+            Transfer::LineEnd => Cow::Borrowed(b" "),
             Transfer::Base64 => {
                 let mut decoded = Vec::with_capacity(encoded.len() / 4 * 3);
                 let mut at = 0;
@@ -51,6 +54,8 @@ impl Transfer {
     pub(super) fn rewrite(self, encoded: &mut [u8], decoded: &[u8]) {
         match self {
             Transfer::Plain => encoded.copy_from_slice(decoded),
+            // No digit stands there.
+            Transfer::LineEnd => {}
             Transfer::Base64 => {
                 let (mut at, mut place) = (0, 0);
                 while let Some(quad) = Quad::read(encoded, &mut at) {
