@@ -1,5 +1,7 @@
 //! The tenants and their mailboxes: who is a customer, and whose mail is whose.
 
+use std::str::FromStr;
+
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -17,6 +19,22 @@ const ADDRESS_BYTES_MAX: usize = 254;
 const NAME_CHARACTERS_MAX: usize = 200;
 /// Tenants that a list holds.
 const LIST_MAX: usize = 10_000;
+/// Azure's regions in the European Union, by their names in the API: data is hosted nowhere else.
+pub const REGIONS: [&str; 13] = [
+    "austriaeast",
+    "belgiumcentral",
+    "denmarkeast",
+    "francecentral",
+    "francesouth",
+    "germanynorth",
+    "germanywestcentral",
+    "italynorth",
+    "northeurope",
+    "polandcentral",
+    "spaincentral",
+    "swedencentral",
+    "westeurope",
+];
 
 /// A customer.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -25,6 +43,45 @@ pub struct Tenant {
     pub name: String,
     /// Addresses whose mail becomes this tenant's tickets.
     pub mailboxes: Vec<Mailbox>,
+    /// The directory in which its people log in.
+    #[serde(default)]
+    pub entra_tenant: Option<DirectoryId>,
+    #[serde(default)]
+    pub region: Region,
+    #[serde(default)]
+    pub state: State,
+}
+
+/// Whether a tenant is served.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum State {
+    #[default]
+    Active,
+    /// Its callers are refused, its mail is held.
+    Suspended,
+    /// The same, while a backup is brought back.
+    Restoring,
+}
+
+/// Where a tenant's data is hosted: one of [`REGIONS`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct Region(String);
+
+/// A directory of Entra ID: a UUID in lower case, as it stands in a token's `tid`.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct DirectoryId(String);
+
+/// What is changed of a tenant; what is absent stays.
+#[derive(Debug, Clone, Default)]
+pub struct Change {
+    pub name: Option<String>,
+    /// `Some(None)` takes it away.
+    pub entra_tenant: Option<Option<DirectoryId>>,
+    pub region: Option<Region>,
+    pub state: Option<State>,
 }
 
 /// The address of a help desk, lower-case.
@@ -51,6 +108,14 @@ pub enum Error {
     TooManyMailboxes,
     #[error("a tenant's name has 1 to {NAME_CHARACTERS_MAX} characters and no control characters")]
     BadName,
+    #[error("a region is one of {}", REGIONS.join(", "))]
+    NotARegion,
+    #[error("an Entra tenant is a UUID, 8-4-4-4-12 hexadecimal digits")]
+    NotADirectory,
+    #[error("a state is active, suspended or restoring")]
+    NotAState,
+    #[error("that Entra tenant belongs to another tenant")]
+    DirectoryTaken,
     #[error("there is no such tenant")]
     NotFound,
     /// The tenant exists, or one of the mailboxes belongs to somebody already.
@@ -64,6 +129,97 @@ struct MailboxBody {
     /// Mailboxes of before have none.
     #[serde(default)]
     trust: Trust,
+}
+
+impl Tenant {
+    /// One that is served, in the region that is the default.
+    pub fn new(id: TenantId, name: impl Into<String>, mailboxes: Vec<Mailbox>) -> Self {
+        Tenant { id, name: name.into(), mailboxes, entra_tenant: None, region: Region::default(), state: State::default() }
+    }
+}
+
+impl State {
+    pub fn name(self) -> &'static str {
+        match self {
+            State::Active => "active",
+            State::Suspended => "suspended",
+            State::Restoring => "restoring",
+        }
+    }
+}
+
+impl FromStr for State {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self, Error> {
+        [State::Active, State::Suspended, State::Restoring].into_iter().find(|state| state.name() == text).ok_or(Error::NotAState)
+    }
+}
+
+impl Region {
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl Default for Region {
+    fn default() -> Self {
+        Region("westeurope".to_owned())
+    }
+}
+
+impl FromStr for Region {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self, Error> {
+        if REGIONS.contains(&text) { Ok(Region(text.to_owned())) } else { Err(Error::NotARegion) }
+    }
+}
+
+impl TryFrom<String> for Region {
+    type Error = Error;
+
+    fn try_from(text: String) -> Result<Self, Error> {
+        text.parse()
+    }
+}
+
+impl From<Region> for String {
+    fn from(region: Region) -> String {
+        region.0
+    }
+}
+
+impl DirectoryId {
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl FromStr for DirectoryId {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self, Error> {
+        const GROUPS: [usize; 5] = [8, 4, 4, 4, 12];
+        let groups: Vec<&str> = text.split('-').collect();
+        let is_hexadecimal = text.bytes().all(|byte| byte == b'-' || byte.is_ascii_hexdigit());
+        let shape = is_hexadecimal && groups.iter().map(|group| group.len()).eq(GROUPS);
+        if shape { Ok(DirectoryId(text.to_ascii_lowercase())) } else { Err(Error::NotADirectory) }
+    }
+}
+
+impl TryFrom<String> for DirectoryId {
+    type Error = Error;
+
+    fn try_from(text: String) -> Result<Self, Error> {
+        text.parse()
+    }
+}
+
+impl From<DirectoryId> for String {
+    fn from(id: DirectoryId) -> String {
+        id.0
+    }
 }
 
 impl Mailbox {
@@ -102,6 +258,7 @@ impl From<Mailbox> for String {
 /// Adds a tenant with its mailboxes, which all trust so, all or nothing. A mailbox that is named twice is one.
 pub async fn add(documents: &dyn Documents, keyring: &Keyring, tenant: &Tenant, trust: &Trust) -> Result<(), Error> {
     let tenant = checked(tenant)?;
+    is_free(documents, keyring, &tenant).await?;
     let system = TenantId::system();
     let keys = keyring.keys(&system).await?;
     let place = partition(&system, Kind::Tenant);
@@ -114,6 +271,57 @@ pub async fn add(documents: &dyn Documents, keyring: &Keyring, tenant: &Tenant, 
         Err(Fault::Conflict) => Err(Error::Exists),
         Err(fault) => Err(fault.into()),
     }
+}
+
+/// Changes a tenant, if it still is as it was read: with `read`, as the caller read it. It is returned as it is then.
+pub async fn change(
+    documents: &dyn Documents,
+    keyring: &Keyring,
+    id: &TenantId,
+    read: Option<&Etag>,
+    change: &Change,
+) -> Result<(Tenant, Etag), Error> {
+    let Some((mut tenant, etag)) = get(documents, keyring, id).await? else { return Err(Error::NotFound) };
+    if read.is_some_and(|read| *read != etag) {
+        return Err(Fault::Conflict.into());
+    }
+    let Change { name, entra_tenant, region, state } = change.clone();
+    tenant.name = name.unwrap_or(tenant.name);
+    tenant.entra_tenant = entra_tenant.unwrap_or(tenant.entra_tenant);
+    tenant.region = region.unwrap_or(tenant.region);
+    tenant.state = state.unwrap_or(tenant.state);
+    let tenant = checked(&tenant)?;
+    is_free(documents, keyring, &tenant).await?;
+    let system = TenantId::system();
+    let keys = keyring.keys(&system).await?;
+    let place = partition(&system, Kind::Tenant);
+    let etags = documents.commit(&place, vec![Write::Replace { document: sealed_tenant(&keys, &place, &tenant)?, etag }]).await?;
+    let etag = etags.into_iter().next().ok_or_else(|| Fault::Corrupt("a commit names no version of what it wrote".to_owned()))?;
+    Ok((tenant, etag))
+}
+
+/// Fails if the tenant's directory is another's. Two that are added at the same moment are both refused when somebody logs in.
+async fn is_free(documents: &dyn Documents, keyring: &Keyring, tenant: &Tenant) -> Result<(), Error> {
+    let Some(directory) = &tenant.entra_tenant else { return Ok(()) };
+    let others = in_directory(documents, keyring, directory).await?;
+    if others.iter().any(|other| other.id != tenant.id) { Err(Error::DirectoryTaken) } else { Ok(()) }
+}
+
+/// The tenant whose people log in there. With several there is none: nobody is let in by a guess.
+pub async fn of_directory(documents: &dyn Documents, keyring: &Keyring, directory: &DirectoryId) -> Result<Option<Tenant>, Error> {
+    let mut found = in_directory(documents, keyring, directory).await?;
+    Ok(if found.len() == 1 { found.pop() } else { None })
+}
+
+async fn in_directory(documents: &dyn Documents, keyring: &Keyring, directory: &DirectoryId) -> Result<Vec<Tenant>, Error> {
+    let system = TenantId::system();
+    let found = documents.scan(&Scan::prefix(&partition(&system, Kind::Tenant), Slot::K1, &directory_key(directory), 2)).await?;
+    let keys = keyring.keys(&system).await?;
+    found.iter().map(|document| Ok(keys.open_document(document)?)).collect()
+}
+
+fn directory_key(directory: &DirectoryId) -> String {
+    format!("entra:{}", directory.as_str())
 }
 
 /// Gives a tenant one more mailbox. If it has it already, its trust is changed; without one all stays as it is.
@@ -170,7 +378,7 @@ fn checked(tenant: &Tenant) -> Result<Tenant, Error> {
     if mailboxes.len() > MAILBOXES_MAX {
         return Err(Error::TooManyMailboxes);
     }
-    Ok(Tenant { id: tenant.id.clone(), name: tenant.name.clone(), mailboxes })
+    Ok(Tenant { mailboxes, ..tenant.clone() })
 }
 
 /// A tenant by id.
@@ -199,7 +407,8 @@ pub async fn of_mailbox(documents: &dyn Documents, keyring: &Keyring, mailbox: &
 }
 
 fn sealed_tenant(keys: &TenantKeys, place: &str, tenant: &Tenant) -> Result<NewDocument, Error> {
-    Ok(keys.seal_document(place, tenant_document(&tenant.id), Kind::Tenant, Default::default(), None, tenant)?)
+    let clear = [tenant.entra_tenant.as_ref().map(directory_key), None, None, None];
+    Ok(keys.seal_document(place, tenant_document(&tenant.id), Kind::Tenant, clear, None, tenant)?)
 }
 
 fn sealed_mailbox(keys: &TenantKeys, place: &str, tenant: &TenantId, mailbox: &Mailbox, trust: &Trust) -> Result<NewDocument, Error> {
@@ -222,17 +431,29 @@ mod tests {
     #[test]
     fn a_tenant_has_a_name_and_each_mailbox_once() {
         let mailbox = |text: &str| Mailbox::parse(text).unwrap();
-        let tenant = |name: &str| Tenant {
-            id: "contoso".parse().unwrap(),
-            name: name.to_owned(),
-            mailboxes: ["help@contoso.example", "it@contoso.example", "Help@contoso.example"].map(mailbox).to_vec(),
-        };
+        let mailboxes = ["help@contoso.example", "it@contoso.example", "Help@contoso.example"].map(mailbox);
+        let tenant = |name: &str| Tenant::new("contoso".parse().unwrap(), name, mailboxes.to_vec());
         assert_eq!(checked(&tenant("Contoso")).unwrap().mailboxes, ["help@contoso.example", "it@contoso.example"].map(mailbox));
         for wrong in ["", " ", "two\nlines", &"a".repeat(NAME_CHARACTERS_MAX + 1)] {
             assert!(matches!(checked(&tenant(wrong)), Err(Error::BadName)), "{wrong:?}");
         }
         let many = (0..=MAILBOXES_MAX).map(|at| mailbox(&format!("m{at}@contoso.example"))).collect();
         assert!(matches!(checked(&Tenant { mailboxes: many, ..tenant("Contoso") }), Err(Error::TooManyMailboxes)));
+    }
+
+    #[test]
+    fn regions_directories_and_states_are_what_they_are_called() {
+        assert!("swedencentral".parse::<Region>().is_ok() && Region::default().as_str().parse::<Region>().is_ok());
+        for wrong in ["eastus", "West Europe", ""] {
+            assert!(wrong.parse::<Region>().is_err(), "{wrong}");
+        }
+        let directory: DirectoryId = "0F1E2D3C-4b5a-6978-8796-a5b4c3d2e1f0".parse().unwrap();
+        assert_eq!(directory.as_str(), "0f1e2d3c-4b5a-6978-8796-a5b4c3d2e1f0");
+        for wrong in ["contoso", "0f1e2d3c4b5a69788796a5b4c3d2e1f0", "0f1e2d3c-4b5a-6978-8796-a5b4c3d2e1fg", "----"] {
+            assert!(wrong.parse::<DirectoryId>().is_err(), "{wrong}");
+        }
+        assert_eq!("restoring".parse::<State>().unwrap(), State::Restoring);
+        assert!("gone".parse::<State>().is_err());
     }
 
     #[test]

@@ -290,7 +290,7 @@ async fn mail_for_an_unknown_mailbox_becomes_a_ticket_when_somebody_owns_it_and_
     assert_eq!((again.len(), again[0].state, again[0].replays), (1, State::Waiting, 1));
     assert_eq!(world.events("sys").await, 2, "it was kept, and replayed");
 
-    let tenant = Tenant { id: "sales".parse().unwrap(), name: "Sales".to_owned(), mailboxes: vec![Mailbox::parse("sales@contoso.example").unwrap()] };
+    let tenant = Tenant::new("sales".parse().unwrap(), "Sales", vec![Mailbox::parse("sales@contoso.example").unwrap()]);
     tenants::add(world.ports.documents.as_ref(), &world.app.keyring, &tenant, &Trust::Nobody).await.unwrap();
     unprocessed::replay(&world.app.desk, &house, record.id).await.unwrap();
     take_what_waits(&world).await;
@@ -385,7 +385,7 @@ async fn nobodys_mail_that_somebody_owns_by_now_is_kept_with_him_alone() {
     let world = World::new().await;
     world.mail("sales@contoso.example", "a.eml", &mail(ANN, "x@a.example", "Away", "Auto-Submitted: auto-replied\r\n", "I am away.")).await;
     let record = world.unprocessed("sys").await.remove(0);
-    let tenant = Tenant { id: "sales".parse().unwrap(), name: "Sales".to_owned(), mailboxes: vec![Mailbox::parse("sales@contoso.example").unwrap()] };
+    let tenant = Tenant::new("sales".parse().unwrap(), "Sales", vec![Mailbox::parse("sales@contoso.example").unwrap()]);
     tenants::add(world.ports.documents.as_ref(), &world.app.keyring, &tenant, &Trust::Nobody).await.unwrap();
     helpdesk::tickets::unprocessed::replay(&world.app.desk, &helpdesk::ids::TenantId::system(), record.id).await.unwrap();
     take_what_waits(&world).await;
@@ -534,7 +534,7 @@ async fn a_sender_is_proven_as_far_as_the_mailbox_trusts() {
 }
 
 /// Takes in what waits in the queue, as the host would.
-async fn take_what_waits(world: &World) {
+pub async fn take_what_waits(world: &World) {
     for lease in world.ports.queues.lease("mail-intake", 16, std::time::Duration::from_secs(600)).await.unwrap() {
         let message = helpdesk::ports::decode_text(&lease.text).unwrap();
         assert_eq!(queue(&world.app, "IntakeMail", &message).await.0, 200);

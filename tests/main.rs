@@ -12,3 +12,4 @@ mod ports_contract;
 mod process;
 mod samples;
 mod support;
+mod tenants;

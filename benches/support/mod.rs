@@ -61,7 +61,7 @@ pub async fn house(folder: &Path, purpose: Purpose) -> House {
     let config = Config::read(|name| (name == "HELPDESK_DATA").then(|| data.clone())).expect("the settings are right");
     let house = wiring::house(&config, purpose).await.expect("the house opens");
     let mailboxes = vec![Mailbox::parse(MAILBOX).expect("it is an address")];
-    let tenant = Tenant { id: "contoso".parse().expect("it is a tenant id"), name: "Contoso".to_owned(), mailboxes };
+    let tenant = Tenant::new("contoso".parse().expect("it is a tenant id"), "Contoso", mailboxes);
     match tenants::add(house.app.ports.documents.as_ref(), &house.app.keyring, &tenant, &Trust::Nobody).await {
         Ok(()) | Err(tenants::Error::Exists) => house,
         Err(error) => panic!("the tenant could not be added: {error}"),

@@ -29,6 +29,8 @@ pub enum Error {
     UnknownTenant,
     #[error("this role may not do that")]
     NotAllowed,
+    #[error("the tenant is {0} at the moment; its mail is held and nothing is lost")]
+    NotServed(&'static str),
     #[error(transparent)]
     Fault(#[from] Fault),
     #[error(transparent)]

@@ -130,7 +130,7 @@ async fn greet(app: &Arc<App>, folder: &Path, url: &str) -> Result<()> {
 
 async fn add_demo_tenants(app: &Arc<App>) -> Result<()> {
     for (id, name, mailbox) in [("contoso", "Contoso", "help@contoso.example"), ("fabrikam", "Fabrikam", "support@fabrikam.example")] {
-        let tenant = Tenant { id: id.parse()?, name: name.to_owned(), mailboxes: vec![Mailbox::parse(mailbox)?] };
+        let tenant = Tenant::new(id.parse()?, name, vec![Mailbox::parse(mailbox)?]);
         match tenants::add(app.ports.documents.as_ref(), &app.keyring, &tenant, &Trust::Nobody).await {
             Ok(()) | Err(tenants::Error::Exists) => {}
             Err(error) => return Err(error.into()),

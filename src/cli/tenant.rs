@@ -11,7 +11,8 @@ use crate::{
     functions::App,
     ids::TenantId,
     mail::sender::Trust,
-    tenants::{self, Mailbox, Tenant},
+    tenants::{self, Change, DirectoryId, Mailbox, Region, State, Tenant},
+    tickets::unprocessed,
 };
 
 #[derive(clap::Args)]
@@ -36,6 +37,12 @@ enum Command {
         /// Whose word on senders counts in these: nobody, exchange_online, 'rfc8601 ID' or 'rfc8601 ID arc SEALER...'
         #[arg(long, default_value_t = Trust::Nobody)]
         trust: Trust,
+        /// The Entra tenant in which its people log in, a UUID
+        #[arg(long)]
+        entra_tenant: Option<DirectoryId>,
+        /// Azure's region of its data, in the European Union
+        #[arg(long, default_value = "westeurope")]
+        region: Region,
         #[command(flatten)]
         data: Data,
     },
@@ -53,6 +60,37 @@ enum Command {
         #[command(flatten)]
         data: Data,
     },
+    /// Show one tenant
+    #[command(after_help = "Example:\n  helpdesk tenant show northwind")]
+    Show {
+        id: TenantId,
+        /// As one JSON object
+        #[arg(long)]
+        json: bool,
+        #[command(flatten)]
+        data: Data,
+    },
+    /// Change a tenant; what is not named stays
+    #[command(
+        after_help = "Example:\n  helpdesk tenant change northwind --state suspended\n\nWhile a tenant is suspended or restoring its callers are refused and its mail is held; when it is active again the held mail goes on by itself."
+    )]
+    Change {
+        id: TenantId,
+        /// The name that people see
+        #[arg(long)]
+        name: Option<String>,
+        /// The Entra tenant in which its people log in, a UUID; `none` takes it away
+        #[arg(long)]
+        entra_tenant: Option<String>,
+        /// Azure's region of its data, in the European Union
+        #[arg(long)]
+        region: Option<Region>,
+        /// active, suspended or restoring
+        #[arg(long)]
+        state: Option<State>,
+        #[command(flatten)]
+        data: Data,
+    },
     /// List the tenants
     #[command(after_help = "Example:\n  helpdesk tenant list --json")]
     List {
@@ -66,10 +104,16 @@ enum Command {
 
 pub(super) async fn run(arguments: Arguments, config: Config) -> Result<ExitCode> {
     match arguments.command {
-        Command::Add { id, name, mailboxes, trust, data } => {
+        Command::Add { id, name, mailboxes, trust, entra_tenant, region, data } => {
             let mailboxes = mailboxes.iter().map(|text| Mailbox::parse(text)).collect::<Result<_, _>>()?;
             let app = data.visit(config).await?.app;
-            tenants::add(app.ports.documents.as_ref(), &app.keyring, &Tenant { id: id.clone(), name, mailboxes }, &trust).await?;
+            tenants::add(
+                app.ports.documents.as_ref(),
+                &app.keyring,
+                &Tenant { entra_tenant, region, ..Tenant::new(id.clone(), name, mailboxes) },
+                &trust,
+            )
+            .await?;
             say(&format!("added {id}"))?;
         }
         Command::Mailbox { id, address, trust, data } => {
@@ -77,6 +121,25 @@ pub(super) async fn run(arguments: Arguments, config: Config) -> Result<ExitCode
             let app = data.visit(config).await?.app;
             tenants::add_mailbox(app.ports.documents.as_ref(), &app.keyring, &id, &mailbox, trust.as_ref()).await?;
             say(&format!("{id} has {}", mailbox.as_str()))?;
+        }
+        Command::Show { id, json, data } => {
+            let app = data.visit(config).await?.app;
+            let (tenant, _) = tenants::get(app.ports.documents.as_ref(), &app.keyring, &id).await?.ok_or(tenants::Error::NotFound)?;
+            let listed = Listed::of(&app, tenant).await?;
+            say(&if json { serde_json::to_string(&listed)? } else { listed.in_full() })?;
+        }
+        Command::Change { id, name, entra_tenant, region, state, data } => {
+            let entra_tenant = entra_tenant.map(|text| if text == "none" { Ok(None) } else { text.parse().map(Some) }).transpose()?;
+            let app = data.visit(config).await?.app;
+            let change = Change { name, entra_tenant, region, state };
+            let (tenant, _) = tenants::change(app.ports.documents.as_ref(), &app.keyring, &id, None, &change).await?;
+            say(&format!("changed {id}"))?;
+            if tenant.state == State::Active {
+                let released = unprocessed::release(&app.desk, &id).await?;
+                if released > 0 {
+                    say(&format!("{released} held mails go on their way"))?;
+                }
+            }
         }
         Command::List { json, data } => {
             let app = data.visit(config).await?.app;
@@ -110,10 +173,26 @@ impl Listed {
     }
 
     fn for_a_person(&self) -> String {
+        let state = if self.tenant.state == State::Active { String::new() } else { format!("{}, ", self.tenant.state.name()) };
+        format!("{:<20} {:<30} {state}{}", self.tenant.id, self.tenant.name, self.mailboxes().join(", "))
+    }
+
+    fn in_full(&self) -> String {
+        let Tenant { id, name, entra_tenant, region, state, .. } = &self.tenant;
+        let entra_tenant = entra_tenant.as_ref().map_or("none", |directory| directory.as_str());
+        let mailboxes = self.mailboxes().join("\n              ");
+        format!(
+            "id            {id}\nname          {name}\nstate         {}\nregion        {}\nentra tenant  {entra_tenant}\nmailboxes     {mailboxes}",
+            state.name(),
+            region.as_str()
+        )
+    }
+
+    fn mailboxes(&self) -> Vec<String> {
         let mailboxes = self.tenant.mailboxes.iter().zip(&self.trust).map(|(mailbox, trust)| match trust {
             Trust::Nobody => mailbox.as_str().to_owned(),
             trust => format!("{} (trusts {trust})", mailbox.as_str()),
         });
-        format!("{:<20} {:<30} {}", self.tenant.id, self.tenant.name, mailboxes.collect::<Vec<_>>().join(", "))
+        mailboxes.collect()
     }
 }

@@ -92,10 +92,14 @@ impl From<tenants::Error> for Problem {
         match error {
             tenants::Error::Keys(inner) => inner.into(),
             tenants::Error::Fault(inner) => fault(&inner),
-            tenants::Error::NotAMailbox | tenants::Error::TooManyMailboxes | tenants::Error::BadName | tenants::Error::NotFound => {
-                Problem::new(400, "bad-tenant", "The tenant cannot be like that", error.to_string())
-            }
-            tenants::Error::Exists => Problem::new(409, "tenant-exists", "The tenant exists", error.to_string()),
+            tenants::Error::NotAMailbox
+            | tenants::Error::TooManyMailboxes
+            | tenants::Error::BadName
+            | tenants::Error::NotARegion
+            | tenants::Error::NotADirectory
+            | tenants::Error::NotAState => Problem::new(400, "bad-tenant", "The tenant cannot be like that", error.to_string()),
+            tenants::Error::NotFound => Problem::new(404, "not-found", "It does not exist", error.to_string()),
+            tenants::Error::Exists | tenants::Error::DirectoryTaken => Problem::new(409, "tenant-exists", "The tenant exists", error.to_string()),
         }
     }
 }
@@ -106,6 +110,7 @@ impl From<access::Error> for Problem {
             access::Error::NoToken | access::Error::BadToken(_) | access::Error::UnknownTenant => {
                 Problem::new(401, "not-authenticated", "You are not logged in", error.to_string())
             }
+            access::Error::NotServed(_) => Problem::new(403, "tenant-not-served", "The tenant is not served", error.to_string()),
             access::Error::NotAllowed => Problem::new(403, "not-allowed", "You may not do that", error.to_string()),
             access::Error::Fault(inner) => fault(&inner),
             access::Error::Tenants(inner) => inner.into(),

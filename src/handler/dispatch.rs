@@ -149,7 +149,8 @@ async fn caller(app: &App, action: access::Action, authorization: Option<&str>) 
         return Err(access::Error::NotAllowed);
     }
     match tenants::get(app.ports.documents.as_ref(), &app.keyring, &caller.tenant).await? {
-        Some(_) => Ok(caller),
+        Some((tenant, _)) if tenant.state == tenants::State::Active => Ok(caller),
+        Some((tenant, _)) => Err(access::Error::NotServed(tenant.state.name())),
         None => Err(access::Error::UnknownTenant),
     }
 }

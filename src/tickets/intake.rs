@@ -20,7 +20,7 @@ use crate::{
     ids::{Kind, RecordId, TenantId, partition},
     mail,
     ports::Fault,
-    tenants::{self, Mailbox, Owner},
+    tenants::{self, Mailbox, Owner, State},
 };
 
 /// Bytes of a raw mail.
@@ -80,10 +80,23 @@ pub async fn take_in(desk: &Desk, message: &str) -> Result<Outcome, Error> {
     let Some(raw) = desk.ports.blobs.get(INTAKE_CONTAINER, &request.blob, None).await? else {
         return without_blob(desk, tenant, &request, message).await;
     };
-    let Some((mailbox, owner)) = &owner else {
+    let served = match &owner {
+        Some((_, owner)) => tenants::get(documents, &desk.keyring, &owner.tenant).await?.map(|(tenant, _)| tenant.state),
+        None => None,
+    };
+    let (Some((mailbox, owner)), Some(state)) = (&owner, served) else {
         let detail = "no tenant has this mailbox: give it to one with `helpdesk tenant mailbox`, then replay".to_owned();
         return refuse(desk, tenant, Reason::UnknownMailbox, detail, message, Some(&request), Some(&raw)).await;
     };
+    let held = match state {
+        State::Active => None,
+        State::Suspended => Some(Reason::TenantSuspended),
+        State::Restoring => Some(Reason::TenantRestoring),
+    };
+    if let Some(reason) = held {
+        let detail = format!("the tenant is {}; the mail is held until he is served again", state.name());
+        return refuse(desk, tenant, reason, detail, message, Some(&request), Some(&raw)).await;
+    }
     let outcome = take_in_mail(desk, owner, mailbox, &request, message, &raw).await?;
     if !matches!(outcome, Outcome::Unprocessed { .. }) {
         unprocessed::processed(desk, tenant, &request.mailbox, &request.blob, &raw).await?;

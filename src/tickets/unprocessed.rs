@@ -51,6 +51,10 @@ pub enum Reason {
     Automatic,
     /// Taking it in failed every time.
     KeptFailing,
+    /// Its tenant is suspended: the mail is held until he is served again.
+    TenantSuspended,
+    /// Its tenant is being restored: the same.
+    TenantRestoring,
 }
 
 impl Reason {
@@ -63,7 +67,14 @@ impl Reason {
             Reason::Unreadable => "unreadable",
             Reason::Automatic => "automatic",
             Reason::KeptFailing => "kept_failing",
+            Reason::TenantSuspended => "tenant_suspended",
+            Reason::TenantRestoring => "tenant_restoring",
         }
+    }
+
+    /// Whether the mail goes on by itself when the reason is gone.
+    fn is_of_the_tenant(self) -> bool {
+        matches!(self, Reason::TenantSuspended | Reason::TenantRestoring)
     }
 }
 
@@ -391,6 +402,21 @@ pub async fn replay(desk: &Desk, owner: &TenantId, id: RecordId) -> Result<(), E
     desk.ports.documents.commit(&partition(owner, Kind::Unprocessed), writes).await?;
     desk.ports.queues.send(INTAKE_QUEUE, &encode_text(again.as_bytes())?, std::time::Duration::ZERO).await?;
     Ok(())
+}
+
+/// Sends all mail through the intake again that was held because its tenant was not served, in the order in which it came, and says how many there were.
+/// Killed in between, it is called again for the rest.
+pub async fn release(desk: &Desk, owner: &TenantId) -> Result<usize, Error> {
+    let (mut released, mut after) = (0, None);
+    loop {
+        let page = list(desk, owner, after).await?;
+        let Some(last) = page.last() else { return Ok(released) };
+        after = Some(last.id);
+        for record in page.iter().filter(|record| record.reason.is_of_the_tenant() && record.state == State::Waiting) {
+            replay(desk, owner, record.id).await?;
+            released += 1;
+        }
+    }
 }
 
 /// After a mail became a ticket: if it came from a record, the record says so.

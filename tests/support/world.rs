@@ -78,7 +78,7 @@ impl World {
         }
         let plain = wiring::app(ports.clone(), &config());
         for (id, mailbox) in [("contoso", HELP), ("fabrikam", SUPPORT)] {
-            let tenant = Tenant { id: id.parse().unwrap(), name: id.to_owned(), mailboxes: vec![Mailbox::parse(mailbox).unwrap()] };
+            let tenant = Tenant::new(id.parse().unwrap(), id, vec![Mailbox::parse(mailbox).unwrap()]);
             tenants::add(ports.documents.as_ref(), &plain.keyring, &tenant, &Trust::Nobody).await.unwrap();
         }
         let app = wiring::app(change(ports.clone()), &config());

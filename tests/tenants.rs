@@ -1,0 +1,106 @@
+//! Who is a customer, who logs in as one, and what becomes of the mail of one who is not served.
+
+use helpdesk::{
+    access::Role,
+    ids::TenantId,
+    mail::sender::Trust,
+    ports::Fault,
+    tenants::{self, Change, DirectoryId, Error, Mailbox, State, Tenant},
+    tickets::unprocessed,
+};
+use serde_json::Value;
+
+use crate::{
+    intake::take_what_waits,
+    support::world::{HELP, SUPPORT, World, mail},
+};
+
+const DIRECTORY: &str = "0f1e2d3c-4b5a-6978-8796-a5b4c3d2e1f0";
+
+async fn change(world: &World, id: &str, change: Change) -> Result<Tenant, Error> {
+    tenants::change(world.ports.documents.as_ref(), &world.app.keyring, &id.parse().unwrap(), None, &change).await.map(|(tenant, _)| tenant)
+}
+
+async fn set_state(world: &World, state: State) {
+    change(world, "contoso", Change { state: Some(state), ..Change::default() }).await.unwrap();
+}
+
+#[tokio::test]
+async fn mail_of_a_tenant_that_is_not_served_is_held_and_goes_on_when_he_is() {
+    let world = World::new().await;
+    let contoso: TenantId = "contoso".parse().unwrap();
+    let agent = world.token("contoso", Role::Agent, None);
+    for (at, (state, reason)) in [(State::Suspended, "tenant_suspended"), (State::Restoring, "tenant_restoring")].into_iter().enumerate() {
+        set_state(&world, state).await;
+        let raw = mail("ann@a.example", &format!("{at}@a.example"), &format!("Question {at}"), "", "Words.");
+        let (status, answer) = world.mail(HELP, &format!("{at}.eml"), &raw).await;
+        assert!(status == 200 && answer.ends_with(reason), "{answer}");
+        let refused = world.http("GET", "/api/tickets", Some(&agent), b"").await;
+        assert_eq!(refused.status, 403);
+        let problem: Value = serde_json::from_slice(&refused.body).unwrap();
+        assert_eq!(problem["type"], "urn:helpdesk:problem:tenant-not-served");
+        world.clock.advance(time::Duration::SECOND);
+    }
+    // Nobody else is touched.
+    world.mail(SUPPORT, "b.eml", &mail("bob@b.example", "b@b.example", "Another", "", "Words.")).await;
+    assert_eq!(world.tickets("fabrikam").await.len(), 1);
+    // Let go too early, it is held again, in the same record.
+    assert_eq!(unprocessed::release(&world.app.desk, &contoso).await.unwrap(), 2);
+    take_what_waits(&world).await;
+    let held = world.unprocessed("contoso").await;
+    assert_eq!(held.iter().map(|record| record.state).collect::<Vec<_>>(), [unprocessed::State::Waiting; 2]);
+
+    set_state(&world, State::Active).await;
+    assert_eq!(unprocessed::release(&world.app.desk, &contoso).await.unwrap(), 2);
+    take_what_waits(&world).await;
+    let mut subjects: Vec<String> = world.tickets("contoso").await.iter().map(|ticket| ticket["subject"].as_str().unwrap().to_owned()).collect();
+    subjects.sort();
+    assert_eq!(subjects, ["Question 0", "Question 1"]);
+    assert!(world.unprocessed("contoso").await.iter().all(|record| record.state == unprocessed::State::Processed));
+    // There is nothing more to let go.
+    assert_eq!(unprocessed::release(&world.app.desk, &contoso).await.unwrap(), 0);
+}
+
+#[tokio::test]
+async fn what_a_tenant_keeps_for_other_reasons_is_not_let_go() {
+    let world = World::new().await;
+    world.mail(HELP, "garbage.eml", b"\x00\x01").await;
+    assert_eq!(unprocessed::release(&world.app.desk, &"contoso".parse().unwrap()).await.unwrap(), 0);
+    assert_eq!(world.unprocessed("contoso").await[0].state, unprocessed::State::Waiting);
+}
+
+#[tokio::test]
+async fn a_directory_belongs_to_one_tenant() {
+    let world = World::new().await;
+    let (documents, keyring) = (world.ports.documents.as_ref(), &world.app.keyring);
+    let directory: DirectoryId = DIRECTORY.parse().unwrap();
+    let of_directory = async || tenants::of_directory(documents, keyring, &directory).await.unwrap().map(|tenant| tenant.id.to_string());
+    assert_eq!(of_directory().await, None);
+    let taken = || Change { entra_tenant: Some(Some(directory.clone())), ..Change::default() };
+    assert_eq!(change(&world, "contoso", taken()).await.unwrap().entra_tenant, Some(directory.clone()));
+    assert_eq!(of_directory().await.as_deref(), Some("contoso"));
+    // His own he may have again; another's nobody may.
+    change(&world, "contoso", taken()).await.unwrap();
+    assert!(matches!(change(&world, "fabrikam", taken()).await, Err(Error::DirectoryTaken)));
+    let northwind = Tenant { entra_tenant: Some(directory.clone()), ..Tenant::new("northwind".parse().unwrap(), "Northwind", Vec::new()) };
+    assert!(matches!(tenants::add(documents, keyring, &northwind, &Trust::Nobody).await, Err(Error::DirectoryTaken)));
+    change(&world, "contoso", Change { entra_tenant: Some(None), ..Change::default() }).await.unwrap();
+    assert_eq!(of_directory().await, None);
+}
+
+#[tokio::test]
+async fn a_change_is_of_the_tenant_that_was_read() {
+    let world = World::new().await;
+    let (documents, keyring, id) = (world.ports.documents.as_ref(), &world.app.keyring, "contoso".parse().unwrap());
+    let (before, read) = tenants::get(documents, keyring, &id).await.unwrap().unwrap();
+    let name = |name: &str| Change { name: Some(name.to_owned()), ..Change::default() };
+    let (after, now) = tenants::change(documents, keyring, &id, Some(&read), &name("Contoso Ltd")).await.unwrap();
+    assert_eq!(after, Tenant { name: "Contoso Ltd".to_owned(), ..before });
+    assert!(matches!(tenants::change(documents, keyring, &id, Some(&read), &name("Late")).await, Err(Error::Fault(Fault::Conflict))));
+    tenants::change(documents, keyring, &id, Some(&now), &name("Contoso")).await.unwrap();
+    assert!(matches!(change(&world, "contoso", name("")).await, Err(Error::BadName)));
+    assert!(matches!(change(&world, "nobody", name("Nobody")).await, Err(Error::NotFound)));
+    // What belongs to it is still its own.
+    let owner = tenants::of_mailbox(documents, keyring, &Mailbox::parse(HELP).unwrap()).await.unwrap().unwrap();
+    assert_eq!(owner.tenant, id);
+}
