@@ -31,8 +31,14 @@ const MAIL_IN_FLIGHT: Setting = Setting {
     what: "Memory for mails in work, counted as four times their size; more waits. At least 36700160",
 };
 
+const VENDOR_TENANT: Setting = Setting {
+    name: "HELPDESK_VENDOR_TENANT",
+    default: "vendor",
+    what: "The vendor's own Entra tenant, as it stands in a token's `tid`: only its people are operators. `vendor` is for the local issuer",
+};
+
 /// All settings in the order of the documentation.
-pub const SETTINGS: &[Setting] = &[PORT, DATA, SMTP_URL, LOG, KEY_CACHE, MAIL_IN_FLIGHT];
+pub const SETTINGS: &[Setting] = &[PORT, DATA, VENDOR_TENANT, SMTP_URL, LOG, KEY_CACHE, MAIL_IN_FLIGHT];
 
 /// What the process was told.
 #[derive(Debug, Clone)]
@@ -40,6 +46,7 @@ pub struct Config {
     /// Set by the Functions host; its presence makes this process a handler.
     pub port: Option<u16>,
     pub data: Option<PathBuf>,
+    pub vendor_tenant: String,
     pub smtp_url: Option<Secret<String>>,
     pub log: LevelFilter,
     pub key_cache: Duration,
@@ -86,7 +93,7 @@ impl Config {
             let text = get(setting.name).filter(|text| !text.trim().is_empty()).unwrap_or_else(|| setting.default.to_owned());
             text.trim().to_owned()
         };
-        let (port, data, smtp_url) = (value(&PORT), value(&DATA), value(&SMTP_URL));
+        let (port, data, vendor_tenant, smtp_url) = (value(&PORT), value(&DATA), value(&VENDOR_TENANT).to_lowercase(), value(&SMTP_URL));
         let (log, key_cache, mail_in_flight) = (value(&LOG), value(&KEY_CACHE), value(&MAIL_IN_FLIGHT));
         let mut fault = |setting: &Setting, why: &str| faults.push(format!("{} {why}", setting.name));
 
@@ -126,6 +133,7 @@ impl Config {
         Ok(Config {
             port,
             data: (!data.is_empty()).then(|| PathBuf::from(data)),
+            vendor_tenant,
             smtp_url: (!smtp_url.is_empty()).then(|| Secret::new(smtp_url)),
             log,
             key_cache: Duration::from_secs(key_cache),

@@ -4,10 +4,10 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
+pub use crate::mail::sender::Trust;
 use crate::{
     ids::{Kind, TenantId, partition},
     keys::{self, Keyring, TenantKeys},
-    mail::sender::Trust,
     ports::{Documents, Etag, Fault, NewDocument, Scan, Slot, Write},
 };
 
@@ -17,8 +17,9 @@ pub const MAILBOXES_MAX: usize = 50;
 const ADDRESS_BYTES_MAX: usize = 254;
 /// Characters of a tenant's name.
 const NAME_CHARACTERS_MAX: usize = 200;
-/// Tenants that a list holds.
+/// Tenants that a list holds, and a page of it.
 const LIST_MAX: usize = 10_000;
+pub const PAGE_MAX: usize = 100;
 /// Azure's regions in the European Union, by their names in the API: data is hosted nowhere else.
 pub const REGIONS: [&str; 13] = [
     "austriaeast",
@@ -257,6 +258,11 @@ impl From<Mailbox> for String {
 
 /// Adds a tenant with its mailboxes, which all trust so, all or nothing. A mailbox that is named twice is one.
 pub async fn add(documents: &dyn Documents, keyring: &Keyring, tenant: &Tenant, trust: &Trust) -> Result<(), Error> {
+    add_trusting(documents, keyring, tenant, |_| trust.clone()).await
+}
+
+/// The same, with what each mailbox trusts.
+pub async fn add_trusting(documents: &dyn Documents, keyring: &Keyring, tenant: &Tenant, trust: impl Fn(&Mailbox) -> Trust) -> Result<(), Error> {
     let tenant = checked(tenant)?;
     is_free(documents, keyring, &tenant).await?;
     let system = TenantId::system();
@@ -264,7 +270,7 @@ pub async fn add(documents: &dyn Documents, keyring: &Keyring, tenant: &Tenant, 
     let place = partition(&system, Kind::Tenant);
     let mut writes = vec![Write::Create(sealed_tenant(&keys, &place, &tenant)?)];
     for mailbox in &tenant.mailboxes {
-        writes.push(Write::Create(sealed_mailbox(&keys, &place, &tenant.id, mailbox, trust)?));
+        writes.push(Write::Create(sealed_mailbox(&keys, &place, &tenant.id, mailbox, &trust(mailbox))?));
     }
     match documents.commit(&place, writes).await {
         Ok(_) => Ok(()),
@@ -388,13 +394,22 @@ pub async fn get(documents: &dyn Documents, keyring: &Keyring, id: &TenantId) ->
     Ok(Some((keyring.keys(&system).await?.open_document(&document)?, document.etag)))
 }
 
-/// All tenants, by id.
-pub async fn list(documents: &dyn Documents, keyring: &Keyring) -> Result<Vec<Tenant>, Error> {
+/// Tenants by id that come after one, up to `limit`.
+pub async fn page(documents: &dyn Documents, keyring: &Keyring, after: Option<&str>, limit: usize) -> Result<Vec<Tenant>, Error> {
     let system = TenantId::system();
     let place = partition(&system, Kind::Tenant);
-    let found = documents.scan(&Scan::prefix(&place, Slot::Id, "tenant:", LIST_MAX)).await?;
+    let mut scan = Scan::prefix(&place, Slot::Id, "tenant:", limit);
+    if let Some(after) = after {
+        scan.range.start = format!("tenant:{after}\0");
+    }
+    let found = documents.scan(&scan).await?;
     let keys = keyring.keys(&system).await?;
     found.iter().map(|document| Ok(keys.open_document(document)?)).collect()
+}
+
+/// All tenants, by id.
+pub async fn list(documents: &dyn Documents, keyring: &Keyring) -> Result<Vec<Tenant>, Error> {
+    page(documents, keyring, None, LIST_MAX).await
 }
 
 /// Whose a mailbox is, if anybody's.

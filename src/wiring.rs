@@ -92,7 +92,7 @@ pub fn unique_name() -> String {
 pub fn app(ports: Ports, config: &Config) -> Arc<App> {
     let keyring = Arc::new(Keyring::new(&ports, config.key_cache));
     let desk = Desk::new(ports.clone(), keyring.clone(), config.mail_in_flight_bytes);
-    Arc::new(App { ports, keyring, desk })
+    Arc::new(App { ports, keyring, desk, vendor: config.vendor_tenant.clone() })
 }
 
 /// A token of the local issuer for anyone in a tenant. Whoever may read the key file may be anyone.

@@ -393,10 +393,12 @@ fn functions_table() -> String {
 /// The roles that the permission table lets do this, in words.
 fn who_may(action: Action) -> String {
     let words = |role: Role| match role {
+        Role::Admin => "an admin of the tenant",
+        Role::Operator => "an operator of the vendor",
         Role::Agent => "an agent of the tenant",
         Role::Requester => "a requester, of his own tickets",
     };
-    let roles = [Role::Agent, Role::Requester].into_iter().filter(|role| roles::may(*role, action));
+    let roles = Role::ALL.into_iter().filter(|role| roles::may(*role, action));
     roles.map(words).collect::<Vec<_>>().join("; ")
 }
 

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-/// What a caller is in his tenant.
+/// What a caller is: in his tenant, or with the vendor.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Role {
@@ -10,14 +10,31 @@ pub enum Role {
     Requester,
     /// Helps; sees all tickets of the tenant.
     Agent,
+    /// Sets up the tenant; an agent as well.
+    Admin,
+    /// Runs the help desk for all tenants, and sees no ticket. Only with the vendor.
+    Operator,
 }
 
 impl Role {
+    /// All roles, the one that may do the most of what several may do first.
+    pub const ALL: [Role; 4] = [Role::Operator, Role::Admin, Role::Agent, Role::Requester];
+
     /// As it stands in a token's `roles`.
     pub fn name(self) -> &'static str {
         match self {
             Role::Requester => "requester",
             Role::Agent => "agent",
+            Role::Admin => "admin",
+            Role::Operator => "operator",
+        }
+    }
+
+    /// Whether it counts only in the token of somebody whom the vendor's own directory knows.
+    pub fn is_of_the_vendor(self) -> bool {
+        match self {
+            Role::Operator => true,
+            Role::Requester | Role::Agent | Role::Admin => false,
         }
     }
 }
@@ -31,9 +48,35 @@ pub enum Action {
     ReadOriginalMail,
     /// Write a comment that the requester sees.
     Comment,
+    /// Read, add and change tenants.
+    ManageTenants,
+}
+
+impl Action {
+    pub const ALL: [Action; 4] = [Action::ReadTickets, Action::ReadOriginalMail, Action::Comment, Action::ManageTenants];
 }
 
 /// Whether a role may do this at all. Whose tickets it may see is decided where the ticket is known.
 pub fn may(role: Role, action: Action) -> bool {
-    matches!((role, action), (Role::Agent, Action::ReadTickets | Action::ReadOriginalMail | Action::Comment) | (Role::Requester, Action::ReadTickets))
+    match role {
+        Role::Requester => matches!(action, Action::ReadTickets),
+        Role::Agent | Role::Admin => matches!(action, Action::ReadTickets | Action::ReadOriginalMail | Action::Comment),
+        Role::Operator => matches!(action, Action::ManageTenants),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_runs_the_help_desk_reads_nobodys_tickets_and_nobody_else_runs_it() {
+        for action in Action::ALL {
+            let of_the_house = action == Action::ManageTenants;
+            for role in Role::ALL {
+                assert!(!may(role, action) || role.is_of_the_vendor() == of_the_house, "{role:?} {action:?}");
+            }
+            assert!(Role::ALL.iter().any(|role| may(*role, action)), "nobody may {action:?}");
+        }
+    }
 }

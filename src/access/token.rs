@@ -4,11 +4,8 @@ use jsonwebtoken::{Algorithm, DecodingKey, Validation, decode, decode_header};
 use serde::Deserialize;
 use time::OffsetDateTime;
 
-use super::{Caller, Error, Role};
-use crate::{
-    ids::TenantId,
-    ports::{Identity, IssuerKey, KeyAlgorithm},
-};
+use super::{Error, Proven, Role};
+use crate::ports::{Identity, IssuerKey, KeyAlgorithm};
 
 /// The audience that a token must name.
 pub const AUDIENCE: &str = "helpdesk";
@@ -28,8 +25,8 @@ struct Claims {
     nbf: Option<i64>,
 }
 
-/// The caller that an `Authorization` header proves.
-pub async fn verify(identity: &dyn Identity, authorization: Option<&str>, now: OffsetDateTime) -> Result<Caller, Error> {
+/// Who an `Authorization` header proves somebody to be.
+pub async fn verify(identity: &dyn Identity, authorization: Option<&str>, now: OffsetDateTime) -> Result<Proven, Error> {
     let header = authorization.ok_or(Error::NoToken)?;
     let (scheme, token) = header.split_once(' ').ok_or(Error::NoToken)?;
     if !scheme.eq_ignore_ascii_case("bearer") || token.trim().is_empty() {
@@ -39,7 +36,7 @@ pub async fn verify(identity: &dyn Identity, authorization: Option<&str>, now: O
         return Err(Error::BadToken("it is too long"));
     }
     let keys = identity.keys().await?;
-    claims_to_caller(check(token.trim(), identity.issuer(), &keys)?, now)
+    proven(check(token.trim(), identity.issuer(), &keys)?, now)
 }
 
 fn check(token: &str, issuer: &str, keys: &[IssuerKey]) -> Result<Claims, Error> {
@@ -67,7 +64,7 @@ fn check(token: &str, issuer: &str, keys: &[IssuerKey]) -> Result<Claims, Error>
     Ok(checked.claims)
 }
 
-fn claims_to_caller(claims: Claims, now: OffsetDateTime) -> Result<Caller, Error> {
+fn proven(claims: Claims, now: OffsetDateTime) -> Result<Proven, Error> {
     let now = now.unix_timestamp();
     if claims.exp.saturating_add(SKEW_SECONDS) <= now {
         return Err(Error::BadToken("it has expired"));
@@ -75,11 +72,7 @@ fn claims_to_caller(claims: Claims, now: OffsetDateTime) -> Result<Caller, Error
     if claims.nbf.is_some_and(|nbf| nbf.saturating_sub(SKEW_SECONDS) > now) {
         return Err(Error::BadToken("it is not valid yet"));
     }
-    let tenant: TenantId = claims.tid.parse().map_err(|_| Error::UnknownTenant)?;
-    // The strongest role counts; one that we do not know gives nothing.
-    let role = [Role::Agent, Role::Requester]
-        .into_iter()
-        .find(|role| claims.roles.iter().any(|name| name == role.name()))
-        .ok_or(Error::BadToken("it names no role of this help desk"))?;
-    Ok(Caller { tenant, role, subject: claims.sub, address: claims.upn.map(|upn| upn.to_lowercase()) })
+    // A role that we do not know gives nothing.
+    let roles = Role::ALL.into_iter().filter(|role| claims.roles.iter().any(|name| name == role.name())).collect();
+    Ok(Proven { directory: claims.tid, roles, subject: claims.sub, address: claims.upn.map(|upn| upn.to_lowercase()) })
 }

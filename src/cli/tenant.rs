@@ -135,9 +135,10 @@ pub(super) async fn run(arguments: Arguments, config: Config) -> Result<ExitCode
             let (tenant, _) = tenants::change(app.ports.documents.as_ref(), &app.keyring, &id, None, &change).await?;
             say(&format!("changed {id}"))?;
             if tenant.state == State::Active {
-                let released = unprocessed::release(&app.desk, &id).await?;
-                if released > 0 {
-                    say(&format!("{released} held mails go on their way"))?;
+                match unprocessed::release(&app.desk, &id).await? {
+                    0 => {}
+                    unprocessed::RELEASED_MAX => say(&format!("{} held mails go on their way, more follow", unprocessed::RELEASED_MAX))?,
+                    released => say(&format!("{released} held mails go on their way"))?,
                 }
             }
         }

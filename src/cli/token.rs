@@ -15,7 +15,7 @@ const HOURS_MAX: i64 = 24 * 7;
     after_help = "Example:\n  curl -H \"Authorization: Bearer $(helpdesk token --tenant contoso --role agent)\" http://127.0.0.1:7071/api/tickets"
 )]
 pub(super) struct Arguments {
-    /// The tenant, as `helpdesk tenant list` names it
+    /// The tenant, as `helpdesk tenant list` names it; `vendor` for an operator
     #[arg(long)]
     tenant: TenantId,
     /// What the caller is
@@ -35,12 +35,16 @@ pub(super) struct Arguments {
 enum RoleName {
     Requester,
     Agent,
+    Admin,
+    Operator,
 }
 
 pub(super) async fn run(arguments: Arguments, config: Config) -> Result<ExitCode> {
     let role = match arguments.role {
         RoleName::Requester => Role::Requester,
         RoleName::Agent => Role::Agent,
+        RoleName::Admin => Role::Admin,
+        RoleName::Operator => Role::Operator,
     };
     let folder = arguments.data.folder(&config);
     let app = arguments.data.visit(config).await?.app;
@@ -49,7 +53,11 @@ pub(super) async fn run(arguments: Arguments, config: Config) -> Result<ExitCode
     if role == Role::Requester && arguments.address.is_none() {
         complain("this requester has no address and so no tickets: add --address");
     }
-    if tenants::get(app.ports.documents.as_ref(), &app.keyring, &arguments.tenant).await?.is_none() {
+    if role.is_of_the_vendor() {
+        if arguments.tenant.as_str() != app.vendor {
+            complain(&format!("an operator is of the vendor, so this token opens nothing: use --tenant {}", app.vendor));
+        }
+    } else if tenants::get(app.ports.documents.as_ref(), &app.keyring, &arguments.tenant).await?.is_none() {
         complain(&format!("there is no tenant {}, so this token opens nothing: `helpdesk tenant list` shows all", arguments.tenant));
     }
     say(&token)?;

@@ -1,11 +1,14 @@
-//! Mail in: `IntakeMail`, and `MailIntakePoison` for what the host gave up on. Mail out: `DeliverOutbox` and `SweepOutbox`.
+//! Mail in: `IntakeMail`, `MailIntakePoison` for what the host gave up on, `ReleaseHeld` for what waited for its tenant. Mail out: `DeliverOutbox` and `SweepOutbox`.
 
 use super::{App, QueueMessage, Tick, Verdict, problem};
 use crate::{
     outbox,
+    tenants::{self, State},
     tickets::{
+        self,
         intake::{self, Outcome},
         thread::Because,
+        unprocessed,
     },
 };
 
@@ -15,6 +18,21 @@ pub async fn intake(app: &App, message: QueueMessage) -> Verdict {
 
 pub async fn poison(app: &App, message: QueueMessage) -> Verdict {
     verdict(intake::take_in_poison(&app.desk, &message.text).await)
+}
+
+pub async fn release(app: &App, _tick: Tick) -> Verdict {
+    match held_mail(app).await {
+        Ok(released) => Verdict::Done(format!("{released} held mails go on their way")),
+        Err(error) => problem::retry(&error),
+    }
+}
+
+async fn held_mail(app: &App) -> Result<usize, tickets::Error> {
+    let mut released = 0;
+    for tenant in tenants::list(app.ports.documents.as_ref(), &app.keyring).await?.iter().filter(|tenant| tenant.state == State::Active) {
+        released += unprocessed::release(&app.desk, &tenant.id).await?;
+    }
+    Ok(released)
 }
 
 pub async fn deliver(app: &App, message: QueueMessage) -> Verdict {

@@ -4,7 +4,9 @@
 
 mod health;
 mod tickets;
+mod tenants;
 mod mail;
+mod answer;
 mod cursor;
 pub mod route;
 pub mod problem;
@@ -29,6 +31,8 @@ pub struct App {
     pub ports: Ports,
     pub keyring: Arc<Keyring>,
     pub desk: Desk,
+    /// The vendor's own directory, as it stands in `tid`.
+    pub vendor: String,
 }
 
 /// One deployed function. Its name is the folder, the path of its envelope calls, and its name in every log line.
@@ -131,8 +135,39 @@ pub static ALL: &[Function] = &[
         "api/tickets/{id}/comments/{comment}/mail",
         Access::Callers(Action::ReadOriginalMail, |app, caller, request| Box::pin(tickets::original(app, caller, request))),
     ),
+    get(
+        "ListTenants",
+        "api/operator/tenants",
+        Access::Callers(Action::ManageTenants, |app, caller, request| Box::pin(tenants::list(app, caller, request))),
+    ),
+    Function {
+        name: "AddTenant",
+        trigger: Trigger::Http {
+            method: Method::Post,
+            route: "api/operator/tenants",
+            access: Access::Callers(Action::ManageTenants, |app, _, request| Box::pin(tenants::add(app, request))),
+        },
+    },
+    get("GetTenant", "api/operator/tenants/{tenant}", Access::Callers(Action::ManageTenants, |app, _, request| Box::pin(tenants::get(app, request)))),
+    Function {
+        name: "ChangeTenant",
+        trigger: Trigger::Http {
+            method: Method::Patch,
+            route: "api/operator/tenants/{tenant}",
+            access: Access::Callers(Action::ManageTenants, |app, _, request| Box::pin(tenants::change(app, request))),
+        },
+    },
+    Function {
+        name: "AddMailbox",
+        trigger: Trigger::Http {
+            method: Method::Post,
+            route: "api/operator/tenants/{tenant}/mailboxes",
+            access: Access::Callers(Action::ManageTenants, |app, _, request| Box::pin(tenants::mailbox(app, request))),
+        },
+    },
     queue("IntakeMail", "mail-intake", |app, message| Box::pin(mail::intake(app, message))),
     queue("MailIntakePoison", "mail-intake-poison", |app, message| Box::pin(mail::poison(app, message))),
+    Function { name: "ReleaseHeld", trigger: Trigger::Timer { schedule: "30 */5 * * * *", run: |app, tick| Box::pin(mail::release(app, tick)) } },
     queue("DeliverOutbox", "outbox", |app, message| Box::pin(mail::deliver(app, message))),
     Function { name: "SweepOutbox", trigger: Trigger::Timer { schedule: "0 */5 * * * *", run: |app, tick| Box::pin(mail::sweep(app, tick)) } },
 ];

@@ -15,9 +15,8 @@ use warp::http::HeaderMap;
 
 use super::envelope;
 use crate::{
-    access::{self, roles, token},
+    access::{self, token},
     functions::{self, Access, App, Function, HttpAnswer, HttpRequest, Problem, Trigger, Verdict, route},
-    tenants,
 };
 
 /// How long a function may take.
@@ -144,15 +143,8 @@ async fn run(app: &App, function: &Function, params: route::Params, request: Wir
 }
 
 async fn caller(app: &App, action: access::Action, authorization: Option<&str>) -> Result<access::Caller, access::Error> {
-    let caller = token::verify(app.ports.identity.as_ref(), authorization, app.ports.clock.now()).await?;
-    if !roles::may(caller.role, action) {
-        return Err(access::Error::NotAllowed);
-    }
-    match tenants::get(app.ports.documents.as_ref(), &app.keyring, &caller.tenant).await? {
-        Some((tenant, _)) if tenant.state == tenants::State::Active => Ok(caller),
-        Some((tenant, _)) => Err(access::Error::NotServed(tenant.state.name())),
-        None => Err(access::Error::UnknownTenant),
-    }
+    let proven = token::verify(app.ports.identity.as_ref(), authorization, app.ports.clock.now()).await?;
+    access::admit(&proven, action, &app.vendor, app.ports.documents.as_ref(), &app.keyring).await
 }
 
 /// Headers with one text each; a value that is not ASCII is left out.

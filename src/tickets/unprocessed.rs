@@ -24,6 +24,8 @@ pub const INTAKE_CONTAINER: &str = "mail-intake";
 pub const INTAKE_QUEUE: &str = "mail-intake";
 /// Replayed mails go back into the intake under this prefix and the record's id.
 const REPLAY_PREFIX: &str = "replay/";
+/// Held mails that are let go at a time.
+pub const RELEASED_MAX: usize = 200;
 /// Records in one list.
 pub const LIST_MAX: usize = 1_000;
 /// Bytes of a queue message, as JSON, that is kept in its record: a body has at most 16 KiB.
@@ -70,11 +72,6 @@ impl Reason {
             Reason::TenantSuspended => "tenant_suspended",
             Reason::TenantRestoring => "tenant_restoring",
         }
-    }
-
-    /// Whether the mail goes on by itself when the reason is gone.
-    fn is_of_the_tenant(self) -> bool {
-        matches!(self, Reason::TenantSuspended | Reason::TenantRestoring)
     }
 }
 
@@ -404,19 +401,26 @@ pub async fn replay(desk: &Desk, owner: &TenantId, id: RecordId) -> Result<(), E
     Ok(())
 }
 
-/// Sends all mail through the intake again that was held because its tenant was not served, in the order in which it came, and says how many there were.
-/// Killed in between, it is called again for the rest.
+/// Sends mail through the intake again that was held because its tenant was not served, up to [`RELEASED_MAX`] in the order in which it came, and says
+/// how much it was. Killed in between, it is called again for the rest.
 pub async fn release(desk: &Desk, owner: &TenantId) -> Result<usize, Error> {
-    let (mut released, mut after) = (0, None);
-    loop {
-        let page = list(desk, owner, after).await?;
-        let Some(last) = page.last() else { return Ok(released) };
-        after = Some(last.id);
-        for record in page.iter().filter(|record| record.reason.is_of_the_tenant() && record.state == State::Waiting) {
-            replay(desk, owner, record.id).await?;
-            released += 1;
+    let place = partition(owner, Kind::Unprocessed);
+    let mut held: Vec<Unprocessed> = Vec::new();
+    for reason in [Reason::TenantSuspended, Reason::TenantRestoring] {
+        let found = desk.ports.documents.scan(&Scan::prefix(&place, Slot::K1, &format!("{reason}+"), RELEASED_MAX)).await?;
+        if !found.is_empty() {
+            let keys = desk.keyring.keys(owner).await?;
+            for document in &found {
+                held.push(keys.open_document(document)?);
+            }
         }
     }
+    held.sort_by_key(|record| record.id);
+    held.truncate(RELEASED_MAX);
+    for record in &held {
+        replay(desk, owner, record.id).await?;
+    }
+    Ok(held.len())
 }
 
 /// After a mail became a ticket: if it came from a record, the record says so.
@@ -459,7 +463,9 @@ fn replay_of(blob: &str) -> Option<RecordId> {
 
 fn write(keys: &TenantKeys, owner: &TenantId, record: &Unprocessed, read: Option<Etag>) -> Result<Write, Error> {
     let place = partition(owner, Kind::Unprocessed);
-    let clear = [Some(format!("{}+{}", record.reason, timestamp(record.at))), None, None, None];
+    // Only what waits is looked for by its reason.
+    let waits = (record.state == State::Waiting).then(|| format!("{}+{}", record.reason, timestamp(record.at)));
+    let clear = [waits, None, None, None];
     let expires_at = (record.state == State::Processed).then_some(record.at + PROCESSED_KEPT);
     let document = keys.seal_document(&place, format!("unprocessed:{}", record.id), Kind::Unprocessed, clear, expires_at, record)?;
     Ok(match read {

@@ -129,10 +129,15 @@ impl World {
     }
 
     pub async fn http(&self, method: &str, path: &str, token: Option<&str>, body: &[u8]) -> HttpAnswer {
+        self.http_with(method, path, token, &[], body).await
+    }
+
+    pub async fn http_with(&self, method: &str, path: &str, token: Option<&str>, more: &[(&str, &str)], body: &[u8]) -> HttpAnswer {
         let mut headers = BTreeMap::from([("content-type".to_owned(), "application/json".to_owned())]);
         if let Some(token) = token {
             headers.insert("authorization".to_owned(), format!("Bearer {token}"));
         }
+        headers.extend(more.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
         let (path, query) = path.split_once('?').unwrap_or((path, ""));
         let request =
             WireRequest { method: method.to_owned(), path: path.to_owned(), query: query.to_owned(), headers, body: Bytes::copy_from_slice(body) };
@@ -184,7 +189,16 @@ impl World {
 
 /// An invocation of a queue function, as the host words it. Answers the status and the note.
 pub async fn queue(app: &Arc<App>, function: &str, message: &str) -> (u16, String) {
-    let body = json!({ "Data": { "message": serde_json::to_string(message).unwrap() }, "Metadata": {} });
+    invoke(app, function, json!({ "message": serde_json::to_string(message).unwrap() })).await
+}
+
+/// A timer's call, as the host makes it.
+pub async fn tick(app: &Arc<App>, function: &str) -> (u16, String) {
+    invoke(app, function, json!({ "timer": { "Schedule": { "AdjustForDST": true }, "ScheduleStatus": null, "IsPastDue": false } })).await
+}
+
+async fn invoke(app: &Arc<App>, function: &str, data: Value) -> (u16, String) {
+    let body = json!({ "Data": data, "Metadata": {} });
     let request = WireRequest {
         method: "POST".to_owned(),
         path: format!("/{function}"),

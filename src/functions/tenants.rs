@@ -1,0 +1,158 @@
+//! Tenants over HTTP, for the vendor's operators.
+
+use serde::{Deserialize, Deserializer, Serialize};
+
+use super::{
+    App, HttpAnswer, HttpRequest, Problem,
+    answer::{body, json},
+    cursor,
+};
+use crate::{
+    access::Caller,
+    ids::TenantId,
+    ports::Etag,
+    tenants::{self, Change, DirectoryId, Mailbox, Region, State, Tenant, Trust},
+    tickets::unprocessed,
+};
+
+/// Bytes of a tenant's JSON: fifty mailboxes with their trust.
+const BODY_BYTES_MAX: usize = 64 * 1024;
+
+pub async fn list(app: &App, caller: Caller, request: HttpRequest) -> Result<HttpAnswer, Problem> {
+    let documents = app.ports.documents.as_ref();
+    let keys = app.keyring.keys(&TenantId::system()).await?;
+    let scope = cursor::Scope { caller: &caller, route: "tenants", filter: "" };
+    let now = app.ports.clock.now();
+    let after = request.query.get("cursor").map(|text| cursor::open(&keys, &scope, text, now)).transpose()?;
+    let found = tenants::page(documents, &app.keyring, after.as_deref(), tenants::PAGE_MAX).await?;
+    let last = found.last().filter(|_| found.len() == tenants::PAGE_MAX);
+    let next = last.map(|tenant| cursor::seal(&keys, &scope, tenant.id.as_str(), now)).transpose()?;
+    let mut tenants = Vec::with_capacity(found.len());
+    for tenant in found {
+        tenants.push(TenantBody::of(app, tenant).await?);
+    }
+    Ok(json(200, &Page { tenants, next }))
+}
+
+pub async fn add(app: &App, request: HttpRequest) -> Result<HttpAnswer, Problem> {
+    let example = r#"{"id": "contoso", "name": "Contoso", "mailboxes": [{"address": "help@contoso.example", "trust": "exchange_online"}]}"#;
+    let body: AddRequest = body(&request, BODY_BYTES_MAX, example)?;
+    let mailboxes = body.mailboxes.iter().map(|mailbox| mailbox.address.clone()).collect();
+    let tenant = Tenant { entra_tenant: body.entra_tenant, region: body.region, ..Tenant::new(body.id.clone(), body.name, mailboxes) };
+    let trust = |mailbox: &Mailbox| {
+        let named = body.mailboxes.iter().find(|named| named.address == *mailbox);
+        named.map(|named| named.trust.clone()).unwrap_or_default()
+    };
+    tenants::add_trusting(app.ports.documents.as_ref(), &app.keyring, &tenant, trust).await?;
+    shown(app, &body.id, 201).await
+}
+
+pub async fn get(app: &App, request: HttpRequest) -> Result<HttpAnswer, Problem> {
+    shown(app, &id(&request)?, 200).await
+}
+
+pub async fn change(app: &App, request: HttpRequest) -> Result<HttpAnswer, Problem> {
+    let id = id(&request)?;
+    let body: ChangeRequest = body(&request, BODY_BYTES_MAX, r#"{"name": "Contoso", "state": "suspended"}, or what else is to be changed"#)?;
+    let (documents, keyring) = (app.ports.documents.as_ref(), &app.keyring);
+    let (_, etag) = tenants::get(documents, keyring, &id).await?.ok_or(tenants::Error::NotFound)?;
+    if request.headers.get("if-match").is_some_and(|read| read.trim() != "*" && read.trim() != quoted(&etag)) {
+        return Err(Problem::new(412, "changed", "Somebody changed this", "It is no longer as you read it: read it again and repeat."));
+    }
+    let change = Change { name: body.name, entra_tenant: body.entra_tenant, region: body.region, state: body.state };
+    let (tenant, _) = tenants::change(documents, keyring, &id, Some(&etag), &change).await?;
+    if tenant.state == State::Active {
+        // More than that `ReleaseHeld` lets go.
+        unprocessed::release(&app.desk, &id).await?;
+    }
+    shown(app, &id, 200).await
+}
+
+pub async fn mailbox(app: &App, request: HttpRequest) -> Result<HttpAnswer, Problem> {
+    let id = id(&request)?;
+    let body: MailboxBody = body(&request, BODY_BYTES_MAX, r#"{"address": "help@contoso.example", "trust": "exchange_online"}"#)?;
+    tenants::add_mailbox(app.ports.documents.as_ref(), &app.keyring, &id, &body.address, Some(&body.trust)).await?;
+    shown(app, &id, 200).await
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct AddRequest {
+    id: TenantId,
+    name: String,
+    mailboxes: Vec<MailboxBody>,
+    #[serde(default)]
+    entra_tenant: Option<DirectoryId>,
+    #[serde(default)]
+    region: Region,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ChangeRequest {
+    name: Option<String>,
+    /// `null` takes it away; absent, it stays.
+    #[serde(default, deserialize_with = "present")]
+    entra_tenant: Option<Option<DirectoryId>>,
+    region: Option<Region>,
+    state: Option<State>,
+}
+
+fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Option<DirectoryId>>, D::Error> {
+    Option::deserialize(deserializer).map(Some)
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct MailboxBody {
+    address: Mailbox,
+    /// Whose word on senders counts in it.
+    #[serde(default)]
+    trust: Trust,
+}
+
+#[derive(Serialize)]
+struct Page {
+    tenants: Vec<TenantBody>,
+    /// For `?cursor=`; absent on the last page.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    next: Option<String>,
+}
+
+#[derive(Serialize)]
+struct TenantBody {
+    id: TenantId,
+    name: String,
+    state: State,
+    region: Region,
+    entra_tenant: Option<DirectoryId>,
+    mailboxes: Vec<MailboxBody>,
+}
+
+impl TenantBody {
+    async fn of(app: &App, tenant: Tenant) -> Result<TenantBody, tenants::Error> {
+        let Tenant { id, name, mailboxes: addresses, entra_tenant, region, state } = tenant;
+        let mut mailboxes = Vec::with_capacity(addresses.len());
+        for address in addresses {
+            let owner = tenants::of_mailbox(app.ports.documents.as_ref(), &app.keyring, &address).await?;
+            mailboxes.push(MailboxBody { address, trust: owner.map(|owner| owner.trust).unwrap_or_default() });
+        }
+        Ok(TenantBody { id, name, state, region, entra_tenant, mailboxes })
+    }
+}
+
+async fn shown(app: &App, id: &TenantId, status: u16) -> Result<HttpAnswer, Problem> {
+    let (tenant, etag) = tenants::get(app.ports.documents.as_ref(), &app.keyring, id).await?.ok_or(tenants::Error::NotFound)?;
+    let mut answer = json(status, &TenantBody::of(app, tenant).await?);
+    answer.headers.push(("etag", quoted(&etag)));
+    Ok(answer)
+}
+
+/// As it stands in a header (RFC 9110 section 8.8.3). Cosmos DB's have the quotes already.
+fn quoted(etag: &Etag) -> String {
+    format!("\"{}\"", etag.0.trim_matches('"'))
+}
+
+fn id(request: &HttpRequest) -> Result<TenantId, Problem> {
+    request.params.get("tenant").and_then(|text| text.parse().ok()).ok_or_else(|| tenants::Error::NotFound.into())
+}

@@ -1,0 +1,168 @@
+//! Every route, every role, the own tenant and another, one's own ticket and another's: against the permission table.
+
+use helpdesk::{
+    access::{Action, Role, roles},
+    functions::{ALL, Access, Method, Trigger},
+};
+use serde_json::{Value, json};
+
+use crate::support::world::{HELP, SUPPORT, World, mail};
+
+const ANN: &str = "ann@adventure-works.example";
+const BOB: &str = "bob@northwind.example";
+
+/// A ticket of Ann's in contoso, and one of hers in fabrikam, each with a comment, an attachment and a mail.
+async fn world() -> (World, [Value; 2]) {
+    let world = World::new().await;
+    let mut tickets = Vec::new();
+    for (tenant, mailbox) in [("contoso", HELP), ("fabrikam", SUPPORT)] {
+        let raw = mail(ANN, "q@a.example", "A question", "Content-Disposition: attachment; filename=\"plan.txt\"\r\n", "Words.");
+        assert_eq!(world.mail(mailbox, &format!("{tenant}.eml"), &raw).await.0, 200);
+        let ticket = world.tickets(tenant).await.remove(0);
+        let comment = world.comments(tenant, &ticket).await.remove(0);
+        tickets.push(json!({ "id": ticket["id"], "comment": comment["id"] }));
+    }
+    (world, tickets.try_into().unwrap())
+}
+
+fn path(route: &str, ticket: &Value) -> String {
+    let text = |name: &str| ticket[name].as_str().unwrap();
+    let route = route.replace("{id}", text("id")).replace("{comment}", text("comment")).replace("{number}", "1").replace("{tenant}", "contoso");
+    assert!(!route.contains('{'), "this test has no value for a parameter of {route}");
+    format!("/{route}")
+}
+
+#[tokio::test]
+async fn every_route_answers_each_caller_as_the_permission_table_says() {
+    let (world, [own, foreign]) = world().await;
+    let mut asked = 0;
+    for function in ALL {
+        let Trigger::Http { method, route, access } = &function.trigger else { continue };
+        let Access::Callers(action, _) = access else { continue };
+        let body: &[u8] = if *method == Method::Get { b"" } else { b"{\"text\": \"Words.\"}" };
+        let of_a_ticket = route.contains("{id}");
+        for role in Role::ALL {
+            // Who calls, from where, and whether the ticket in the path is one that he may see.
+            let callers = [
+                ("contoso", Some(ANN), &own, true),
+                ("contoso", Some(BOB), &own, role != Role::Requester),
+                ("contoso", None, &own, role != Role::Requester),
+                ("contoso", Some(ANN), &foreign, false),
+                ("fabrikam", Some(ANN), &own, false),
+                ("vendor", Some(ANN), &own, false),
+            ];
+            for (tenant, address, ticket, sees) in callers {
+                let token = world.token(tenant, role, address);
+                let answer = world.http(method.as_str(), &path(route, ticket), Some(&token), body).await;
+                let may = roles::may(role, *action) && (!role.is_of_the_vendor() || tenant == "vendor");
+                let expected: &[u16] = match (may, tenant) {
+                    (false, _) => &[403],
+                    // Nobody's directory but the vendor's, who is no customer here.
+                    (true, "vendor") if !role.is_of_the_vendor() => &[401],
+                    (true, _) if of_a_ticket && !sees => &[404],
+                    // What was sent is no tenant.
+                    (true, _) if *action == Action::ManageTenants && *method != Method::Get => &[400],
+                    (true, _) => &[200, 201],
+                };
+                assert!(
+                    expected.contains(&answer.status),
+                    "{} {role:?} of {tenant} as {address:?}: {}, not {expected:?}",
+                    function.name,
+                    answer.status
+                );
+                asked += 1;
+            }
+        }
+        let nobody = world.http(method.as_str(), &path(route, &own), None, body).await;
+        assert_eq!(nobody.status, 401, "{}", function.name);
+    }
+    assert!(asked > 200, "{asked}");
+}
+
+#[tokio::test]
+async fn an_operator_counts_only_in_the_vendors_directory() {
+    let world = World::new().await;
+    for (tenant, status) in [("vendor", 200), ("contoso", 403), ("northwind", 403)] {
+        let token = world.token(tenant, Role::Operator, None);
+        assert_eq!(world.http("GET", "/api/operator/tenants", Some(&token), b"").await.status, status, "{tenant}");
+    }
+}
+
+#[tokio::test]
+async fn an_operator_adds_changes_and_suspends_tenants() {
+    let world = World::new().await;
+    let operator = world.token("vendor", Role::Operator, None);
+    let call = async |method: &str, path: &str, body: Value| {
+        let body = if body.is_null() { Vec::new() } else { body.to_string().into_bytes() };
+        let answer = world.http(method, path, Some(&operator), &body).await;
+        (answer.status, serde_json::from_slice::<Value>(&answer.body).unwrap(), answer.headers)
+    };
+    let northwind = json!({
+        "id": "northwind", "name": "Northwind", "region": "swedencentral", "entra_tenant": "0F1E2D3C-4b5a-6978-8796-a5b4c3d2e1f0",
+        "mailboxes": [{ "address": "Help@northwind.example", "trust": "exchange_online" }, { "address": "it@northwind.example" }]
+    });
+    let (status, added, _) = call("POST", "/api/operator/tenants", northwind.clone()).await;
+    assert_eq!(status, 201, "{added}");
+    assert_eq!((&added["state"], &added["entra_tenant"]), (&json!("active"), &json!("0f1e2d3c-4b5a-6978-8796-a5b4c3d2e1f0")));
+    assert_eq!(added["mailboxes"][0], json!({ "address": "help@northwind.example", "trust": "exchange_online" }));
+    assert_eq!(added["mailboxes"][1]["trust"], "nobody");
+    assert_eq!(call("POST", "/api/operator/tenants", northwind).await.0, 409);
+
+    // Its people log in by their directory.
+    let agent = world.token("0f1e2d3c-4b5a-6978-8796-a5b4c3d2e1f0", Role::Agent, None);
+    assert_eq!(world.http("GET", "/api/tickets", Some(&agent), b"").await.status, 200);
+
+    let path = "/api/operator/tenants/northwind";
+    let (_, _, headers) = call("GET", path, Value::Null).await;
+    let etag = headers.iter().find(|(name, _)| *name == "etag").unwrap().1.clone();
+    let (status, changed, _) = call("PATCH", path, json!({ "state": "suspended" })).await;
+    assert_eq!((status, &changed["state"], &changed["name"]), (200, &json!("suspended"), &json!("Northwind")));
+    assert_eq!(world.http("GET", "/api/tickets", Some(&agent), b"").await.status, 403);
+    let late = world.http_with("PATCH", path, Some(&operator), &[("if-match", &etag)], br#"{"name": "Late"}"#).await;
+    assert_eq!(late.status, 412);
+
+    for (body, status) in [
+        (json!({ "state": "gone" }), 400),
+        (json!({ "region": "eastus" }), 400),
+        (json!({ "id": "other" }), 400),
+        (json!({ "name": "" }), 400),
+        (json!({ "entra_tenant": null }), 200),
+    ] {
+        assert_eq!(call("PATCH", path, body.clone()).await.0, status, "{body}");
+    }
+    assert_eq!(world.http("GET", "/api/tickets", Some(&agent), b"").await.status, 401, "the directory is nobody's any more");
+    let more = json!({ "address": "sales@northwind.example" });
+    assert_eq!(call("POST", &format!("{path}/mailboxes"), more).await.1["mailboxes"].as_array().unwrap().len(), 3);
+    let taken = json!({ "address": HELP });
+    assert_eq!(call("POST", &format!("{path}/mailboxes"), taken).await.0, 409);
+    let (_, listed, _) = call("GET", "/api/operator/tenants", Value::Null).await;
+    let ids: Vec<&str> = listed["tenants"].as_array().unwrap().iter().map(|tenant| tenant["id"].as_str().unwrap()).collect();
+    assert_eq!(ids, ["contoso", "fabrikam", "northwind"]);
+    assert_eq!(call("GET", "/api/operator/tenants/nobody", Value::Null).await.0, 404);
+}
+
+#[tokio::test]
+async fn held_mail_goes_on_when_the_tenant_is_active_again_even_if_nobody_was_there_to_let_it_go() {
+    let world = World::new().await;
+    let operator = world.token("vendor", Role::Operator, None);
+    let set = async |state: &str| {
+        let body = json!({ "state": state }).to_string();
+        assert_eq!(world.http("PATCH", "/api/operator/tenants/contoso", Some(&operator), body.as_bytes()).await.status, 200);
+    };
+    set("suspended").await;
+    assert!(world.mail(HELP, "a.eml", &mail(ANN, "a@a.example", "Held", "", "Words.")).await.1.ends_with("tenant_suspended"));
+    assert!(crate::support::world::tick(&world.app, "ReleaseHeld").await.1.starts_with("0 held"), "the tenant is suspended");
+    set("active").await;
+    crate::intake::take_what_waits(&world).await;
+    assert_eq!(world.tickets("contoso").await.len(), 1);
+    assert!(crate::support::world::tick(&world.app, "ReleaseHeld").await.1.starts_with("0 held"));
+
+    // The change was made, and then the process died.
+    set("restoring").await;
+    assert!(world.mail(HELP, "b.eml", &mail(ANN, "b@a.example", "Held", "", "Words.")).await.1.ends_with("tenant_restoring"));
+    let change = helpdesk::tenants::Change { state: Some(helpdesk::tenants::State::Active), ..Default::default() };
+    helpdesk::tenants::change(world.ports.documents.as_ref(), &world.app.keyring, &"contoso".parse().unwrap(), None, &change).await.unwrap();
+    assert!(crate::support::world::tick(&world.app, "ReleaseHeld").await.1.starts_with("1 held"));
+    crate::intake::take_what_waits(&world).await;
+    assert_eq!(world.tickets("contoso").await.len(), 2);
+}
