@@ -31,6 +31,11 @@ const MAIL_IN_FLIGHT: Setting = Setting {
     what: "Memory for mails in work, counted as four times their size; more waits. At least 36700160",
 };
 
+const ENTRA_APPLICATION: Setting = Setting {
+    name: "HELPDESK_ENTRA_APPLICATION",
+    default: "",
+    what: "Application id in Entra ID: its access tokens (v2.0) are accepted, and no others; without it, the local issuer's. Needs the `azure` feature",
+};
 const VENDOR_TENANT: Setting = Setting {
     name: "HELPDESK_VENDOR_TENANT",
     default: "vendor",
@@ -38,7 +43,7 @@ const VENDOR_TENANT: Setting = Setting {
 };
 
 /// All settings in the order of the documentation.
-pub const SETTINGS: &[Setting] = &[PORT, DATA, VENDOR_TENANT, SMTP_URL, LOG, KEY_CACHE, MAIL_IN_FLIGHT];
+pub const SETTINGS: &[Setting] = &[PORT, DATA, ENTRA_APPLICATION, VENDOR_TENANT, SMTP_URL, LOG, KEY_CACHE, MAIL_IN_FLIGHT];
 
 /// What the process was told.
 #[derive(Debug, Clone)]
@@ -46,6 +51,7 @@ pub struct Config {
     /// Set by the Functions host; its presence makes this process a handler.
     pub port: Option<u16>,
     pub data: Option<PathBuf>,
+    pub entra_application: Option<String>,
     pub vendor_tenant: String,
     pub smtp_url: Option<Secret<String>>,
     pub log: LevelFilter,
@@ -94,6 +100,7 @@ impl Config {
             text.trim().to_owned()
         };
         let (port, data, vendor_tenant, smtp_url) = (value(&PORT), value(&DATA), value(&VENDOR_TENANT).to_lowercase(), value(&SMTP_URL));
+        let entra_application = value(&ENTRA_APPLICATION);
         let (log, key_cache, mail_in_flight) = (value(&LOG), value(&KEY_CACHE), value(&MAIL_IN_FLIGHT));
         let mut fault = |setting: &Setting, why: &str| faults.push(format!("{} {why}", setting.name));
 
@@ -133,6 +140,7 @@ impl Config {
         Ok(Config {
             port,
             data: (!data.is_empty()).then(|| PathBuf::from(data)),
+            entra_application: (!entra_application.is_empty()).then_some(entra_application),
             vendor_tenant,
             smtp_url: (!smtp_url.is_empty()).then(|| Secret::new(smtp_url)),
             log,

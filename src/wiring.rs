@@ -6,7 +6,7 @@ use anyhow::{Context, Result, bail};
 use time::Duration;
 
 use crate::{
-    access::{Role, token},
+    access::Role,
     adapters::{
         embedded::{Claims, FileVault, FolderMailer, HostLock, LocalIssuer, OpenError, Store, SystemClock, SystemEntropy},
         smtp::SmtpMailer,
@@ -56,7 +56,10 @@ async fn embedded(config: &Config, folder: &Path, purpose: Purpose) -> Result<Ho
         }
         Purpose::Visit => None,
     };
-    let issuer: Arc<dyn Identity> = Arc::new(issuer(vault.as_ref()).await?);
+    let issuer: Arc<dyn Identity> = match &config.entra_application {
+        Some(application) => entra(application, clock.clone())?,
+        None => Arc::new(issuer(vault.as_ref()).await?),
+    };
     let mailer: Arc<dyn Mailer> = match &config.smtp_url {
         Some(url) => Arc::new(SmtpMailer::new(url.reveal()).context("HELPDESK_SMTP_URL")?),
         None => Arc::new(FolderMailer::open(folder, clock.clone(), entropy.clone())?),
@@ -102,7 +105,7 @@ pub async fn local_token(folder: &Path, tenant: &TenantId, role: Role, address: 
     let now = SystemClock.now().unix_timestamp();
     let claims = Claims {
         iss: issuer.issuer().to_owned(),
-        aud: token::AUDIENCE.to_owned(),
+        aud: LocalIssuer::AUDIENCE.to_owned(),
         sub: format!("local-{}", role.name()),
         tid: tenant.to_string(),
         roles: vec![role.name().to_owned()],
@@ -112,6 +115,16 @@ pub async fn local_token(folder: &Path, tenant: &TenantId, role: Role, address: 
         exp: now + valid_for.whole_seconds(),
     };
     Ok(issuer.mint(&claims)?)
+}
+
+#[cfg(feature = "azure")]
+fn entra(application: &str, clock: Arc<dyn Clock>) -> Result<Arc<dyn Identity>> {
+    Ok(Arc::new(crate::adapters::azure::entra::Entra::new(application.to_owned(), clock)))
+}
+
+#[cfg(not(feature = "azure"))]
+fn entra(_application: &str, _clock: Arc<dyn Clock>) -> Result<Arc<dyn Identity>> {
+    bail!("HELPDESK_ENTRA_APPLICATION is set, and this build knows no Entra: build it with `--features azure`")
 }
 
 async fn issuer(vault: &FileVault) -> Result<LocalIssuer> {

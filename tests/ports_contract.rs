@@ -6,6 +6,8 @@ pub mod cosmos;
 mod crash;
 mod documents;
 mod embedded;
+#[cfg(feature = "azure")]
+mod entra;
 mod queues;
 mod smtp;
 mod vault;

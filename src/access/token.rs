@@ -5,22 +5,31 @@ use serde::Deserialize;
 use time::OffsetDateTime;
 
 use super::{Error, Proven, Role};
-use crate::ports::{Identity, IssuerKey, KeyAlgorithm};
+use crate::ports::{DIRECTORY, Identity, IssuerKey, KeyAlgorithm};
 
-/// The audience that a token must name.
-pub const AUDIENCE: &str = "helpdesk";
 /// Bytes of a token; Entra's are below 4 KiB but for hundreds of groups.
 const TOKEN_BYTES_MAX: usize = 16 * 1024;
+/// Bytes of the name of a key.
+const KID_BYTES_MAX: usize = 200;
 /// Seconds that clocks may differ.
 const SKEW_SECONDS: i64 = 60;
 
+/// What in a user principal name says that he is a guest from elsewhere.
+const GUEST: &str = "#ext#";
+/// `acct` of a guest (an optional claim of Entra).
+const GUEST_ACCOUNT: i64 = 1;
+
 #[derive(Deserialize)]
 struct Claims {
+    iss: String,
     sub: String,
+    /// Entra's name of him in the whole directory; `sub` is another for each application.
+    oid: Option<String>,
     tid: String,
     #[serde(default)]
     roles: Vec<String>,
     upn: Option<String>,
+    acct: Option<i64>,
     exp: i64,
     nbf: Option<i64>,
 }
@@ -35,14 +44,16 @@ pub async fn verify(identity: &dyn Identity, authorization: Option<&str>, now: O
     if token.len() > TOKEN_BYTES_MAX {
         return Err(Error::BadToken("it is too long"));
     }
-    let keys = identity.keys().await?;
-    proven(check(token.trim(), identity.issuer(), &keys)?, now)
+    let token = token.trim();
+    let kid = decode_header(token).map_err(|_| Error::BadToken("it is no JWT"))?.kid.ok_or(Error::BadToken("it names no key"))?;
+    if kid.len() > KID_BYTES_MAX {
+        return Err(Error::BadToken("the name of its key is too long"));
+    }
+    let key = identity.key(&kid).await?.ok_or(Error::BadToken("its key is not one of the issuer's"))?;
+    proven(check(token, identity, &key)?, now)
 }
 
-fn check(token: &str, issuer: &str, keys: &[IssuerKey]) -> Result<Claims, Error> {
-    let header = decode_header(token).map_err(|_| Error::BadToken("it is no JWT"))?;
-    let kid = header.kid.ok_or(Error::BadToken("it names no key"))?;
-    let key = keys.iter().find(|key| key.kid == kid).ok_or(Error::BadToken("its key is not one of the issuer's"))?;
+fn check(token: &str, identity: &dyn Identity, key: &IssuerKey) -> Result<Claims, Error> {
     // The algorithm is the key's, never the token's own choice.
     let (algorithm, decoding) = match key.algorithm {
         KeyAlgorithm::EdDsa => (Algorithm::EdDSA, DecodingKey::from_ed_components(&key.public)),
@@ -53,15 +64,20 @@ fn check(token: &str, issuer: &str, keys: &[IssuerKey]) -> Result<Claims, Error>
     };
     let decoding = decoding.map_err(|_| Error::BadToken("its key cannot be read"))?;
     let mut validation = Validation::new(algorithm);
-    validation.set_issuer(&[issuer]);
-    validation.set_audience(&[AUDIENCE]);
+    validation.set_audience(&[identity.audience()]);
     validation.set_required_spec_claims(&["exp", "iss", "aud", "sub"]);
     // Times are checked by us, against our own clock.
     validation.validate_exp = false;
     validation.validate_nbf = false;
     let checked = decode::<Claims>(token, &decoding, &validation)
-        .map_err(|_| Error::BadToken("signature, issuer, audience or a needed claim (sub, tid, exp) is wrong"))?;
-    Ok(checked.claims)
+        .map_err(|_| Error::BadToken("signature, audience or a needed claim (iss, sub, tid, exp) is wrong"))?
+        .claims;
+    // The issuer is one for each directory: `iss` and `tid` must agree, and a key may be of one directory alone.
+    let is_issued_by = |issuer: &str| checked.iss == issuer.replace(DIRECTORY, &checked.tid);
+    if !is_issued_by(identity.issuer()) || key.issuer.as_deref().is_some_and(|issuer| !is_issued_by(issuer)) {
+        return Err(Error::BadToken("its issuer is wrong"));
+    }
+    Ok(checked)
 }
 
 fn proven(claims: Claims, now: OffsetDateTime) -> Result<Proven, Error> {
@@ -74,5 +90,8 @@ fn proven(claims: Claims, now: OffsetDateTime) -> Result<Proven, Error> {
     }
     // A role that we do not know gives nothing.
     let roles = Role::ALL.into_iter().filter(|role| claims.roles.iter().any(|name| name == role.name())).collect();
-    Ok(Proven { directory: claims.tid, roles, subject: claims.sub, address: claims.upn.map(|upn| upn.to_lowercase()) })
+    // A guest's address is not this directory's to vouch for. Claims that name an address otherwise, `email` above all, can be set by anybody.
+    let upn = claims.upn.map(|upn| upn.to_lowercase());
+    let address = upn.filter(|upn| claims.acct != Some(GUEST_ACCOUNT) && !upn.contains(GUEST));
+    Ok(Proven { directory: claims.tid, roles, subject: claims.oid.unwrap_or(claims.sub), address })
 }

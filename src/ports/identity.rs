@@ -1,8 +1,11 @@
-//! Keys of those who issue access tokens.
+//! Those who issue access tokens, and their keys.
 
 use async_trait::async_trait;
 
 use super::Fault;
+
+/// What stands in an issuer's name for the directory that the token is of.
+pub const DIRECTORY: &str = "{tenantid}";
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum KeyAlgorithm {
@@ -18,13 +21,18 @@ pub struct IssuerKey {
     pub kid: String,
     pub algorithm: KeyAlgorithm,
     pub public: String,
+    /// The issuer whose tokens alone it signs, as it stands in `iss`, perhaps with [`DIRECTORY`] in it; the one of the port if it says nothing.
+    pub issuer: Option<String>,
 }
 
 #[async_trait]
 pub trait Identity: Send + Sync {
-    /// The issuer whose tokens are accepted, as it stands in `iss`.
+    /// The issuer whose tokens are accepted, as it stands in `iss`, perhaps with [`DIRECTORY`] in it.
     fn issuer(&self) -> &str;
 
-    /// The issuer's current keys.
-    async fn keys(&self) -> Result<Vec<IssuerKey>, Fault>;
+    /// What a token for this help desk names as `aud`.
+    fn audience(&self) -> &str;
+
+    /// The issuer's key of this name. Anybody may ask for any name as often as he likes: the issuer is not asked for each.
+    async fn key(&self, kid: &str) -> Result<Option<IssuerKey>, Fault>;
 }

@@ -20,7 +20,7 @@ pub use documents::{
     due_end, due_key,
 };
 pub use entropy::Entropy;
-pub use identity::{Identity, IssuerKey, KeyAlgorithm};
+pub use identity::{DIRECTORY, Identity, IssuerKey, KeyAlgorithm};
 pub use mailer::{Mailer, OutgoingMail};
 pub use queues::{Lease, MESSAGE_BYTES_MAX, MessageTooLarge, Queues, decode_text, encode_text};
 pub use vault::{Secret, Vault, Wrapped};

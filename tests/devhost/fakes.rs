@@ -281,7 +281,11 @@ impl Identity for Nothing {
         unreachable!()
     }
 
-    async fn keys(&self) -> Result<Vec<IssuerKey>, Fault> {
+    fn audience(&self) -> &str {
+        unreachable!()
+    }
+
+    async fn key(&self, _kid: &str) -> Result<Option<IssuerKey>, Fault> {
         unreachable!()
     }
 }

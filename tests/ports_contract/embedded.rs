@@ -266,7 +266,8 @@ async fn a_minted_token_verifies_with_the_published_key() {
         exp: now + 600,
     };
     let token = issuer.mint(&claims).unwrap();
-    let key = issuer.keys().await.unwrap().remove(0);
+    let key = issuer.key(&secret.version).await.unwrap().unwrap();
+    assert_eq!(issuer.key("another").await.unwrap(), None);
     assert_eq!((key.kid.as_str(), key.algorithm), (secret.version.as_str(), KeyAlgorithm::EdDsa));
     assert_eq!(jsonwebtoken::decode_header(&token).unwrap().kid, Some(key.kid.clone()));
     let mut validation = Validation::new(Algorithm::EdDSA);

@@ -1,3 +1,4 @@
 //! Azure's services behind the ports.
 
 pub mod cosmos;
+pub mod entra;

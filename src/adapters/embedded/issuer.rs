@@ -45,6 +45,9 @@ impl LocalIssuer {
     /// The name of the secret that [`LocalIssuer::new`] wants.
     pub const SECRET: &str = TOKEN_ISSUER_SECRET;
 
+    /// What its tokens name as `aud`.
+    pub const AUDIENCE: &str = "helpdesk";
+
     /// An issuer with the key whose seed is the secret [`LocalIssuer::SECRET`] of the vault; its version becomes the `kid`.
     pub fn new(secret: &Secret) -> Result<LocalIssuer, Fault> {
         let seed = secret.value.as_slice().try_into().map_err(|_| Fault::Corrupt("the token issuer's seed has not 32 bytes".to_owned()))?;
@@ -65,8 +68,15 @@ impl Identity for LocalIssuer {
         ISSUER
     }
 
-    async fn keys(&self) -> Result<Vec<IssuerKey>, Fault> {
+    fn audience(&self) -> &str {
+        LocalIssuer::AUDIENCE
+    }
+
+    async fn key(&self, kid: &str) -> Result<Option<IssuerKey>, Fault> {
+        if kid != self.kid {
+            return Ok(None);
+        }
         let public = URL_SAFE_NO_PAD.encode(SigningKey::from_bytes(&self.seed).verifying_key().as_bytes());
-        Ok(vec![IssuerKey { kid: self.kid.clone(), algorithm: KeyAlgorithm::EdDsa, public }])
+        Ok(Some(IssuerKey { kid: self.kid.clone(), algorithm: KeyAlgorithm::EdDsa, public, issuer: None }))
     }
 }
