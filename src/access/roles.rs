@@ -12,13 +12,15 @@ pub enum Role {
     Agent,
     /// Sets up the tenant; an agent as well.
     Admin,
+    /// A machine that pushes mail to the mailboxes of its tenant, and reads nothing.
+    Feeder,
     /// Runs the help desk for all tenants, and sees no ticket. Only with the vendor.
     Operator,
 }
 
 impl Role {
     /// All roles, the one that may do the most of what several may do first.
-    pub const ALL: [Role; 4] = [Role::Operator, Role::Admin, Role::Agent, Role::Requester];
+    pub const ALL: [Role; 5] = [Role::Operator, Role::Admin, Role::Agent, Role::Feeder, Role::Requester];
 
     /// As it stands in a token's `roles`.
     pub fn name(self) -> &'static str {
@@ -26,6 +28,7 @@ impl Role {
             Role::Requester => "requester",
             Role::Agent => "agent",
             Role::Admin => "admin",
+            Role::Feeder => "feeder",
             Role::Operator => "operator",
         }
     }
@@ -34,7 +37,7 @@ impl Role {
     pub fn is_of_the_vendor(self) -> bool {
         match self {
             Role::Operator => true,
-            Role::Requester | Role::Agent | Role::Admin => false,
+            Role::Requester | Role::Agent | Role::Admin | Role::Feeder => false,
         }
     }
 }
@@ -48,19 +51,27 @@ pub enum Action {
     ReadOriginalMail,
     /// Write a comment that the requester sees.
     Comment,
+    /// Read the mail that did not become a ticket, and send it through the intake again.
+    ManageUnprocessed,
+    /// Push mail to a mailbox of the tenant.
+    PushMail,
     /// Read, add and change tenants.
     ManageTenants,
 }
 
 impl Action {
-    pub const ALL: [Action; 4] = [Action::ReadTickets, Action::ReadOriginalMail, Action::Comment, Action::ManageTenants];
+    pub const ALL: [Action; 6] =
+        [Action::ReadTickets, Action::ReadOriginalMail, Action::Comment, Action::ManageUnprocessed, Action::PushMail, Action::ManageTenants];
 }
 
 /// Whether a role may do this at all. Whose tickets it may see is decided where the ticket is known.
 pub fn may(role: Role, action: Action) -> bool {
     match role {
         Role::Requester => matches!(action, Action::ReadTickets),
-        Role::Agent | Role::Admin => matches!(action, Action::ReadTickets | Action::ReadOriginalMail | Action::Comment),
+        Role::Agent | Role::Admin => {
+            matches!(action, Action::ReadTickets | Action::ReadOriginalMail | Action::Comment | Action::ManageUnprocessed)
+        }
+        Role::Feeder => matches!(action, Action::PushMail),
         Role::Operator => matches!(action, Action::ManageTenants),
     }
 }

@@ -36,6 +36,7 @@ enum RoleName {
     Requester,
     Agent,
     Admin,
+    Feeder,
     Operator,
 }
 
@@ -44,6 +45,7 @@ pub(super) async fn run(arguments: Arguments, config: Config) -> Result<ExitCode
         RoleName::Requester => Role::Requester,
         RoleName::Agent => Role::Agent,
         RoleName::Admin => Role::Admin,
+        RoleName::Feeder => Role::Feeder,
         RoleName::Operator => Role::Operator,
     };
     let folder = arguments.data.folder(&config);

@@ -1,9 +1,10 @@
-//! JSON in and out.
+//! What the functions have in common: JSON in and out, values of routes and queries, files.
 
 use bytes::Bytes;
 use serde::{Serialize, de::DeserializeOwned};
 
-use super::{HttpAnswer, HttpRequest, Problem};
+use super::{HttpAnswer, HttpRequest, Problem, route::Params};
+use crate::tickets::{self, store::LIST_MAX};
 
 pub fn json<T: Serialize>(status: u16, body: &T) -> HttpAnswer {
     // Serializing our own structs to memory does not fail.
@@ -21,4 +22,39 @@ pub fn body<T: DeserializeOwned>(request: &HttpRequest, bytes_max: usize, exampl
         let detail = format!("Send {example}. It is wrong at line {}, column {}.", error.line(), error.column());
         Problem::new(400, "bad-json", "The body is not what it should be", detail)
     })
+}
+
+/// A value of the route. What cannot be one names nothing that exists.
+pub fn id<T: std::str::FromStr>(params: &Params, name: &str) -> Result<T, Problem> {
+    params.get(name).and_then(|text| text.parse().ok()).ok_or_else(|| tickets::Error::NotFound.into())
+}
+
+/// Entries of a page: `?limit=`, or as many as there may be.
+pub fn limit(request: &HttpRequest) -> Result<usize, Problem> {
+    match request.query.get("limit").map(|text| text.parse::<usize>()) {
+        None => Ok(LIST_MAX),
+        Some(Ok(limit)) if (1..=LIST_MAX).contains(&limit) => Ok(limit),
+        Some(_) => Err(bad("bad-limit", format!("`limit` is a number from 1 to {}.", LIST_MAX))),
+    }
+}
+
+pub fn bad(slug: &'static str, detail: String) -> Problem {
+    Problem::new(400, slug, "A query parameter is wrong", detail)
+}
+
+/// A stranger's bytes: to be saved, never to be shown.
+pub fn download(bytes: &[u8], media_type: &str, name: &str) -> HttpAnswer {
+    let plain: String = name.chars().map(|c| if c.is_ascii_graphic() && !matches!(c, '"' | '\\' | '%') || c == ' ' { c } else { '_' }).collect();
+    let encoded = percent_encoding::utf8_percent_encode(name, percent_encoding::NON_ALPHANUMERIC);
+    HttpAnswer {
+        status: 200,
+        headers: vec![
+            ("content-type", media_type.to_owned()),
+            ("content-disposition", format!("attachment; filename=\"{plain}\"; filename*=UTF-8''{encoded}")),
+            ("x-content-type-options", "nosniff".to_owned()),
+            ("content-security-policy", "sandbox; default-src 'none'".to_owned()),
+            ("cache-control", "no-store".to_owned()),
+        ],
+        body: Bytes::copy_from_slice(bytes),
+    }
 }

@@ -1,9 +1,12 @@
-//! Mail in: `IntakeMail`, `MailIntakePoison` for what the host gave up on, `ReleaseHeld` for what waited for its tenant. Mail out: `DeliverOutbox` and `SweepOutbox`.
+//! Mail in: `PushMail`, `IntakeMail`, `MailIntakePoison` for what the host gave up on, `ReleaseHeld` for what waited for its tenant. Mail out: `DeliverOutbox` and `SweepOutbox`.
 
-use super::{App, QueueMessage, Tick, Verdict, problem};
+use serde::Serialize;
+
+use super::{App, HttpAnswer, HttpRequest, Problem, QueueMessage, Tick, Verdict, answer::json, problem};
 use crate::{
+    access::Caller,
     outbox,
-    tenants::{self, State},
+    tenants::{self, Mailbox, State},
     tickets::{
         self,
         intake::{self, Outcome},
@@ -11,6 +14,30 @@ use crate::{
         unprocessed,
     },
 };
+
+/// Names the mailbox that a pushed mail is for.
+const MAILBOX_HEADER: &str = "helpdesk-mailbox";
+
+/// A raw mail (RFC 5322) for the mailbox that the header names: an address in a URL would be logged on its way.
+pub async fn push(app: &App, caller: Caller, request: HttpRequest) -> Result<HttpAnswer, Problem> {
+    let media_type = request.headers.get("content-type").and_then(|value| value.split(';').next()).unwrap_or_default();
+    if !media_type.trim().eq_ignore_ascii_case("message/rfc822") {
+        return Err(Problem::new(415, "not-a-mail", "The body is no mail", "Send a raw mail as `message/rfc822`."));
+    }
+    let mailbox = request.headers.get(MAILBOX_HEADER).and_then(|text| Mailbox::parse(text).ok());
+    let mailbox =
+        mailbox.ok_or_else(|| Problem::new(400, "bad-mailbox", "The mailbox is missing", "Name its address in the header `Helpdesk-Mailbox`."))?;
+    if request.body.is_empty() {
+        return Err(Problem::new(400, "empty-mail", "The mail is empty", "Send a raw mail, RFC 5322."));
+    }
+    intake::accept(&app.desk, &caller.tenant, &mailbox, request.body).await?;
+    Ok(json(202, &Accepted { accepted: true }))
+}
+
+#[derive(Serialize)]
+struct Accepted {
+    accepted: bool,
+}
 
 pub async fn intake(app: &App, message: QueueMessage) -> Verdict {
     verdict(intake::take_in(&app.desk, &message.text).await)

@@ -4,6 +4,7 @@
 
 mod health;
 mod tickets;
+mod unprocessed;
 mod tenants;
 mod mail;
 mod answer;
@@ -117,14 +118,11 @@ pub static ALL: &[Function] = &[
         "api/tickets/{id}/comments",
         Access::Callers(Action::ReadTickets, |app, caller, request| Box::pin(tickets::comments(app, caller, request))),
     ),
-    Function {
-        name: "AddComment",
-        trigger: Trigger::Http {
-            method: Method::Post,
-            route: "api/tickets/{id}/comments",
-            access: Access::Callers(Action::Comment, |app, caller, request| Box::pin(tickets::comment(app, caller, request))),
-        },
-    },
+    post(
+        "AddComment",
+        "api/tickets/{id}/comments",
+        Access::Callers(Action::Comment, |app, caller, request| Box::pin(tickets::comment(app, caller, request))),
+    ),
     get(
         "GetAttachment",
         "api/tickets/{id}/comments/{comment}/attachments/{number}",
@@ -136,35 +134,43 @@ pub static ALL: &[Function] = &[
         Access::Callers(Action::ReadOriginalMail, |app, caller, request| Box::pin(tickets::original(app, caller, request))),
     ),
     get(
+        "ListUnprocessed",
+        "api/unprocessed",
+        Access::Callers(Action::ManageUnprocessed, |app, caller, request| Box::pin(unprocessed::list(app, caller, request))),
+    ),
+    get(
+        "GetUnprocessed",
+        "api/unprocessed/{record}",
+        Access::Callers(Action::ManageUnprocessed, |app, caller, request| Box::pin(unprocessed::get(app, caller, request))),
+    ),
+    get(
+        "GetUnprocessedMail",
+        "api/unprocessed/{record}/mail",
+        Access::Callers(Action::ManageUnprocessed, |app, caller, request| Box::pin(unprocessed::mail(app, caller, request))),
+    ),
+    post(
+        "ReplayUnprocessed",
+        "api/unprocessed/{record}/replay",
+        Access::Callers(Action::ManageUnprocessed, |app, caller, request| Box::pin(unprocessed::replay(app, caller, request))),
+    ),
+    post("PushMail", "api/mail", Access::Callers(Action::PushMail, |app, caller, request| Box::pin(mail::push(app, caller, request)))),
+    get(
         "ListTenants",
         "api/operator/tenants",
         Access::Callers(Action::ManageTenants, |app, caller, request| Box::pin(tenants::list(app, caller, request))),
     ),
-    Function {
-        name: "AddTenant",
-        trigger: Trigger::Http {
-            method: Method::Post,
-            route: "api/operator/tenants",
-            access: Access::Callers(Action::ManageTenants, |app, _, request| Box::pin(tenants::add(app, request))),
-        },
-    },
+    post("AddTenant", "api/operator/tenants", Access::Callers(Action::ManageTenants, |app, _, request| Box::pin(tenants::add(app, request)))),
     get("GetTenant", "api/operator/tenants/{tenant}", Access::Callers(Action::ManageTenants, |app, _, request| Box::pin(tenants::get(app, request)))),
-    Function {
-        name: "ChangeTenant",
-        trigger: Trigger::Http {
-            method: Method::Patch,
-            route: "api/operator/tenants/{tenant}",
-            access: Access::Callers(Action::ManageTenants, |app, _, request| Box::pin(tenants::change(app, request))),
-        },
-    },
-    Function {
-        name: "AddMailbox",
-        trigger: Trigger::Http {
-            method: Method::Post,
-            route: "api/operator/tenants/{tenant}/mailboxes",
-            access: Access::Callers(Action::ManageTenants, |app, _, request| Box::pin(tenants::mailbox(app, request))),
-        },
-    },
+    patch(
+        "ChangeTenant",
+        "api/operator/tenants/{tenant}",
+        Access::Callers(Action::ManageTenants, |app, _, request| Box::pin(tenants::change(app, request))),
+    ),
+    post(
+        "AddMailbox",
+        "api/operator/tenants/{tenant}/mailboxes",
+        Access::Callers(Action::ManageTenants, |app, _, request| Box::pin(tenants::mailbox(app, request))),
+    ),
     queue("IntakeMail", "mail-intake", |app, message| Box::pin(mail::intake(app, message))),
     queue("MailIntakePoison", "mail-intake-poison", |app, message| Box::pin(mail::poison(app, message))),
     Function { name: "ReleaseHeld", trigger: Trigger::Timer { schedule: "30 */5 * * * *", run: |app, tick| Box::pin(mail::release(app, tick)) } },
@@ -174,6 +180,14 @@ pub static ALL: &[Function] = &[
 
 const fn get(name: &'static str, route: &'static str, access: Access) -> Function {
     Function { name, trigger: Trigger::Http { method: Method::Get, route, access } }
+}
+
+const fn post(name: &'static str, route: &'static str, access: Access) -> Function {
+    Function { name, trigger: Trigger::Http { method: Method::Post, route, access } }
+}
+
+const fn patch(name: &'static str, route: &'static str, access: Access) -> Function {
+    Function { name, trigger: Trigger::Http { method: Method::Patch, route, access } }
 }
 
 const fn queue(name: &'static str, queue: &'static str, run: for<'a> fn(&'a App, QueueMessage) -> BoxFuture<'a, Verdict>) -> Function {

@@ -1,12 +1,11 @@
 //! Tickets over HTTP: lists, one ticket, its comments, attachments and mails.
 
-use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 
 use super::{
     App, HttpAnswer, HttpRequest, Problem,
-    answer::{body, json},
+    answer::{bad, body, download, id, json, limit},
     cursor,
 };
 use crate::{
@@ -30,8 +29,8 @@ pub async fn list(app: &App, caller: Caller, request: HttpRequest) -> Result<Htt
         (Role::Agent | Role::Admin, _, None) => Filter::All,
         (Role::Agent | Role::Admin, _, Some(status)) => Filter::Status(status),
         (Role::Requester, Some(address), None) => Filter::RequestedBy(address),
-        (Role::Requester, None, None) | (Role::Operator, ..) => return Ok(json(200, &Page { tickets: Vec::new(), next: None })),
-        (Role::Requester, _, Some(_)) => return Err(bad("status", "Only agents narrow the list by `status`.".to_owned())),
+        (Role::Requester, None, None) | (Role::Operator | Role::Feeder, ..) => return Ok(json(200, &Page { tickets: Vec::new(), next: None })),
+        (Role::Requester, _, Some(_)) => return Err(bad("bad-status", "Only agents narrow the list by `status`.".to_owned())),
     };
     let keys = app.keyring.keys(&caller.tenant).await?;
     let scope = cursor::Scope { caller: &caller, route: "tickets", filter: request.query.get("status").map_or("", String::as_str) };
@@ -261,23 +260,9 @@ impl<'a> CommentBody<'a> {
 fn viewer(caller: &Caller) -> Viewer<'_> {
     match caller.role {
         Role::Agent | Role::Admin => Viewer::Agent,
-        // An operator gets nowhere near a ticket; as somebody without an address he sees none.
-        Role::Operator => Viewer::Requester(None),
+        // These get nowhere near a ticket; as somebody without an address he sees none.
+        Role::Operator | Role::Feeder => Viewer::Requester(None),
         Role::Requester => Viewer::Requester(caller.address.as_deref()),
-    }
-}
-
-/// A value of the route. What cannot be one names nothing that exists.
-fn id<T: std::str::FromStr>(params: &super::route::Params, name: &str) -> Result<T, Problem> {
-    params.get(name).and_then(|text| text.parse().ok()).ok_or_else(|| tickets::Error::NotFound.into())
-}
-
-/// Entries of a page: `?limit=`, or as many as there may be.
-fn limit(request: &HttpRequest) -> Result<usize, Problem> {
-    match request.query.get("limit").map(|text| text.parse::<usize>()) {
-        None => Ok(store::LIST_MAX),
-        Some(Ok(limit)) if (1..=store::LIST_MAX).contains(&limit) => Ok(limit),
-        Some(_) => Err(bad("limit", format!("`limit` is a number from 1 to {}.", store::LIST_MAX))),
     }
 }
 
@@ -285,27 +270,5 @@ fn status(text: &str) -> Result<Status, Problem> {
     [Status::New, Status::InProgress, Status::Pending, Status::Solved]
         .into_iter()
         .find(|status| status.name() == text)
-        .ok_or_else(|| bad("status", "`status` is one of new, in_progress, pending, solved.".to_owned()))
-}
-
-fn bad(parameter: &'static str, detail: String) -> Problem {
-    let slug = if parameter == "status" { "bad-status" } else { "bad-limit" };
-    Problem::new(400, slug, "A query parameter is wrong", detail)
-}
-
-/// A stranger's bytes: to be saved, never to be shown.
-fn download(bytes: &[u8], media_type: &str, name: &str) -> HttpAnswer {
-    let plain: String = name.chars().map(|c| if c.is_ascii_graphic() && !matches!(c, '"' | '\\' | '%') || c == ' ' { c } else { '_' }).collect();
-    let encoded = percent_encoding::utf8_percent_encode(name, percent_encoding::NON_ALPHANUMERIC);
-    HttpAnswer {
-        status: 200,
-        headers: vec![
-            ("content-type", media_type.to_owned()),
-            ("content-disposition", format!("attachment; filename=\"{plain}\"; filename*=UTF-8''{encoded}")),
-            ("x-content-type-options", "nosniff".to_owned()),
-            ("content-security-policy", "sandbox; default-src 'none'".to_owned()),
-            ("cache-control", "no-store".to_owned()),
-        ],
-        body: Bytes::copy_from_slice(bytes),
-    }
+        .ok_or_else(|| bad("bad-status", "`status` is one of new, in_progress, pending, solved.".to_owned()))
 }

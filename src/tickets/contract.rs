@@ -19,6 +19,11 @@ pub(super) struct Request {
     pub(super) blob: String,
 }
 
+/// A message of this version.
+pub(super) fn message(mailbox: &str, blob: &str) -> String {
+    serde_json::json!({ "v": VERSION, "mailbox": mailbox, "blob": blob }).to_string()
+}
+
 /// Reads a message, or says why it is none.
 pub(super) fn read(message: &str) -> Result<Request, (Reason, String)> {
     #[derive(Deserialize)]

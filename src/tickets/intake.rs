@@ -14,17 +14,19 @@ use super::{
     store,
     thread::{self, Because, Decision},
     tries::{TRYING_IN_THE_QUEUE, Tries},
-    unprocessed::{self, Delivery, INTAKE_CONTAINER, Keep, Reason},
+    unprocessed::{self, Delivery, INTAKE_CONTAINER, INTAKE_QUEUE, Keep, Reason},
 };
 use crate::{
     ids::{Kind, RecordId, TenantId, partition},
     mail,
-    ports::Fault,
+    ports::{Fault, encode_text},
     tenants::{self, Mailbox, Owner, State},
 };
 
 /// Bytes of a raw mail.
 pub const MAIL_BYTES_MAX: u64 = mail::limits::MAIL_BYTES_MAX as u64;
+/// Where pushed mails lie in the intake.
+const PUSHED_PREFIX: &str = "pushed/";
 /// Bytes of memory that a byte of raw mail takes at most times: itself, cut, parsed, sealed.
 const MEMORY_FOR_A_RAW_BYTE: u64 = 4;
 /// A mail over this many bytes is parsed away from the threads that serve requests.
@@ -103,6 +105,21 @@ pub async fn take_in(desk: &Desk, message: &str) -> Result<Outcome, Error> {
         desk.ports.blobs.delete(INTAKE_CONTAINER, &request.blob).await?;
     }
     Ok(outcome)
+}
+
+/// Takes a mail that a machine of the tenant pushes: it lies in the intake, and is told of, when this returns. Pushed twice it becomes one ticket,
+/// because its blob is named by what it is.
+pub async fn accept(desk: &Desk, tenant: &TenantId, mailbox: &Mailbox, raw: Bytes) -> Result<(), Error> {
+    let owner = tenants::of_mailbox(desk.ports.documents.as_ref(), &desk.keyring, mailbox).await?;
+    if owner.is_none_or(|owner| owner.tenant != *tenant) {
+        return Err(Error::NotFound);
+    }
+    let keys = desk.keyring.keys(tenant).await?;
+    let blob = format!("{PUSHED_PREFIX}{tenant}/{}.eml", keys.index("mail-pushed", &[mailbox.as_str().as_bytes(), &raw]));
+    desk.ports.blobs.put(INTAKE_CONTAINER, &blob, raw).await?;
+    let message = contract::message(mailbox.as_str(), &blob);
+    desk.ports.queues.send(INTAKE_QUEUE, &encode_text(message.as_bytes())?, Duration::ZERO).await?;
+    Ok(())
 }
 
 /// What the host gave up on: kept as a record, with the mail if it is there.

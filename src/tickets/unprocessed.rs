@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use time::{Duration, OffsetDateTime};
 
 use super::{
-    Desk, Error, new_ulid, store,
+    Desk, Error, contract, new_ulid, store,
     tries::{TRYING_IN_THE_QUEUE, Tries},
 };
 use crate::{
@@ -329,8 +329,13 @@ fn sealed_name(keys: &TenantKeys, owner: &TenantId, mailbox: &str, kept: &[u8]) 
 
 /// The records of an owner, oldest first, up to [`LIST_MAX`] that come after one.
 pub async fn list(desk: &Desk, owner: &TenantId, after: Option<RecordId>) -> Result<Vec<Unprocessed>, Error> {
+    page(desk, owner, after, LIST_MAX).await
+}
+
+/// The same, up to `limit`.
+pub async fn page(desk: &Desk, owner: &TenantId, after: Option<RecordId>, limit: usize) -> Result<Vec<Unprocessed>, Error> {
     let place = partition(owner, Kind::Unprocessed);
-    let mut scan = Scan::prefix(&place, Slot::Id, "unprocessed:", LIST_MAX);
+    let mut scan = Scan::prefix(&place, Slot::Id, "unprocessed:", limit);
     if let Some(after) = after {
         scan.range.start = format!("unprocessed:{after}\0");
     }
@@ -386,7 +391,7 @@ pub async fn replay(desk: &Desk, owner: &TenantId, id: RecordId) -> Result<(), E
             let bytes = raw(desk, owner, &record).await?.ok_or(Error::BlobMissing)?;
             let blob = format!("{REPLAY_PREFIX}{id}.eml");
             desk.ports.blobs.put(INTAKE_CONTAINER, &blob, bytes).await?;
-            serde_json::json!({ "v": 1, "mailbox": mailbox, "blob": blob }).to_string()
+            contract::message(mailbox, &blob)
         }
         _ => message(desk, owner, &record).await?,
     };

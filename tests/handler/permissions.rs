@@ -20,14 +20,21 @@ async fn world() -> (World, [Value; 2]) {
         assert_eq!(world.mail(mailbox, &format!("{tenant}.eml"), &raw).await.0, 200);
         let ticket = world.tickets(tenant).await.remove(0);
         let comment = world.comments(tenant, &ticket).await.remove(0);
-        tickets.push(json!({ "id": ticket["id"], "comment": comment["id"] }));
+        world.mail(mailbox, &format!("{tenant}-garbage.eml"), b"\x00\x01").await;
+        let record = world.unprocessed(tenant).await.remove(0).id;
+        tickets.push(json!({ "id": ticket["id"], "comment": comment["id"], "record": record }));
     }
     (world, tickets.try_into().unwrap())
 }
 
 fn path(route: &str, ticket: &Value) -> String {
     let text = |name: &str| ticket[name].as_str().unwrap();
-    let route = route.replace("{id}", text("id")).replace("{comment}", text("comment")).replace("{number}", "1").replace("{tenant}", "contoso");
+    let route = route
+        .replace("{id}", text("id"))
+        .replace("{comment}", text("comment"))
+        .replace("{record}", text("record"))
+        .replace("{number}", "1")
+        .replace("{tenant}", "contoso");
     assert!(!route.contains('{'), "this test has no value for a parameter of {route}");
     format!("/{route}")
 }
@@ -40,7 +47,7 @@ async fn every_route_answers_each_caller_as_the_permission_table_says() {
         let Trigger::Http { method, route, access } = &function.trigger else { continue };
         let Access::Callers(action, _) = access else { continue };
         let body: &[u8] = if *method == Method::Get { b"" } else { b"{\"text\": \"Words.\"}" };
-        let of_a_ticket = route.contains("{id}");
+        let of_a_ticket = route.contains("{id}") || route.contains("{record}");
         for role in Role::ALL {
             // Who calls, from where, and whether the ticket in the path is one that he may see.
             let callers = [
@@ -60,9 +67,10 @@ async fn every_route_answers_each_caller_as_the_permission_table_says() {
                     // Nobody's directory but the vendor's, who is no customer here.
                     (true, "vendor") if !role.is_of_the_vendor() => &[401],
                     (true, _) if of_a_ticket && !sees => &[404],
+                    (true, _) if *action == Action::PushMail => &[415],
                     // What was sent is no tenant.
                     (true, _) if *action == Action::ManageTenants && *method != Method::Get => &[400],
-                    (true, _) => &[200, 201],
+                    (true, _) => &[200, 201, 202],
                 };
                 assert!(
                     expected.contains(&answer.status),
@@ -139,6 +147,72 @@ async fn an_operator_adds_changes_and_suspends_tenants() {
     let ids: Vec<&str> = listed["tenants"].as_array().unwrap().iter().map(|tenant| tenant["id"].as_str().unwrap()).collect();
     assert_eq!(ids, ["contoso", "fabrikam", "northwind"]);
     assert_eq!(call("GET", "/api/operator/tenants/nobody", Value::Null).await.0, 404);
+}
+
+#[tokio::test]
+async fn an_agent_sees_what_did_not_become_a_ticket_and_replays_it() {
+    let world = World::new().await;
+    let agent = world.token("contoso", Role::Agent, None);
+    for at in 0..3 {
+        assert!(world.mail(HELP, &format!("{at}.eml"), &[0, at]).await.1.ends_with("unreadable"));
+        world.clock.advance(time::Duration::SECOND);
+    }
+    let (mut all, mut query) = (Vec::new(), "?limit=2".to_owned());
+    loop {
+        let (status, page) = world.get(&format!("/api/unprocessed{query}"), &agent).await;
+        assert_eq!(status, 200, "{page}");
+        all.extend(page["unprocessed"].as_array().unwrap().clone());
+        match page["next"].as_str() {
+            Some(next) => query = format!("?limit=2&cursor={next}"),
+            None => break,
+        }
+    }
+    assert_eq!(all.len(), 3);
+    let path = format!("/api/unprocessed/{}", all[1]["id"].as_str().unwrap());
+    let (_, record) = world.get(&path, &agent).await;
+    assert_eq!((&record["reason"], &record["state"], &record["bytes"]), (&json!("unreadable"), &json!("waiting"), &json!(2)));
+    let raw = world.http("GET", &format!("{path}/mail"), Some(&agent), b"").await;
+    assert_eq!((raw.status, raw.body.as_ref()), (200, &[0_u8, 1][..]));
+    let again = world.http("POST", &format!("{path}/replay"), Some(&agent), b"").await;
+    assert_eq!(again.status, 202);
+    let body: Value = serde_json::from_slice(&again.body).unwrap();
+    assert_eq!((&body["state"], &body["replays"]), (&json!("replayed"), &json!(1)));
+    crate::intake::take_what_waits(&world).await;
+    assert_eq!(world.get(&path, &agent).await.1["state"], "waiting", "it is still no mail");
+    assert_eq!(world.get("/api/unprocessed/nonsense", &agent).await.0, 404);
+}
+
+#[tokio::test]
+async fn a_machine_pushes_mail_to_the_mailboxes_of_its_tenant() {
+    let world = World::new().await;
+    let feeder = world.token("contoso", Role::Feeder, None);
+    let raw = mail(ANN, "pushed@a.example", "Pushed", "", "8-bit: \u{e4}");
+    let push = async |mailbox: &str, media_type: &str, raw: &[u8]| {
+        let headers = [("content-type", media_type), ("helpdesk-mailbox", mailbox)];
+        world.http_with("POST", "/api/mail", Some(&feeder), &headers, raw).await.status
+    };
+    // Twice, as after an answer that was lost; and again when it is a ticket already.
+    for _ in 0..2 {
+        assert_eq!(push("Help@Contoso.example", "message/rfc822; charset=binary", &raw).await, 202);
+    }
+    crate::intake::take_what_waits(&world).await;
+    assert_eq!(push(HELP, "message/rfc822", &raw).await, 202);
+    crate::intake::take_what_waits(&world).await;
+    let tickets = world.tickets("contoso").await;
+    assert_eq!((tickets.len(), &tickets[0]["subject"]), (1, &json!("Pushed")));
+    for (mailbox, media_type, raw, status) in [
+        (SUPPORT, "message/rfc822", raw.as_slice(), 404),
+        ("nobody@contoso.example", "message/rfc822", &raw, 404),
+        ("help", "message/rfc822", &raw, 400),
+        (HELP, "message/rfc822", b"", 400),
+        (HELP, "application/json", &raw, 415),
+    ] {
+        assert_eq!(push(mailbox, media_type, raw).await, status, "{mailbox} {media_type}");
+    }
+    // What is no mail is taken too, and kept with its reason.
+    assert_eq!(push(HELP, "message/rfc822", b"\x00\x01").await, 202);
+    crate::intake::take_what_waits(&world).await;
+    assert_eq!(world.unprocessed("contoso").await.len(), 1);
 }
 
 #[tokio::test]

@@ -1,0 +1,100 @@
+//! Unprocessed mail over HTTP: what did not become a ticket in the caller's tenant, and once more through the intake.
+
+use serde::Serialize;
+use time::OffsetDateTime;
+
+use super::{
+    App, HttpAnswer, HttpRequest, Problem,
+    answer::{download, id, json, limit},
+    cursor,
+};
+use crate::{
+    access::Caller,
+    ids::RecordId,
+    tickets::{
+        self,
+        unprocessed::{self, Raw, State, Unprocessed},
+    },
+};
+
+pub async fn list(app: &App, caller: Caller, request: HttpRequest) -> Result<HttpAnswer, Problem> {
+    let limit = limit(&request)?;
+    let keys = app.keyring.keys(&caller.tenant).await?;
+    let scope = cursor::Scope { caller: &caller, route: "unprocessed", filter: "" };
+    let now = app.ports.clock.now();
+    let after = request.query.get("cursor").map(|text| cursor::open(&keys, &scope, text, now)).transpose()?;
+    let after = after.and_then(|id| id.parse().ok());
+    let found = unprocessed::page(&app.desk, &caller.tenant, after, limit).await?;
+    let last = found.last().filter(|_| found.len() == limit);
+    let next = last.map(|record| cursor::seal(&keys, &scope, &record.id.to_string(), now)).transpose()?;
+    // What is in a ticket by now is no trouble any more; a page may be short of it.
+    let unprocessed = found.iter().filter(|record| record.state != State::Processed).map(RecordBody::of).collect();
+    Ok(json(200, &Page { unprocessed, next }))
+}
+
+pub async fn get(app: &App, caller: Caller, request: HttpRequest) -> Result<HttpAnswer, Problem> {
+    Ok(json(200, &RecordBody::of(&found(app, &caller, &request).await?)))
+}
+
+pub async fn mail(app: &App, caller: Caller, request: HttpRequest) -> Result<HttpAnswer, Problem> {
+    let record = found(app, &caller, &request).await?;
+    let bytes = unprocessed::raw(&app.desk, &caller.tenant, &record).await?.ok_or(tickets::Error::NotFound)?;
+    Ok(download(&bytes, "application/octet-stream", &format!("{}.eml", record.id)))
+}
+
+pub async fn replay(app: &App, caller: Caller, request: HttpRequest) -> Result<HttpAnswer, Problem> {
+    let record = found(app, &caller, &request).await?;
+    unprocessed::replay(&app.desk, &caller.tenant, record.id).await?;
+    Ok(json(202, &RecordBody::of(&found(app, &caller, &request).await?)))
+}
+
+async fn found(app: &App, caller: &Caller, request: &HttpRequest) -> Result<Unprocessed, Problem> {
+    let id: RecordId = id(&request.params, "record")?;
+    let found = unprocessed::get(&app.desk, &caller.tenant, id).await?;
+    Ok(found.map(|(record, _)| record).ok_or(tickets::Error::NotFound)?)
+}
+
+#[derive(Serialize)]
+struct Page<'a> {
+    unprocessed: Vec<RecordBody<'a>>,
+    /// For `?cursor=`; absent on the last page.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    next: Option<String>,
+}
+
+#[derive(Serialize)]
+struct RecordBody<'a> {
+    id: RecordId,
+    reason: &'static str,
+    detail: &'a str,
+    #[serde(with = "time::serde::rfc3339")]
+    at: OffsetDateTime,
+    mailbox: Option<&'a str>,
+    state: State,
+    replays: u32,
+    /// Bytes that are kept of the mail; absent if there is none, or if it still lies in the intake container.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    bytes: Option<u64>,
+    /// Card numbers were cut out of it.
+    altered: bool,
+}
+
+impl<'a> RecordBody<'a> {
+    fn of(record: &'a Unprocessed) -> Self {
+        let (bytes, altered) = match record.raw {
+            Raw::Sealed { bytes, altered, .. } => (Some(bytes), altered),
+            Raw::Nowhere | Raw::Intake { .. } => (None, false),
+        };
+        RecordBody {
+            id: record.id,
+            reason: record.reason.name(),
+            detail: &record.detail,
+            at: record.at,
+            mailbox: record.mailbox.as_deref(),
+            state: record.state,
+            replays: record.replays,
+            bytes,
+            altered,
+        }
+    }
+}
