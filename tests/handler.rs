@@ -1,6 +1,7 @@
 //! The handler as the Functions host sees it: bytes on a socket, and callers who may or may not.
 
 mod callers;
+mod changes;
 mod permissions;
 mod cursors;
 mod faults;

@@ -47,6 +47,8 @@ impl Role {
 pub enum Action {
     /// Read tickets, public comments and attachments; a requester only of his own tickets.
     ReadTickets,
+    /// Change a ticket's status, assignee, priority, category, tags and due date.
+    ChangeTickets,
     /// Read mails as they came, headers and all.
     ReadOriginalMail,
     /// Write a comment that the requester sees.
@@ -60,8 +62,15 @@ pub enum Action {
 }
 
 impl Action {
-    pub const ALL: [Action; 6] =
-        [Action::ReadTickets, Action::ReadOriginalMail, Action::Comment, Action::ManageUnprocessed, Action::PushMail, Action::ManageTenants];
+    pub const ALL: [Action; 7] = [
+        Action::ReadTickets,
+        Action::ChangeTickets,
+        Action::ReadOriginalMail,
+        Action::Comment,
+        Action::ManageUnprocessed,
+        Action::PushMail,
+        Action::ManageTenants,
+    ];
 }
 
 /// Whether a role may do this at all. Whose tickets it may see is decided where the ticket is known.
@@ -69,7 +78,7 @@ pub fn may(role: Role, action: Action) -> bool {
     match role {
         Role::Requester => matches!(action, Action::ReadTickets),
         Role::Agent | Role::Admin => {
-            matches!(action, Action::ReadTickets | Action::ReadOriginalMail | Action::Comment | Action::ManageUnprocessed)
+            matches!(action, Action::ReadTickets | Action::ChangeTickets | Action::ReadOriginalMail | Action::Comment | Action::ManageUnprocessed)
         }
         Role::Feeder => matches!(action, Action::PushMail),
         Role::Operator => matches!(action, Action::ManageTenants),

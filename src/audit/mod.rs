@@ -30,6 +30,7 @@ pub struct Event {
 #[serde(rename_all = "snake_case")]
 pub enum Action {
     TicketOpened,
+    TicketChanged,
     CommentAdded,
     MailUnprocessed,
     MailReplayed,

@@ -1,10 +1,13 @@
 //! What the functions have in common: JSON in and out, values of routes and queries, files.
 
 use bytes::Bytes;
-use serde::{Serialize, de::DeserializeOwned};
+use serde::{Deserialize, Deserializer, Serialize, de::DeserializeOwned};
 
 use super::{HttpAnswer, HttpRequest, Problem, route::Params};
-use crate::tickets::{self, store::LIST_MAX};
+use crate::{
+    ports::Etag,
+    tickets::{self, store::LIST_MAX},
+};
 
 pub fn json<T: Serialize>(status: u16, body: &T) -> HttpAnswer {
     // Serializing our own structs to memory does not fail.
@@ -38,6 +41,11 @@ pub fn limit(request: &HttpRequest) -> Result<usize, Problem> {
     }
 }
 
+/// Tells a member that is `null` from one that is absent.
+pub fn present<'de, T: Deserialize<'de>, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Option<T>>, D::Error> {
+    Option::deserialize(deserializer).map(Some)
+}
+
 pub fn bad(slug: &'static str, detail: String) -> Problem {
     Problem::new(400, slug, "A query parameter is wrong", detail)
 }
@@ -56,5 +64,20 @@ pub fn download(bytes: &[u8], media_type: &str, name: &str) -> HttpAnswer {
             ("cache-control", "no-store".to_owned()),
         ],
         body: Bytes::copy_from_slice(bytes),
+    }
+}
+
+/// As it stands in a header (RFC 9110 section 8.8.3). Cosmos DB's have the quotes already.
+pub fn quoted(etag: &Etag) -> String {
+    format!("\"{}\"", etag.0.trim_matches('"'))
+}
+
+/// Fails if the request is for another version than this one (`If-Match`, RFC 9110 section 13.1.1). Without the header it is for any.
+pub fn still(request: &HttpRequest, etag: &Etag) -> Result<(), Problem> {
+    match request.headers.get("if-match").map(|read| read.trim()) {
+        Some(read) if read != "*" && read != quoted(etag) => {
+            Err(Problem::new(412, "changed", "Somebody changed this", "It is no longer as you read it: read it again and repeat."))
+        }
+        _ => Ok(()),
     }
 }

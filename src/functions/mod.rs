@@ -113,6 +113,11 @@ pub static ALL: &[Function] = &[
     get("Health", "api/health", Access::Everyone(|app, request| Box::pin(health::health(app, request)))),
     get("ListTickets", "api/tickets", Access::Callers(Action::ReadTickets, |app, caller, request| Box::pin(tickets::list(app, caller, request)))),
     get("GetTicket", "api/tickets/{id}", Access::Callers(Action::ReadTickets, |app, caller, request| Box::pin(tickets::get(app, caller, request)))),
+    patch(
+        "ChangeTicket",
+        "api/tickets/{id}",
+        Access::Callers(Action::ChangeTickets, |app, caller, request| Box::pin(tickets::change(app, caller, request))),
+    ),
     get(
         "ListComments",
         "api/tickets/{id}/comments",

@@ -1,16 +1,15 @@
 //! Tenants over HTTP, for the vendor's operators.
 
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::{Deserialize, Serialize};
 
 use super::{
     App, HttpAnswer, HttpRequest, Problem,
-    answer::{body, json},
+    answer::{body, json, present, quoted, still},
     cursor,
 };
 use crate::{
     access::Caller,
     ids::TenantId,
-    ports::Etag,
     tenants::{self, Change, DirectoryId, Mailbox, Region, State, Tenant, Trust},
     tickets::unprocessed,
 };
@@ -56,9 +55,7 @@ pub async fn change(app: &App, request: HttpRequest) -> Result<HttpAnswer, Probl
     let body: ChangeRequest = body(&request, BODY_BYTES_MAX, r#"{"name": "Contoso", "state": "suspended"}, or what else is to be changed"#)?;
     let (documents, keyring) = (app.ports.documents.as_ref(), &app.keyring);
     let (_, etag) = tenants::get(documents, keyring, &id).await?.ok_or(tenants::Error::NotFound)?;
-    if request.headers.get("if-match").is_some_and(|read| read.trim() != "*" && read.trim() != quoted(&etag)) {
-        return Err(Problem::new(412, "changed", "Somebody changed this", "It is no longer as you read it: read it again and repeat."));
-    }
+    still(&request, &etag)?;
     let change = Change { name: body.name, entra_tenant: body.entra_tenant, region: body.region, state: body.state };
     let (tenant, _) = tenants::change(documents, keyring, &id, Some(&etag), &change).await?;
     if tenant.state == State::Active {
@@ -96,10 +93,6 @@ struct ChangeRequest {
     entra_tenant: Option<Option<DirectoryId>>,
     region: Option<Region>,
     state: Option<State>,
-}
-
-fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Option<DirectoryId>>, D::Error> {
-    Option::deserialize(deserializer).map(Some)
 }
 
 #[derive(Serialize, Deserialize)]
@@ -146,11 +139,6 @@ async fn shown(app: &App, id: &TenantId, status: u16) -> Result<HttpAnswer, Prob
     let mut answer = json(status, &TenantBody::of(app, tenant).await?);
     answer.headers.push(("etag", quoted(&etag)));
     Ok(answer)
-}
-
-/// As it stands in a header (RFC 9110 section 8.8.3). Cosmos DB's have the quotes already.
-fn quoted(etag: &Etag) -> String {
-    format!("\"{}\"", etag.0.trim_matches('"'))
 }
 
 fn id(request: &HttpRequest) -> Result<TenantId, Problem> {

@@ -5,35 +5,43 @@ use time::OffsetDateTime;
 
 use super::{
     App, HttpAnswer, HttpRequest, Problem,
-    answer::{bad, body, download, id, json, limit},
+    answer::{bad, body, download, id, json, limit, present, quoted, still},
     cursor,
 };
 use crate::{
     access::{Caller, Role},
     ids::TicketId,
+    ports::Etag,
     tickets::{
-        self, Author, Comment, NewComment, Party, Said, Status, Ticket, Viewer,
+        self, Assignee, Author, Change, Comment, NewComment, Party, Priority, Said, Status, Ticket, Viewer,
         store::{self, Filter},
     },
 };
 
 /// Bytes of a comment's JSON.
 const COMMENT_BODY_BYTES_MAX: usize = 512 * 1024;
+/// Bytes of a change's JSON.
+const CHANGE_BODY_BYTES_MAX: usize = 64 * 1024;
 /// Media types that may be named as they are; anything else is `application/octet-stream`.
 const HARMLESS_TYPES: &[&str] = &["image/png", "image/jpeg", "image/gif", "application/pdf", "text/plain", "text/calendar"];
 
 pub async fn list(app: &App, caller: Caller, request: HttpRequest) -> Result<HttpAnswer, Problem> {
     let limit = limit(&request)?;
     let status = request.query.get("status").map(|text| status(text)).transpose()?;
+    let assignee = request.query.get("assignee").map(|text| assignee(text)).transpose()?;
+    if assignee.is_some() && (status.is_some() || !matches!(caller.role, Role::Agent | Role::Admin)) {
+        return Err(bad("bad-assignee", "Only agents narrow the list by `assignee`, and by nothing else with it.".to_owned()));
+    }
     let filter = match (caller.role, caller.address.as_deref(), status) {
-        (Role::Agent | Role::Admin, _, None) => Filter::All,
+        (Role::Agent | Role::Admin, _, None) => assignee.as_ref().map_or(Filter::All, Filter::AssignedTo),
         (Role::Agent | Role::Admin, _, Some(status)) => Filter::Status(status),
         (Role::Requester, Some(address), None) => Filter::RequestedBy(address),
         (Role::Requester, None, None) | (Role::Operator | Role::Feeder, ..) => return Ok(json(200, &Page { tickets: Vec::new(), next: None })),
         (Role::Requester, _, Some(_)) => return Err(bad("bad-status", "Only agents narrow the list by `status`.".to_owned())),
     };
     let keys = app.keyring.keys(&caller.tenant).await?;
-    let scope = cursor::Scope { caller: &caller, route: "tickets", filter: request.query.get("status").map_or("", String::as_str) };
+    let narrowed = ["status", "assignee"].map(|name| request.query.get(name).map_or("", String::as_str)).join("\n");
+    let scope = cursor::Scope { caller: &caller, route: "tickets", filter: &narrowed };
     let now = app.ports.clock.now();
     let after = match request.query.get("cursor") {
         Some(text) => Some(cursor::open(&keys, &scope, text, now)?),
@@ -45,8 +53,28 @@ pub async fn list(app: &App, caller: Caller, request: HttpRequest) -> Result<Htt
 }
 
 pub async fn get(app: &App, caller: Caller, request: HttpRequest) -> Result<HttpAnswer, Problem> {
-    let ticket = store::seen_ticket(&app.desk, &caller.tenant, viewer(&caller), id(&request.params, "id")?).await?;
-    Ok(json(200, &TicketBody::from(&ticket)))
+    let (ticket, etag) = store::seen_version(&app.desk, &caller.tenant, viewer(&caller), id(&request.params, "id")?).await?;
+    Ok(shown(&ticket, &etag))
+}
+
+pub async fn change(app: &App, caller: Caller, request: HttpRequest) -> Result<HttpAnswer, Problem> {
+    let id = id(&request.params, "id")?;
+    let (_, etag) = store::seen_version(&app.desk, &caller.tenant, viewer(&caller), id).await?;
+    still(&request, &etag)?;
+    let example = r#"{"status": "pending", "assignee": {"group": "printers"}, "tags": ["vpn"]}, or what else is to be changed"#;
+    let body: ChangeRequest = body(&request, CHANGE_BODY_BYTES_MAX, example)?;
+    let ChangeRequest { status, priority, assignee, category, tags, due_at } = body;
+    let change = Change { status, priority, assignee, category, tags, due_at: due_at.map(|due| due.map(|Instant(at)| at)) };
+    // Who says which version he read, is told if it is another one by now.
+    let read = request.headers.contains_key("if-match").then_some(&etag);
+    let (ticket, etag) = tickets::change_ticket(&app.desk, &caller.tenant, id, read, &change, &caller.subject).await?;
+    Ok(shown(&ticket, &etag))
+}
+
+fn shown(ticket: &Ticket, etag: &Etag) -> HttpAnswer {
+    let mut answer = json(200, &TicketBody::from(ticket));
+    answer.headers.push(("etag", quoted(etag)));
+    answer
 }
 
 pub async fn comments(app: &App, caller: Caller, request: HttpRequest) -> Result<HttpAnswer, Problem> {
@@ -105,6 +133,24 @@ struct CommentRequest {
     public: bool,
 }
 
+/// `null` takes away what may be absent; what is not named stays.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ChangeRequest {
+    status: Option<Status>,
+    priority: Option<Priority>,
+    #[serde(default, deserialize_with = "present")]
+    assignee: Option<Option<Assignee>>,
+    #[serde(default, deserialize_with = "present")]
+    category: Option<Option<String>>,
+    tags: Option<Vec<String>>,
+    #[serde(default, deserialize_with = "present")]
+    due_at: Option<Option<Instant>>,
+}
+
+#[derive(Deserialize)]
+struct Instant(#[serde(with = "time::serde::rfc3339")] OffsetDateTime);
+
 #[derive(Serialize)]
 struct Page<'a> {
     tickets: Vec<TicketBody<'a>>,
@@ -127,6 +173,12 @@ struct TicketBody<'a> {
     number: u64,
     subject: &'a str,
     status: &'static str,
+    priority: Priority,
+    assignee: Option<&'a Assignee>,
+    category: Option<&'a str>,
+    tags: &'a [String],
+    #[serde(with = "time::serde::rfc3339::option")]
+    due_at: Option<OffsetDateTime>,
     mailbox: &'a str,
     requester: PartyBody<'a>,
     comments: u32,
@@ -211,6 +263,11 @@ impl<'a> From<&'a Ticket> for TicketBody<'a> {
             number: ticket.number,
             subject: &ticket.subject,
             status: ticket.status.name(),
+            priority: ticket.priority,
+            assignee: ticket.assignee.as_ref(),
+            category: ticket.category.as_deref(),
+            tags: &ticket.tags,
+            due_at: ticket.due_at,
             mailbox: ticket.mailbox.as_str(),
             requester: (&ticket.requester).into(),
             comments: ticket.comments,
@@ -263,6 +320,15 @@ fn viewer(caller: &Caller) -> Viewer<'_> {
         // These get nowhere near a ticket; as somebody without an address he sees none.
         Role::Operator | Role::Feeder => Viewer::Requester(None),
         Role::Requester => Viewer::Requester(caller.address.as_deref()),
+    }
+}
+
+/// `person:SUBJECT` or `group:NAME`.
+fn assignee(text: &str) -> Result<Assignee, Problem> {
+    match text.split_once(':') {
+        Some(("person", subject)) if !subject.is_empty() => Ok(Assignee::Person(subject.to_owned())),
+        Some(("group", name)) if !name.is_empty() => Ok(Assignee::Group(name.to_owned())),
+        _ => Err(bad("bad-assignee", "`assignee` is `person:SUBJECT` or `group:NAME`.".to_owned())),
     }
 }
 

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 
 use super::{
-    AttachmentRef, Author, Comment, Content, Desk, Error, MailOrigin, Party, Said, Status, Ticket, new_ulid, store,
+    AttachmentRef, Author, Comment, Content, Desk, Error, MailOrigin, Party, Priority, Said, Status, Ticket, new_ulid, store,
     thread::{self, Known},
     unprocessed::{self, DELIVERY_REMEMBERED, Delivery},
 };
@@ -192,6 +192,11 @@ pub(super) fn opened(desk: &Desk, arrival: &Arrival<'_>, number: u64) -> Ticket 
         mailbox: arrival.mailbox.clone(),
         requester: sender(&arrival.mail),
         status: Status::New,
+        priority: Priority::default(),
+        assignee: None,
+        category: None,
+        tags: Vec::new(),
+        due_at: None,
         created_at: arrival.now,
         updated_at: arrival.now,
         comments: 1,

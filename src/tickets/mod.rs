@@ -8,6 +8,7 @@ pub mod thread;
 mod numbers;
 pub mod unprocessed;
 mod comment;
+mod change;
 pub mod store;
 
 use std::sync::Arc;
@@ -17,6 +18,7 @@ use time::OffsetDateTime;
 use tokio::sync::Semaphore;
 use ulid::Ulid;
 
+pub use change::{Assignee, Change, NAME_CHARACTERS_MAX, Priority, TAGS_MAX, change_ticket};
 pub use comment::{COMMENT_CHARACTERS_MAX, NewComment, add_comment};
 use numbers::Numbers;
 
@@ -57,6 +59,16 @@ pub struct Ticket {
     pub mailbox: tenants::Mailbox,
     pub requester: Party,
     pub status: Status,
+    #[serde(default)]
+    pub priority: Priority,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub assignee: Option<Assignee>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub category: Option<String>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub tags: Vec<String>,
+    #[serde(default, with = "time::serde::rfc3339::option", skip_serializing_if = "Option::is_none")]
+    pub due_at: Option<OffsetDateTime>,
     #[serde(with = "time::serde::rfc3339")]
     pub created_at: OffsetDateTime,
     #[serde(with = "time::serde::rfc3339")]
@@ -221,6 +233,8 @@ pub enum Error {
     NotFound,
     #[error("a comment needs words, at most {COMMENT_CHARACTERS_MAX} characters")]
     BadComment,
+    #[error("an assignee, a category and a tag have 1 to {NAME_CHARACTERS_MAX} characters, and a ticket has at most {TAGS_MAX} tags")]
+    BadChange,
     /// A sealed blob that a document names is not there.
     #[error("a blob that a document names is missing")]
     BlobMissing,

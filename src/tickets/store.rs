@@ -5,7 +5,7 @@ use serde::Serialize;
 use time::OffsetDateTime;
 use zeroize::Zeroizing;
 
-use super::{Author, Comment, Content, Desk, Error, MailOrigin, Said, Ticket, Viewer};
+use super::{Assignee, Author, Comment, Content, Desk, Error, MailOrigin, Said, Ticket, Viewer};
 use crate::{
     ids::{CommentId, Kind, TenantId, TicketId, partition},
     keys::{Place, TenantKeys},
@@ -32,6 +32,8 @@ pub enum Filter<'a> {
     Status(super::Status),
     /// Latest change first.
     RequestedBy(&'a str),
+    /// Latest change first.
+    AssignedTo(&'a Assignee),
 }
 
 /// The write of a ticket: new, or in place of the version that was read.
@@ -40,7 +42,8 @@ pub fn ticket_write(keys: &TenantKeys, tenant: &TenantId, ticket: &Ticket, read:
     let updated = timestamp(ticket.updated_at);
     // With the id, because a page ends at a key: tickets that share one would be split.
     let requester = ticket.requester.address.as_deref().map(|address| format!("{}+{updated}+{}", requester_key(keys, address), ticket.id));
-    let clear = [Some(format!("{}+{updated}+{}", ticket.status.name(), ticket.id)), None, requester, Some(number_key(ticket.number))];
+    let assignee = ticket.assignee.as_ref().map(|assignee| format!("{}+{updated}+{}", assignee_key(keys, assignee), ticket.id));
+    let clear = [Some(format!("{}+{updated}+{}", ticket.status.name(), ticket.id)), assignee, requester, Some(number_key(ticket.number))];
     let document = keys.seal_document(&place, format!("ticket:{}", ticket.id), Kind::Ticket, clear, None, ticket)?;
     Ok(match read {
         Some(etag) => Write::Replace { document, etag },
@@ -99,6 +102,7 @@ pub async fn tickets(
     let (slot, prefix) = match filter {
         Filter::All => (Slot::K4, "number:".to_owned()),
         Filter::Status(status) => (Slot::K1, format!("{}+", status.name())),
+        Filter::AssignedTo(assignee) => (Slot::K2, format!("{}+", assignee_key(&keys, assignee))),
         Filter::RequestedBy(address) => (Slot::K3, format!("{}+", requester_key(&keys, address))),
     };
     let mut scan = Scan::prefix(&place, slot, &prefix, limit);
@@ -109,6 +113,7 @@ pub async fn tickets(
     let found = desk.ports.documents.scan(&scan).await?;
     let at = match slot {
         Slot::K1 => 0,
+        Slot::K2 => 1,
         Slot::K3 => 2,
         _ => 3,
     };
@@ -117,11 +122,16 @@ pub async fn tickets(
     Ok((tickets, next))
 }
 
-/// A ticket that the viewer may see; to him, any other does not exist.
-pub async fn seen_ticket(desk: &Desk, tenant: &TenantId, viewer: Viewer<'_>, id: TicketId) -> Result<Ticket, Error> {
+/// A ticket that the viewer may see, and the version that was read; to him, any other does not exist.
+pub async fn seen_version(desk: &Desk, tenant: &TenantId, viewer: Viewer<'_>, id: TicketId) -> Result<(Ticket, Etag), Error> {
     let keys = desk.keyring.keys(tenant).await?;
     let found = ticket(desk, &keys, tenant, id).await?;
-    found.map(|(ticket, _)| ticket).filter(|ticket| viewer.sees(ticket)).ok_or(Error::NotFound)
+    found.filter(|(ticket, _)| viewer.sees(ticket)).ok_or(Error::NotFound)
+}
+
+/// The same without the version.
+pub async fn seen_ticket(desk: &Desk, tenant: &TenantId, viewer: Viewer<'_>, id: TicketId) -> Result<Ticket, Error> {
+    Ok(seen_version(desk, tenant, viewer, id).await?.0)
 }
 
 /// A page of the comments of a ticket that the viewer may see, in their order, with what they say, and where the next page begins.
@@ -193,6 +203,14 @@ pub async fn open_blob(blobs: &dyn Blobs, keys: &TenantKeys, name: &str) -> Resu
 
 fn requester_key(keys: &TenantKeys, address: &str) -> String {
     keys.index("requester", &[address.as_bytes()])
+}
+
+/// A person and a group of one name are two.
+fn assignee_key(keys: &TenantKeys, assignee: &Assignee) -> String {
+    match assignee {
+        Assignee::Person(subject) => keys.index("assignee-person", &[subject.as_bytes()]),
+        Assignee::Group(name) => keys.index("assignee-group", &[name.as_bytes()]),
+    }
 }
 
 fn number_key(number: u64) -> String {

@@ -1,0 +1,159 @@
+//! Changes that agents make to a ticket: whose it is, how far, how urgent, and under what it is found again.
+
+use serde::{Deserialize, Serialize};
+use time::OffsetDateTime;
+
+use super::{
+    Desk, Error, Status, Ticket, new_ulid, store,
+    tries::{TRYING_FOR_A_CALLER, Tries},
+};
+use crate::{
+    audit,
+    ids::{Kind, RecordId, TenantId, TicketId, partition},
+    keys::TenantKeys,
+    ports::{Etag, Fault},
+};
+
+/// Tags of a ticket, and characters of one, of a category, and of the name of a person or group.
+pub const TAGS_MAX: usize = 20;
+pub const NAME_CHARACTERS_MAX: usize = 100;
+
+/// How urgent a ticket is.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Priority {
+    Low,
+    #[default]
+    Normal,
+    High,
+    Urgent,
+}
+
+/// Who works on a ticket.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub enum Assignee {
+    /// By the subject of his tokens.
+    Person(String),
+    /// By its name.
+    Group(String),
+}
+
+/// What is changed of a ticket; what is absent stays. `Some(None)` takes it away.
+#[derive(Debug, Clone, Default)]
+pub struct Change {
+    pub status: Option<Status>,
+    pub priority: Option<Priority>,
+    pub assignee: Option<Option<Assignee>>,
+    pub category: Option<Option<String>>,
+    /// All of them.
+    pub tags: Option<Vec<String>>,
+    pub due_at: Option<Option<OffsetDateTime>>,
+}
+
+/// Changes a ticket, whoever changes it at the same moment; or, with the version that the caller `read`, only if it still is that.
+pub async fn change_ticket(
+    desk: &Desk,
+    tenant: &TenantId,
+    id: TicketId,
+    read: Option<&Etag>,
+    change: &Change,
+    actor: &str,
+) -> Result<(Ticket, Etag), Error> {
+    let change = checked(change)?;
+    let keys = desk.keyring.keys(tenant).await?;
+    let mut tries = Tries::within(TRYING_FOR_A_CALLER);
+    loop {
+        match change_once(desk, &keys, tenant, id, read, &change, actor).await {
+            Err(error) if error.is_conflict() && read.is_none() && tries.again(desk).await => {}
+            done => return done,
+        }
+    }
+}
+
+async fn change_once(
+    desk: &Desk,
+    keys: &TenantKeys,
+    tenant: &TenantId,
+    id: TicketId,
+    read: Option<&Etag>,
+    change: &Change,
+    actor: &str,
+) -> Result<(Ticket, Etag), Error> {
+    let (before, etag) = store::ticket(desk, keys, tenant, id).await?.ok_or(Error::NotFound)?;
+    if read.is_some_and(|read| *read != etag) {
+        return Err(Fault::Conflict.into());
+    }
+    let mut ticket = changed(before.clone(), change);
+    if ticket == before {
+        return Ok((before, etag));
+    }
+    let now = desk.ports.clock.now();
+    ticket.updated_at = ticket.updated_at.max(now);
+    let event = audit::Event { at: now, actor: actor.to_owned(), action: audit::Action::TicketChanged, target: id.to_string() };
+    let writes = vec![
+        store::ticket_write(keys, tenant, &ticket, Some(etag))?,
+        audit::record(keys, tenant, RecordId::new(new_ulid(desk.ports.entropy.as_ref(), now)), &event)?,
+    ];
+    let etags = desk.ports.documents.commit(&partition(tenant, Kind::Ticket), writes).await?;
+    let etag = etags.into_iter().next().ok_or_else(|| Fault::Corrupt("a commit names no version of what it wrote".to_owned()))?;
+    Ok((ticket, etag))
+}
+
+fn changed(mut ticket: Ticket, change: &Change) -> Ticket {
+    let Change { status, priority, assignee, category, tags, due_at } = change.clone();
+    ticket.status = status.unwrap_or(ticket.status);
+    ticket.priority = priority.unwrap_or(ticket.priority);
+    ticket.assignee = assignee.unwrap_or(ticket.assignee);
+    ticket.category = category.unwrap_or(ticket.category);
+    ticket.tags = tags.unwrap_or(ticket.tags);
+    ticket.due_at = due_at.unwrap_or(ticket.due_at);
+    ticket
+}
+
+/// The change as it may be kept: each tag once, in lower case, in their order.
+fn checked(change: &Change) -> Result<Change, Error> {
+    let mut change = change.clone();
+    let name = |text: &str| {
+        let text = text.trim().to_owned();
+        let fits = (1..=NAME_CHARACTERS_MAX).contains(&text.chars().count()) && !text.chars().any(char::is_control);
+        fits.then_some(text).ok_or(Error::BadChange)
+    };
+    if let Some(Some(assignee)) = &mut change.assignee {
+        let (Assignee::Person(text) | Assignee::Group(text)) = assignee;
+        *text = name(text)?;
+    }
+    if let Some(Some(category)) = &mut change.category {
+        *category = name(category)?;
+    }
+    if let Some(tags) = &mut change.tags {
+        let mut kept = Vec::new();
+        for tag in tags.iter() {
+            let tag = name(tag)?.to_lowercase();
+            if !kept.contains(&tag) {
+                kept.push(tag);
+            }
+        }
+        if kept.len() > TAGS_MAX {
+            return Err(Error::BadChange);
+        }
+        *tags = kept;
+    }
+    Ok(change)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tags_are_words_in_lower_case_each_once() {
+        let tags = |tags: &[&str]| Change { tags: Some(tags.iter().map(|tag| (*tag).to_owned()).collect()), ..Change::default() };
+        assert_eq!(checked(&tags(&[" VPN ", "vpn", "Köln"])).unwrap().tags.unwrap(), ["vpn", "köln"]);
+        let many: Vec<String> = (0..=TAGS_MAX).map(|number| number.to_string()).collect();
+        let many: Vec<&str> = many.iter().map(String::as_str).collect();
+        for wrong in [&[""][..], &["a\nb"], &[&"x".repeat(NAME_CHARACTERS_MAX + 1)], &many] {
+            assert!(matches!(checked(&tags(wrong)), Err(Error::BadChange)), "{wrong:?}");
+        }
+    }
+}
