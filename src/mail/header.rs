@@ -167,7 +167,7 @@ fn is_beyond_doubt(line: &[u8]) -> bool {
     let text = line.strip_suffix(b"\n").map_or(line, |text| text.strip_suffix(b"\r").unwrap_or(text));
     let goes_on = matches!(text.first(), Some(b' ' | b'\t')) && !text.trim_ascii().is_empty();
     let is_field = || field_name(text).is_some_and(|(name, colon)| name.len() == colon);
-    (goes_on || is_field()) && !text.iter().any(|byte| matches!(byte, b'\r' | b'\0'))
+    (goes_on || is_field()) && memchr::memchr2(b'\r', b'\0', text).is_none()
 }
 
 /// Whether a line goes on with the one before it: it is indented, or somebody forgot to indent the parameters after a semicolon.
@@ -194,8 +194,8 @@ fn ids_in(written: &str) -> Vec<String> {
 /// Without line ends and control characters, blanks run together.
 pub(super) fn one_line(text: &str) -> String {
     let text = text.trim();
-    let is_plain = |pair: &[u8]| (b'!'..=b'~').contains(&pair[0]) || pair[0] == b' ' && pair[1] != b' ';
-    if text.as_bytes().windows(2).all(is_plain) && text.bytes().last().is_none_or(|last| last.is_ascii_graphic()) {
+    let is_plain = text.bytes().fold(true, |plain, byte| plain & (b' '..=b'~').contains(&byte));
+    if is_plain && memchr::memmem::find(text.as_bytes(), b"  ").is_none() {
         return text.to_owned();
     }
     let mut line = String::with_capacity(text.len());

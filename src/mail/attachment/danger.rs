@@ -240,7 +240,9 @@ fn by_content(name: &str, bytes: &[u8]) -> Option<Held> {
     if at(0, b"L\0\0\0\x01\x14\x02\0") {
         return Some(Held::Shortcut);
     }
-    if at(0, b"ITSF\x03\0\0\0") || lower(start).contains("<hta:application") {
+    const APPLICATION: &[u8] = b"<hta:application";
+    let is_application = |at: usize| start.get(at..at + APPLICATION.len()).is_some_and(|tag| tag.eq_ignore_ascii_case(APPLICATION));
+    if at(0, b"ITSF\x03\0\0\0") || memchr::memchr_iter(b'<', start).any(is_application) {
         return Some(Held::HtmlApplication);
     }
     let ends_with = |mark: &[u8], bytes_before_end: usize| bytes.len().checked_sub(bytes_before_end).is_some_and(|offset| at(offset, mark));
@@ -262,10 +264,6 @@ fn by_content(name: &str, bytes: &[u8]) -> Option<Held> {
         "deb" | "rpm" | "crx" | "cab" => Some(Held::Installer),
         _ => None,
     }
-}
-
-fn lower(bytes: &[u8]) -> String {
-    String::from_utf8_lossy(bytes).to_ascii_lowercase()
 }
 
 #[cfg(test)]

@@ -84,7 +84,8 @@ fn list_start(bytes: &[u8]) -> Option<usize> {
     let last = bytes.len().checked_sub(END_BYTES)?;
     let first = last.saturating_sub(COMMENT_BYTES_MAX);
     let is_list = |at: &usize| bytes.get(*at..).is_some_and(|rest| rest.starts_with(b"PK\x01\x02"));
-    (first..=last).rev().filter(|at| bytes[*at..].starts_with(b"PK\x05\x06")).find_map(|end| {
+    let ends = memchr::memmem::rfind_iter(&bytes[first..], b"PK\x05\x06").map(|at| first + at).filter(|at| *at <= last);
+    ends.into_iter().find_map(|end| {
         let number = |offset: usize| {
             let four = bytes[end + offset..].first_chunk().copied().map(u32::from_le_bytes)?;
             usize::try_from(four).ok()
@@ -96,8 +97,7 @@ fn list_start(bytes: &[u8]) -> Option<usize> {
 
 /// Without a list, the files by the headers before them.
 fn files(bytes: &[u8]) -> impl Iterator<Item = Entry<'_>> {
-    let starts = bytes.windows(4).enumerate().filter(|(_, four)| *four == b"PK\x03\x04");
-    starts.filter_map(|(at, _)| file(&bytes[at..])).take(ENTRIES_MAX)
+    memchr::memmem::find_iter(bytes, b"PK\x03\x04").filter_map(|at| file(&bytes[at..])).take(ENTRIES_MAX)
 }
 
 fn file(bytes: &[u8]) -> Option<Entry<'_>> {

@@ -3,7 +3,7 @@
 use std::sync::LazyLock;
 
 use super::{address, fields};
-use crate::mail::{Attachment, header, kind::Seen, limits::MESSAGE_ID_BYTES_MAX, phrase_set::PhraseSet};
+use crate::mail::{Attachment, charset, header, kind::Seen, limits::MESSAGE_ID_BYTES_MAX, phrase_set::PhraseSet};
 
 /// Bytes of an attached mail's header that are read.
 const HEADER_BYTES_MAX: usize = 256 * 1024;
@@ -172,7 +172,8 @@ fn header_block(bytes: &[u8]) -> String {
 
 fn text_of(bytes: &[u8]) -> String {
     let start = &bytes[..bytes.len().min(HEADER_BYTES_MAX)];
-    String::from_utf8_lossy(start).replace("\r\n", "\n").replace('\r', "\n")
+    let text = charset::utf8(start);
+    if text.contains('\r') { text.replace("\r\n", "\n").replace('\r', "\n") } else { text.into_owned() }
 }
 
 fn message_id_in(text: &str) -> Option<String> {

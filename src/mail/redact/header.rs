@@ -6,6 +6,7 @@ use super::{
     Reading, Sheet,
     finder::Finder,
     letters::{Charset, Letters},
+    number::DIGITS,
     text,
     transfer::Transfer,
 };
@@ -95,6 +96,9 @@ fn header_end(block: &[u8], start: usize) -> usize {
 }
 
 fn cut_value(value: Range<usize>, has_parameters: bool, sheet: &mut Sheet<'_>) {
+    if !may_hold_card(&sheet.original[value.clone()]) {
+        return;
+    }
     let (pieces, decoded) = undo(sheet.original, value.clone(), has_parameters);
     if !text::may_hold_card(&decoded) {
         return;
@@ -124,6 +128,12 @@ fn cut_value(value: Range<usize>, has_parameters: bool, sheet: &mut Sheet<'_>) {
         sheet.cards += found.cards;
         sheet.after()[value].copy_from_slice(&cut);
     }
+}
+
+/// A look at the value as it is written: an encoded word may hold anything, and a percent sign may stand for a digit.
+fn may_hold_card(written: &[u8]) -> bool {
+    let digits: usize = written.iter().map(|byte| usize::from(byte.is_ascii_digit() || *byte == b'%' || !byte.is_ascii())).sum();
+    digits >= *DIGITS.start() || memchr::memmem::find(written, b"=?").is_some()
 }
 
 /// That of a multipart.

@@ -2,7 +2,11 @@
 
 use std::ops::Range;
 
-use super::{finder::Finder, number::DIGITS, tally::Tally};
+use super::{
+    finder::Finder,
+    number::DIGITS,
+    tally::{self, Tally},
+};
 
 /// Letters of a name of an element or attribute that are looked at.
 const NAME_LETTERS_MAX: usize = 16;
@@ -355,7 +359,8 @@ impl Markup<Tally> {
             _ if !self.entity.is_empty() => 0,
             State::Text if self.raw_text.is_some() && self.hidden.is_empty() => before(&|byte| byte == b'<' || may_count(byte)),
             State::Text if self.raw_text.is_none() => {
-                let words = if self.shown.is_empty() { before(&|byte| matches!(byte, b'<' | b'&') || may_count(byte)) } else { 0 };
+                let words = before(&|byte| matches!(byte, b'<' | b'&') || !byte.is_ascii());
+                self.pass_words(&ahead[..words]);
                 words + if self.hidden.is_empty() { self.pass_tags(&ahead[words..]) } else { 0 }
             }
             State::Comment { dashes: 0 } if self.hidden.is_empty() => before(&|byte| byte == b'-' || may_count(byte)),
@@ -364,13 +369,26 @@ impl Markup<Tally> {
         }
     }
 
+    /// Words that are shown, ASCII without a reference.
+    fn pass_words(&mut self, words: &[u8]) {
+        let mut at = 0;
+        loop {
+            if self.shown.is_empty() {
+                at += tally::before_digit(&words[at..]);
+            }
+            let Some(byte) = words.get(at) else { return };
+            self.shown.push(char::from(*byte), 0..0);
+            at += 1;
+        }
+    }
+
     /// Bytes of ordinary tags that follow each other and have no words with digits enough for a card.
     fn pass_tags(&mut self, ahead: &[u8]) -> usize {
         let mut at = 0;
         while let Some(tag) = ordinary_tag(&ahead[at..]) {
             // A reference may stand for a digit.
-            let digits = tag.whole.iter().filter(|byte| byte.is_ascii_digit() || **byte == b'&' || !byte.is_ascii()).count();
-            if digits >= *DIGITS.start() {
+            let counts = |byte: &&u8| byte.is_ascii_digit() || **byte == b'&' || !byte.is_ascii();
+            if (tag.has_words || self.is_xml) && tag.whole.iter().filter(counts).count() >= *DIGITS.start() {
                 break;
             }
             let is = |names: &[&str]| names.iter().any(|name| tag.element.eq_ignore_ascii_case(name.as_bytes()));
@@ -386,6 +404,8 @@ impl Markup<Tally> {
 struct OrdinaryTag<'a> {
     whole: &'a [u8],
     element: &'a [u8],
+    /// An attribute of HTML whose value is words.
+    has_words: bool,
 }
 
 /// The tag that begins here, if nobody could read it otherwise and its element has markup in it: a name, attributes with or without a value.
@@ -403,13 +423,18 @@ fn ordinary_tag(ahead: &[u8]) -> Option<OrdinaryTag<'_>> {
         return None;
     }
     at += element.len();
+    let mut has_words = false;
     loop {
         let blanks = count(at, &u8::is_ascii_whitespace);
         at += blanks;
         match ahead.get(at..)? {
-            [b'>', ..] => return Some(OrdinaryTag { whole: &ahead[..=at], element }),
-            [b'/', b'>', ..] => return Some(OrdinaryTag { whole: &ahead[..at + 2], element }),
-            [first, ..] if first.is_ascii_alphabetic() && blanks > 0 => at += count(at, &is_name),
+            [b'>', ..] => return Some(OrdinaryTag { whole: &ahead[..=at], element, has_words }),
+            [b'/', b'>', ..] => return Some(OrdinaryTag { whole: &ahead[..at + 2], element, has_words }),
+            [first, ..] if first.is_ascii_alphabetic() && blanks > 0 => {
+                let name = &ahead[at..at + count(at, &is_name)];
+                has_words |= WORDS.iter().any(|words| name.eq_ignore_ascii_case(words.as_bytes()));
+                at += name.len();
+            }
             _ => return None,
         }
         if ahead.get(at) != Some(&b'=') {

@@ -72,6 +72,17 @@ impl Tally {
     }
 }
 
+/// Bytes looked at together; compilers make a few instructions of it.
+const CHUNK_BYTES: usize = 32;
+
+/// Bytes before the first that is a digit or may be part of one.
+pub(super) fn before_digit(bytes: &[u8]) -> usize {
+    let may_count = |byte: &u8| byte.is_ascii_digit() || !byte.is_ascii();
+    let none = |chunk: &&[u8]| !chunk.iter().fold(false, |any, byte| any | may_count(byte));
+    let passed = bytes.chunks(CHUNK_BYTES).take_while(none).count() * CHUNK_BYTES;
+    bytes.get(passed..).map_or(bytes.len(), |rest| passed + rest.iter().position(may_count).unwrap_or(rest.len()))
+}
+
 /// Whether a letter that is neither digit, blank nor sign may yet stand between digits: it quotes a line, or a blank in the name of a file.
 pub(super) fn is_between(letter: char) -> bool {
     matches!(letter, '>' | '|' | '_')

@@ -5,7 +5,7 @@ use super::{
     finder::{Finder, Found},
     letters::{Charset, Letters},
     markup::{Markup, Sink},
-    tally::Tally,
+    tally::{self, Tally},
 };
 
 /// Whether digits stand in a text that could be a card's. Quick, and never no where there is a card; for bytes whose digits are ASCII's or UTF-8's.
@@ -15,7 +15,7 @@ pub(super) fn may_hold_card(bytes: &[u8]) -> bool {
     loop {
         if tally.is_empty() {
             // Most of a text: it interrupts what has not begun.
-            at += bytes[at..].iter().position(|byte| byte.is_ascii_digit() || !byte.is_ascii()).unwrap_or(bytes.len() - at);
+            at += tally::before_digit(&bytes[at..]);
         }
         let Some(&byte) = bytes.get(at) else { break };
         at += 1;

@@ -25,6 +25,10 @@ pub fn is_device(text: &str) -> bool {
     if shown.is_empty() || shown.len() > BYTES_MAX || shown.ends_with(['?', '？']) {
         return false;
     }
+    // Most lines of prose have more words than one of these.
+    if shown.split_ascii_whitespace().nth(WORDS_MAX).is_some() {
+        return false;
+    }
     let lower = shown.to_lowercase();
     let words: Vec<&str> =
         lower.split(|letter: char| letter.is_whitespace() || matches!(letter, ',' | '.' | ':' | '!')).filter(|word| !word.is_empty()).collect();
