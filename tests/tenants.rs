@@ -62,6 +62,22 @@ async fn mail_of_a_tenant_that_is_not_served_is_held_and_goes_on_when_he_is() {
 }
 
 #[tokio::test]
+async fn a_held_mail_whose_bytes_are_gone_keeps_no_other_waiting() {
+    let world = World::new().await;
+    set_state(&world, State::Suspended).await;
+    for at in 0..2 {
+        world.mail(HELP, &format!("{at}.eml"), &mail("ann@a.example", &format!("{at}@a.example"), &format!("Question {at}"), "", "Words.")).await;
+        world.clock.advance(time::Duration::SECOND);
+    }
+    let unprocessed::Raw::Sealed { blob, .. } = world.unprocessed("contoso").await[0].raw.clone() else { panic!("it is sealed") };
+    world.ports.blobs.delete("mail", &blob).await.unwrap();
+    set_state(&world, State::Active).await;
+    assert_eq!(unprocessed::release(&world.app.desk, &"contoso".parse().unwrap()).await.unwrap(), 1);
+    take_what_waits(&world).await;
+    assert_eq!(world.tickets("contoso").await.len(), 1);
+}
+
+#[tokio::test]
 async fn what_a_tenant_keeps_for_other_reasons_is_not_let_go() {
     let world = World::new().await;
     world.mail(HELP, "garbage.eml", b"\x00\x01").await;
