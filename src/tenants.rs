@@ -17,9 +17,8 @@ pub const MAILBOXES_MAX: usize = 50;
 const ADDRESS_BYTES_MAX: usize = 254;
 /// Characters of a tenant's name.
 const NAME_CHARACTERS_MAX: usize = 200;
-/// Tenants that a list holds, and a page of it.
+/// Tenants that a list holds.
 const LIST_MAX: usize = 10_000;
-pub const PAGE_MAX: usize = 100;
 /// Azure's regions in the European Union, by their names in the API: data is hosted nowhere else.
 pub const REGIONS: [&str; 13] = [
     "austriaeast",
@@ -109,6 +108,8 @@ pub enum Error {
     TooManyMailboxes,
     #[error("a tenant's name has 1 to {NAME_CHARACTERS_MAX} characters and no control characters")]
     BadName,
+    #[error("the id is the house's own")]
+    Reserved,
     #[error("a region is one of {}", REGIONS.join(", "))]
     NotARegion,
     #[error("an Entra tenant is a UUID, 8-4-4-4-12 hexadecimal digits")]
@@ -352,7 +353,11 @@ pub async fn add_mailbox(documents: &dyn Documents, keyring: &Keyring, id: &Tena
         Ok(_) => Ok(()),
         // Either the mailbox is somebody's, or the tenant was changed at the same moment.
         Err(Fault::Conflict) => match of_mailbox(documents, keyring, mailbox).await? {
-            Some(owner) if owner.tenant == *id => Ok(()),
+            // Added at the same moment, perhaps with other trust.
+            Some(owner) if owner.tenant == *id => match trust {
+                Some(trust) => change_trust(documents, keyring, id, mailbox, trust).await,
+                None => Ok(()),
+            },
             Some(_) => Err(Error::Exists),
             None => Err(Fault::Conflict.into()),
         },
@@ -371,6 +376,9 @@ async fn change_trust(documents: &dyn Documents, keyring: &Keyring, id: &TenantI
 
 /// The tenant as it may be kept.
 fn checked(tenant: &Tenant) -> Result<Tenant, Error> {
+    if tenant.id.is_system() {
+        return Err(Error::Reserved);
+    }
     let characters = tenant.name.chars().count();
     if !(1..=NAME_CHARACTERS_MAX).contains(&characters) || tenant.name.trim().is_empty() || tenant.name.chars().any(char::is_control) {
         return Err(Error::BadName);
@@ -449,6 +457,7 @@ mod tests {
         let mailboxes = ["help@contoso.example", "it@contoso.example", "Help@contoso.example"].map(mailbox);
         let tenant = |name: &str| Tenant::new("contoso".parse().unwrap(), name, mailboxes.to_vec());
         assert_eq!(checked(&tenant("Contoso")).unwrap().mailboxes, ["help@contoso.example", "it@contoso.example"].map(mailbox));
+        assert!(matches!(checked(&Tenant { id: TenantId::system(), ..tenant("Contoso") }), Err(Error::Reserved)));
         for wrong in ["", " ", "two\nlines", &"a".repeat(NAME_CHARACTERS_MAX + 1)] {
             assert!(matches!(checked(&tenant(wrong)), Err(Error::BadName)), "{wrong:?}");
         }

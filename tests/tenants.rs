@@ -1,18 +1,23 @@
 //! Who is a customer, who logs in as one, and what becomes of the mail of one who is not served.
 
+use std::sync::Arc;
+
 use helpdesk::{
     access::Role,
     ids::TenantId,
     mail::sender::Trust,
     ports::Fault,
     tenants::{self, Change, DirectoryId, Error, Mailbox, State, Tenant},
-    tickets::unprocessed,
+    tickets::{held, unprocessed},
 };
 use serde_json::Value;
 
 use crate::{
     intake::take_what_waits,
-    support::world::{HELP, SUPPORT, World, mail},
+    support::{
+        faulty::{Plan, faulty},
+        world::{HELP, SUPPORT, World, mail},
+    },
 };
 
 const DIRECTORY: &str = "0f1e2d3c-4b5a-6978-8796-a5b4c3d2e1f0";
@@ -45,20 +50,20 @@ async fn mail_of_a_tenant_that_is_not_served_is_held_and_goes_on_when_he_is() {
     world.mail(SUPPORT, "b.eml", &mail("bob@b.example", "b@b.example", "Another", "", "Words.")).await;
     assert_eq!(world.tickets("fabrikam").await.len(), 1);
     // Let go too early, it is held again, in the same record.
-    assert_eq!(unprocessed::release(&world.app.desk, &contoso).await.unwrap(), 2);
+    assert_eq!(held::release(&world.app.desk, &contoso).await.unwrap(), 2);
     take_what_waits(&world).await;
     let held = world.unprocessed("contoso").await;
     assert_eq!(held.iter().map(|record| record.state).collect::<Vec<_>>(), [unprocessed::State::Waiting; 2]);
 
     set_state(&world, State::Active).await;
-    assert_eq!(unprocessed::release(&world.app.desk, &contoso).await.unwrap(), 2);
+    assert_eq!(held::release(&world.app.desk, &contoso).await.unwrap(), 2);
     take_what_waits(&world).await;
     let mut subjects: Vec<String> = world.tickets("contoso").await.iter().map(|ticket| ticket["subject"].as_str().unwrap().to_owned()).collect();
     subjects.sort();
     assert_eq!(subjects, ["Question 0", "Question 1"]);
     assert!(world.unprocessed("contoso").await.iter().all(|record| record.state == unprocessed::State::Processed));
     // There is nothing more to let go.
-    assert_eq!(unprocessed::release(&world.app.desk, &contoso).await.unwrap(), 0);
+    assert_eq!(held::release(&world.app.desk, &contoso).await.unwrap(), 0);
 }
 
 #[tokio::test]
@@ -72,8 +77,58 @@ async fn a_held_mail_whose_bytes_are_gone_keeps_no_other_waiting() {
     let unprocessed::Raw::Sealed { blob, .. } = world.unprocessed("contoso").await[0].raw.clone() else { panic!("it is sealed") };
     world.ports.blobs.delete("mail", &blob).await.unwrap();
     set_state(&world, State::Active).await;
-    assert_eq!(unprocessed::release(&world.app.desk, &"contoso".parse().unwrap()).await.unwrap(), 1);
+    assert_eq!(held::release(&world.app.desk, &"contoso".parse().unwrap()).await.unwrap(), 1);
     take_what_waits(&world).await;
+    assert_eq!(world.tickets("contoso").await.len(), 1);
+    // It is no longer looked at by who lets mail go, and still there for people.
+    let reasons: Vec<&str> = world
+        .unprocessed("contoso")
+        .await
+        .iter()
+        .filter(|record| record.state == unprocessed::State::Waiting)
+        .map(|record| record.reason.name())
+        .collect();
+    assert_eq!(reasons, ["blob_missing"]);
+}
+
+#[tokio::test]
+async fn a_held_mail_arrives_once_whatever_call_fails_while_it_is_let_go() {
+    let contoso: TenantId = "contoso".parse().unwrap();
+    for after in [false, true] {
+        for call in 1.. {
+            let plan = Arc::new(Plan::default());
+            let world = World::with(|ports| faulty(&ports, &plan)).await;
+            set_state(&world, State::Suspended).await;
+            world.mail(HELP, "a.eml", &mail("ann@a.example", "a@a.example", "Held", "", "Words.")).await;
+            set_state(&world, State::Active).await;
+            plan.fail_at(call, after);
+            let first = held::release(&world.app.desk, &contoso).await;
+            if plan.calls() < call {
+                assert!(call > 5, "{call} calls are too few to let a mail go");
+                break;
+            }
+            plan.fail_at(0, false);
+            // The next time, as the timer would.
+            let again = held::release(&world.app.desk, &contoso).await.unwrap();
+            assert!(first.is_err() || first.is_ok_and(|released| released + again == 1), "call {call}");
+            take_what_waits(&world).await;
+            assert_eq!(world.tickets("contoso").await.len(), 1, "call {call}, after {after}");
+            assert_eq!(world.tickets("contoso").await[0]["comments"], 1, "call {call}, after {after}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_held_mail_with_a_card_number_is_one_ticket_though_it_comes_again() {
+    let world = World::new().await;
+    set_state(&world, State::Suspended).await;
+    let raw = b"From: ann@a.example\r\nSubject: Payment\r\n\r\nMy card is 4111 1111 1111 1111.\r\n";
+    world.mail(HELP, "a.eml", raw).await;
+    set_state(&world, State::Active).await;
+    assert_eq!(held::release(&world.app.desk, &"contoso".parse().unwrap()).await.unwrap(), 1);
+    take_what_waits(&world).await;
+    // The feeder never heard that it was taken.
+    world.mail(HELP, "again.eml", raw).await;
     assert_eq!(world.tickets("contoso").await.len(), 1);
 }
 
@@ -81,7 +136,7 @@ async fn a_held_mail_whose_bytes_are_gone_keeps_no_other_waiting() {
 async fn what_a_tenant_keeps_for_other_reasons_is_not_let_go() {
     let world = World::new().await;
     world.mail(HELP, "garbage.eml", b"\x00\x01").await;
-    assert_eq!(unprocessed::release(&world.app.desk, &"contoso".parse().unwrap()).await.unwrap(), 0);
+    assert_eq!(held::release(&world.app.desk, &"contoso".parse().unwrap()).await.unwrap(), 0);
     assert_eq!(world.unprocessed("contoso").await[0].state, unprocessed::State::Waiting);
 }
 

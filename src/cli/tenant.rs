@@ -12,7 +12,7 @@ use crate::{
     ids::TenantId,
     mail::sender::Trust,
     tenants::{self, Change, DirectoryId, Mailbox, Region, State, Tenant},
-    tickets::unprocessed,
+    tickets::held,
 };
 
 #[derive(clap::Args)]
@@ -135,9 +135,9 @@ pub(super) async fn run(arguments: Arguments, config: Config) -> Result<ExitCode
             let (tenant, _) = tenants::change(app.ports.documents.as_ref(), &app.keyring, &id, None, &change).await?;
             say(&format!("changed {id}"))?;
             if tenant.state == State::Active {
-                match unprocessed::release(&app.desk, &id).await? {
+                match held::release(&app.desk, &id).await? {
                     0 => {}
-                    unprocessed::RELEASED_MAX => say(&format!("{} held mails go on their way, more follow", unprocessed::RELEASED_MAX))?,
+                    held::RELEASED_MAX => say(&format!("{} held mails go on their way, more follow", held::RELEASED_MAX))?,
                     released => say(&format!("{released} held mails go on their way"))?,
                 }
             }

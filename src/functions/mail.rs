@@ -8,10 +8,9 @@ use crate::{
     outbox,
     tenants::{self, Mailbox, State},
     tickets::{
-        self,
+        self, held,
         intake::{self, Outcome},
         thread::Because,
-        unprocessed,
     },
 };
 
@@ -55,11 +54,15 @@ pub async fn release(app: &App, _tick: Tick) -> Verdict {
 }
 
 async fn held_mail(app: &App) -> Result<usize, tickets::Error> {
-    let mut released = 0;
+    let (mut released, mut trouble) = (0, None);
     for tenant in tenants::list(app.ports.documents.as_ref(), &app.keyring).await?.iter().filter(|tenant| tenant.state == State::Active) {
-        released += unprocessed::release(&app.desk, &tenant.id).await?;
+        match held::release(&app.desk, &tenant.id).await {
+            Ok(more) => released += more,
+            // One tenant's trouble is not another's.
+            Err(error) => trouble = trouble.or(Some(error)),
+        }
     }
-    Ok(released)
+    trouble.map_or(Ok(released), Err)
 }
 
 pub async fn deliver(app: &App, message: QueueMessage) -> Verdict {

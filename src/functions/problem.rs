@@ -95,6 +95,7 @@ impl From<tenants::Error> for Problem {
             tenants::Error::NotAMailbox
             | tenants::Error::TooManyMailboxes
             | tenants::Error::BadName
+            | tenants::Error::Reserved
             | tenants::Error::NotARegion
             | tenants::Error::NotADirectory
             | tenants::Error::NotAState => Problem::new(400, "bad-tenant", "The tenant cannot be like that", error.to_string()),

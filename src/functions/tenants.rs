@@ -4,14 +4,14 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     App, HttpAnswer, HttpRequest, Problem,
-    answer::{body, json, present, quoted, still},
+    answer::{body, json, limit, present, quoted, still},
     cursor,
 };
 use crate::{
     access::Caller,
     ids::TenantId,
     tenants::{self, Change, DirectoryId, Mailbox, Region, State, Tenant, Trust},
-    tickets::unprocessed,
+    tickets::held,
 };
 
 /// Bytes of a tenant's JSON: fifty mailboxes with their trust.
@@ -22,9 +22,9 @@ pub async fn list(app: &App, caller: Caller, request: HttpRequest) -> Result<Htt
     let keys = app.keyring.keys(&TenantId::system()).await?;
     let scope = cursor::Scope { caller: &caller, route: "tenants", filter: "" };
     let now = app.ports.clock.now();
-    let after = request.query.get("cursor").map(|text| cursor::open(&keys, &scope, text, now)).transpose()?;
-    let found = tenants::page(documents, &app.keyring, after.as_deref(), tenants::PAGE_MAX).await?;
-    let last = found.last().filter(|_| found.len() == tenants::PAGE_MAX);
+    let (limit, after) = (limit(&request)?, request.query.get("cursor").map(|text| cursor::open(&keys, &scope, text, now)).transpose()?);
+    let found = tenants::page(documents, &app.keyring, after.as_deref(), limit).await?;
+    let last = found.last().filter(|_| found.len() == limit);
     let next = last.map(|tenant| cursor::seal(&keys, &scope, tenant.id.as_str(), now)).transpose()?;
     let mut tenants = Vec::with_capacity(found.len());
     for tenant in found {
@@ -59,16 +59,21 @@ pub async fn change(app: &App, request: HttpRequest) -> Result<HttpAnswer, Probl
     let change = Change { name: body.name, entra_tenant: body.entra_tenant, region: body.region, state: body.state };
     let (tenant, _) = tenants::change(documents, keyring, &id, Some(&etag), &change).await?;
     if tenant.state == State::Active {
-        // More than that `ReleaseHeld` lets go.
-        unprocessed::release(&app.desk, &id).await?;
+        // The change stands; what is left `ReleaseHeld` lets go.
+        if let Err(error) = held::release(&app.desk, &id).await {
+            tracing::warn!(tenant = %id, %error, "held mail is not let go at once");
+        }
     }
     shown(app, &id, 200).await
 }
 
 pub async fn mailbox(app: &App, request: HttpRequest) -> Result<HttpAnswer, Problem> {
     let id = id(&request)?;
-    let body: MailboxBody = body(&request, BODY_BYTES_MAX, r#"{"address": "help@contoso.example", "trust": "exchange_online"}"#)?;
-    tenants::add_mailbox(app.ports.documents.as_ref(), &app.keyring, &id, &body.address, Some(&body.trust)).await?;
+    let body: MailboxRequest = body(&request, BODY_BYTES_MAX, r#"{"address": "help@contoso.example", "trust": "exchange_online"}"#)?;
+    let (documents, keyring) = (app.ports.documents.as_ref(), &app.keyring);
+    let (_, etag) = tenants::get(documents, keyring, &id).await?.ok_or(tenants::Error::NotFound)?;
+    still(&request, &etag)?;
+    tenants::add_mailbox(documents, keyring, &id, &body.address, body.trust.as_ref()).await?;
     shown(app, &id, 200).await
 }
 
@@ -93,6 +98,14 @@ struct ChangeRequest {
     entra_tenant: Option<Option<DirectoryId>>,
     region: Option<Region>,
     state: Option<State>,
+}
+
+/// One more, or another trust for one that is there: without `trust` that stays.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct MailboxRequest {
+    address: Mailbox,
+    trust: Option<Trust>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -125,11 +138,10 @@ struct TenantBody {
 impl TenantBody {
     async fn of(app: &App, tenant: Tenant) -> Result<TenantBody, tenants::Error> {
         let Tenant { id, name, mailboxes: addresses, entra_tenant, region, state } = tenant;
-        let mut mailboxes = Vec::with_capacity(addresses.len());
-        for address in addresses {
-            let owner = tenants::of_mailbox(app.ports.documents.as_ref(), &app.keyring, &address).await?;
-            mailboxes.push(MailboxBody { address, trust: owner.map(|owner| owner.trust).unwrap_or_default() });
-        }
+        let owners = addresses.iter().map(|address| tenants::of_mailbox(app.ports.documents.as_ref(), &app.keyring, address));
+        let owners = futures::future::try_join_all(owners).await?;
+        let trusts = owners.into_iter().map(|owner| owner.map(|owner| owner.trust).unwrap_or_default());
+        let mailboxes = addresses.into_iter().zip(trusts).map(|(address, trust)| MailboxBody { address, trust }).collect();
         Ok(TenantBody { id, name, state, region, entra_tenant, mailboxes })
     }
 }

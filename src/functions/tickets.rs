@@ -49,12 +49,12 @@ pub async fn list(app: &App, caller: Caller, request: HttpRequest) -> Result<Htt
     };
     let (found, next) = store::tickets(&app.desk, &caller.tenant, filter, after, limit).await?;
     let next = next.map(|key| cursor::seal(&keys, &scope, &key, now)).transpose()?;
-    Ok(json(200, &Page { tickets: found.iter().map(TicketBody::from).collect(), next }))
+    Ok(json(200, &Page { tickets: found.iter().map(|ticket| TicketBody::new(ticket, viewer(&caller))).collect(), next }))
 }
 
 pub async fn get(app: &App, caller: Caller, request: HttpRequest) -> Result<HttpAnswer, Problem> {
     let (ticket, etag) = store::seen_version(&app.desk, &caller.tenant, viewer(&caller), id(&request.params, "id")?).await?;
-    Ok(shown(&ticket, &etag))
+    Ok(shown(&ticket, &etag, viewer(&caller)))
 }
 
 pub async fn change(app: &App, caller: Caller, request: HttpRequest) -> Result<HttpAnswer, Problem> {
@@ -68,11 +68,11 @@ pub async fn change(app: &App, caller: Caller, request: HttpRequest) -> Result<H
     // Who says which version he read, is told if it is another one by now.
     let read = request.headers.contains_key("if-match").then_some(&etag);
     let (ticket, etag) = tickets::change_ticket(&app.desk, &caller.tenant, id, read, &change, &caller.subject).await?;
-    Ok(shown(&ticket, &etag))
+    Ok(shown(&ticket, &etag, viewer(&caller)))
 }
 
-fn shown(ticket: &Ticket, etag: &Etag) -> HttpAnswer {
-    let mut answer = json(200, &TicketBody::from(ticket));
+fn shown(ticket: &Ticket, etag: &Etag, viewer: Viewer<'_>) -> HttpAnswer {
+    let mut answer = json(200, &TicketBody::new(ticket, viewer));
     answer.headers.push(("etag", quoted(etag)));
     answer
 }
@@ -173,12 +173,9 @@ struct TicketBody<'a> {
     number: u64,
     subject: &'a str,
     status: &'static str,
-    priority: Priority,
-    assignee: Option<&'a Assignee>,
-    category: Option<&'a str>,
-    tags: &'a [String],
-    #[serde(with = "time::serde::rfc3339::option")]
-    due_at: Option<OffsetDateTime>,
+    /// For those who help.
+    #[serde(flatten)]
+    desk: Option<DeskBody<'a>>,
     mailbox: &'a str,
     requester: PartyBody<'a>,
     comments: u32,
@@ -186,6 +183,16 @@ struct TicketBody<'a> {
     created_at: OffsetDateTime,
     #[serde(with = "time::serde::rfc3339")]
     updated_at: OffsetDateTime,
+}
+
+#[derive(Serialize)]
+struct DeskBody<'a> {
+    priority: Priority,
+    assignee: Option<&'a Assignee>,
+    category: Option<&'a str>,
+    tags: &'a [String],
+    #[serde(with = "time::serde::rfc3339::option")]
+    due_at: Option<OffsetDateTime>,
 }
 
 #[derive(Serialize)]
@@ -256,18 +263,21 @@ impl<'a> From<&'a Party> for PartyBody<'a> {
     }
 }
 
-impl<'a> From<&'a Ticket> for TicketBody<'a> {
-    fn from(ticket: &'a Ticket) -> Self {
-        TicketBody {
-            id: ticket.id.to_string(),
-            number: ticket.number,
-            subject: &ticket.subject,
-            status: ticket.status.name(),
+impl<'a> TicketBody<'a> {
+    fn new(ticket: &'a Ticket, viewer: Viewer<'_>) -> Self {
+        let desk = DeskBody {
             priority: ticket.priority,
             assignee: ticket.assignee.as_ref(),
             category: ticket.category.as_deref(),
             tags: &ticket.tags,
             due_at: ticket.due_at,
+        };
+        TicketBody {
+            id: ticket.id.to_string(),
+            number: ticket.number,
+            subject: &ticket.subject,
+            status: ticket.status.name(),
+            desk: (viewer == Viewer::Agent).then_some(desk),
             mailbox: ticket.mailbox.as_str(),
             requester: (&ticket.requester).into(),
             comments: ticket.comments,

@@ -38,6 +38,10 @@ pub async fn get(app: &App, caller: Caller, request: HttpRequest) -> Result<Http
 
 pub async fn mail(app: &App, caller: Caller, request: HttpRequest) -> Result<HttpAnswer, Problem> {
     let record = found(app, &caller, &request).await?;
+    // What still lies in the intake container is neither cut nor bounded, and not ours yet.
+    if !matches!(record.raw, Raw::Sealed { .. }) {
+        return Err(tickets::Error::NotFound.into());
+    }
     let bytes = unprocessed::raw(&app.desk, &caller.tenant, &record).await?.ok_or(tickets::Error::NotFound)?;
     Ok(download(&bytes, "application/octet-stream", &format!("{}.eml", record.id)))
 }

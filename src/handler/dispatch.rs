@@ -147,9 +147,9 @@ async fn caller(app: &App, action: access::Action, authorization: Option<&str>) 
     access::admit(&proven, action, &app.vendor, app.ports.documents.as_ref(), &app.keyring).await
 }
 
-/// Headers with one text each; a value that is not ASCII is left out.
+/// Headers with one text each. What is no UTF-8 in a value becomes replacement characters: a condition that cannot be read must not be none.
 pub(super) fn plain(headers: &HeaderMap) -> BTreeMap<String, String> {
-    headers.iter().filter_map(|(name, value)| Some((name.as_str().to_owned(), value.to_str().ok()?.to_owned()))).collect()
+    headers.iter().map(|(name, value)| (name.as_str().to_owned(), String::from_utf8_lossy(value.as_bytes()).into_owned())).collect()
 }
 
 /// The host's name for this call, for every log line and every problem.

@@ -184,9 +184,9 @@ async fn take_in_mail(desk: &Desk, owner: &Owner, mailbox: &Mailbox, request: &R
     let read = {
         let (keys, mailbox, trust, bytes) = (keys.clone(), mailbox.clone(), trust.clone(), raw.clone());
         move || {
-            // Named by its bytes as they came; card numbers are cut before anything of it is kept.
-            let content = keys.index("mail-content", &[mailbox.as_str().as_bytes(), &bytes]);
+            // Named by its bytes as they are kept, without card numbers: a record of it that is replayed is the same mail.
             let read = mail::parse::cut_and_parse(&bytes, &trust);
+            let content = keys.index("mail-content", &[mailbox.as_str().as_bytes(), read.cut.as_deref().unwrap_or(&bytes)]);
             (content, read.cut.map(Zeroizing::new), read.mail)
         }
     };

@@ -7,6 +7,7 @@ mod tries;
 pub mod thread;
 mod numbers;
 pub mod unprocessed;
+pub mod held;
 mod comment;
 mod change;
 pub mod store;

@@ -24,8 +24,6 @@ pub const INTAKE_CONTAINER: &str = "mail-intake";
 pub const INTAKE_QUEUE: &str = "mail-intake";
 /// Replayed mails go back into the intake under this prefix and the record's id.
 const REPLAY_PREFIX: &str = "replay/";
-/// Held mails that are let go at a time.
-pub const RELEASED_MAX: usize = 200;
 /// Records in one list.
 pub const LIST_MAX: usize = 1_000;
 /// Bytes of a queue message, as JSON, that is kept in its record: a body has at most 16 KiB.
@@ -383,7 +381,8 @@ pub async fn raw(desk: &Desk, owner: &TenantId, record: &Unprocessed) -> Result<
 
 /// Sends a mail through the intake again: what we sealed under a name that tells of the record, anything else by its own message.
 ///
-/// Killed in between, it has done nothing or has sent the mail without saying so; sent twice, the mail still becomes one ticket.
+/// Killed in between, it has done nothing or has sent the mail without saying so; sent twice, the mail still becomes one ticket. A conflict says that the
+/// mail was sent and that somebody, the intake perhaps, changed the record at that moment.
 pub async fn replay(desk: &Desk, owner: &TenantId, id: RecordId) -> Result<(), Error> {
     let (mut record, etag) = get(desk, owner, id).await?.ok_or(Error::NotFound)?;
     let again = match (&record.raw, &record.mailbox) {
@@ -395,43 +394,15 @@ pub async fn replay(desk: &Desk, owner: &TenantId, id: RecordId) -> Result<(), E
         }
         _ => message(desk, owner, &record).await?,
     };
-    // Marked before it is sent, so that the intake never meets a record that is still waiting and then overwritten.
+    // Sent before it is marked: a record that says so was sent. What the intake makes of it meanwhile is not overwritten, by the version that was read.
+    desk.ports.queues.send(INTAKE_QUEUE, &encode_text(again.as_bytes())?, std::time::Duration::ZERO).await?;
     record.state = State::Replayed;
     record.replays += 1;
     let keys = desk.keyring.keys(owner).await?;
     let now = desk.ports.clock.now();
     let writes = vec![write(&keys, owner, &record, Some(etag))?, event(desk, &keys, owner, audit::Action::MailReplayed, id, now)?];
     desk.ports.documents.commit(&partition(owner, Kind::Unprocessed), writes).await?;
-    desk.ports.queues.send(INTAKE_QUEUE, &encode_text(again.as_bytes())?, std::time::Duration::ZERO).await?;
     Ok(())
-}
-
-/// Sends mail through the intake again that was held because its tenant was not served, up to [`RELEASED_MAX`] in the order in which it came, and says
-/// how much it was. Killed in between, it is called again for the rest.
-pub async fn release(desk: &Desk, owner: &TenantId) -> Result<usize, Error> {
-    let place = partition(owner, Kind::Unprocessed);
-    let mut held: Vec<Unprocessed> = Vec::new();
-    for reason in [Reason::TenantSuspended, Reason::TenantRestoring] {
-        let found = desk.ports.documents.scan(&Scan::prefix(&place, Slot::K1, &format!("{reason}+"), RELEASED_MAX)).await?;
-        if !found.is_empty() {
-            let keys = desk.keyring.keys(owner).await?;
-            for document in &found {
-                held.push(keys.open_document(document)?);
-            }
-        }
-    }
-    held.sort_by_key(|record| record.id);
-    held.truncate(RELEASED_MAX);
-    let mut released = 0;
-    for record in &held {
-        match replay(desk, owner, record.id).await {
-            Ok(()) => released += 1,
-            // One whose bytes are gone keeps nobody waiting.
-            Err(Error::BlobMissing) => tracing::error!(record = %record.id, "a held mail's sealed blob is missing"),
-            Err(error) => return Err(error),
-        }
-    }
-    Ok(released)
 }
 
 /// After a mail became a ticket: if it came from a record, the record says so.
@@ -472,7 +443,7 @@ fn replay_of(blob: &str) -> Option<RecordId> {
     blob.strip_prefix(REPLAY_PREFIX)?.strip_suffix(".eml")?.parse().ok()
 }
 
-fn write(keys: &TenantKeys, owner: &TenantId, record: &Unprocessed, read: Option<Etag>) -> Result<Write, Error> {
+pub(super) fn write(keys: &TenantKeys, owner: &TenantId, record: &Unprocessed, read: Option<Etag>) -> Result<Write, Error> {
     let place = partition(owner, Kind::Unprocessed);
     // Only what waits is looked for by its reason.
     let waits = (record.state == State::Waiting).then(|| format!("{}+{}", record.reason, timestamp(record.at)));

@@ -68,6 +68,9 @@ async fn an_agent_changes_what_he_names_and_nothing_else() {
         assert_eq!(changed[member], expected, "{member}");
     }
     assert_eq!(desk.world.get(&desk.path, &desk.agent).await.1, changed);
+    let ann = desk.world.token("contoso", Role::Requester, Some("ann@a.example"));
+    let seen = desk.world.get(&desk.path, &ann).await.1;
+    assert!(seen["status"] == "pending" && ["assignee", "tags", "priority"].iter().all(|member| seen.get(member).is_none()), "{seen}");
     let (_, less) = desk.patch(json!({ "assignee": null, "due_at": null, "category": null, "tags": [] })).await;
     assert_eq!((&less["assignee"], &less["due_at"], &less["category"], &less["tags"]), (&Value::Null, &Value::Null, &Value::Null, &json!([])));
     assert_eq!((&less["status"], &less["priority"]), (&json!("pending"), &json!("urgent")));

@@ -130,6 +130,10 @@ async fn an_operator_adds_changes_and_suspends_tenants() {
     let late = world.http_with("PATCH", path, Some(&operator), &[("if-match", &etag)], br#"{"name": "Late"}"#).await;
     assert_eq!(late.status, 412);
 
+    let house = json!({ "id": "sys", "name": "x", "mailboxes": [] });
+    assert_eq!(call("POST", "/api/operator/tenants", house).await.0, 400, "the house is nobody's tenant");
+    let known = json!({ "address": "help@northwind.example" });
+    assert_eq!(call("POST", &format!("{path}/mailboxes"), known).await.1["mailboxes"][0]["trust"], "exchange_online", "it stays");
     for (body, status) in [
         (json!({ "state": "gone" }), 400),
         (json!({ "region": "eastus" }), 400),
@@ -214,6 +218,17 @@ async fn a_machine_pushes_mail_to_the_mailboxes_of_its_tenant() {
     assert_eq!(push(HELP, "message/rfc822", b"\x00\x01").await, 202);
     crate::intake::take_what_waits(&world).await;
     assert_eq!(world.unprocessed("contoso").await.len(), 1);
+}
+
+#[tokio::test]
+async fn pushed_mail_of_a_tenant_that_is_suspended_is_taken_and_held() {
+    let world = World::new().await;
+    let (operator, feeder) = (world.token("vendor", Role::Operator, None), world.token("contoso", Role::Feeder, None));
+    assert_eq!(world.http("PATCH", "/api/operator/tenants/contoso", Some(&operator), br#"{"state":"suspended"}"#).await.status, 200);
+    let headers = [("content-type", "message/rfc822"), ("helpdesk-mailbox", HELP)];
+    assert_eq!(world.http_with("POST", "/api/mail", Some(&feeder), &headers, &mail(ANN, "a@a.example", "Held", "", "Words.")).await.status, 202);
+    crate::intake::take_what_waits(&world).await;
+    assert_eq!(world.unprocessed("contoso").await[0].reason.name(), "tenant_suspended");
 }
 
 #[tokio::test]

@@ -188,8 +188,12 @@ async fn known_keys_go_on_while_entra_cannot_be_reached() {
     assert!(matches!(desk.entra.key("one").await, Err(Fault::Unavailable(_))));
     assert!(matches!(desk.entra.key("one").await, Err(Fault::Unavailable(_))));
     assert_eq!(desk.endpoint.asked(), 1, "it is not asked again at once");
+    // An answer without a key is none.
+    desk.endpoint.set(Some(json!([])));
+    desk.clock.advance(Duration::seconds(11));
+    assert!(desk.entra.key("one").await.is_err());
     desk.endpoint.set(Some(json!([signer.jwk])));
-    desk.clock.advance(ASKED_AGAIN);
+    desk.clock.advance(Duration::seconds(11));
     assert!(desk.entra.key("one").await.unwrap().is_some());
     desk.endpoint.set(None);
     desk.clock.advance(KEPT + Duration::HOUR);

@@ -4,7 +4,7 @@
 //! [`ASKED_AGAIN`]: whoever sends tokens with invented names of keys makes nobody ask Entra. While Entra cannot be reached, the keys that are known go on.
 //! What is NOT promised: that a key which Entra withdraws is refused at once. It is accepted for at most [`KEPT`], and as long as Entra cannot be reached.
 
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
 
 use async_trait::async_trait;
 use azure_core::http::{HttpClient, Method, Request, Url, new_http_client};
@@ -22,6 +22,8 @@ const KEYS_URL: &str = "https://login.microsoftonline.com/common/discovery/v2.0/
 pub const KEPT: Duration = Duration::hours(24);
 /// How long a fetch, good or bad, stands before another is tried.
 pub const ASKED_AGAIN: Duration = Duration::minutes(5);
+/// The same while no key is known and nobody can be let in.
+const ASKED_AGAIN_WITHOUT_KEYS: Duration = Duration::seconds(10);
 /// How long Entra may take.
 const WAIT_MAX: std::time::Duration = std::time::Duration::from_secs(10);
 /// Bytes and keys of an answer. Entra's has about ten keys in 15 KB.
@@ -34,10 +36,12 @@ pub struct Entra {
     /// The application's id: what its tokens name as `aud`.
     audience: String,
     clock: Arc<dyn Clock>,
-    known: Mutex<Known>,
+    known: RwLock<Known>,
+    /// Held by the one who asks.
+    asking: Mutex<()>,
 }
 
-#[derive(Default)]
+#[derive(Clone, Default)]
 struct Known {
     keys: Vec<IssuerKey>,
     /// When they came.
@@ -53,7 +57,15 @@ impl Entra {
 
     /// With another client.
     pub fn with(client: Arc<dyn HttpClient>, audience: String, clock: Arc<dyn Clock>) -> Entra {
-        Entra { client, audience, clock, known: Mutex::new(Known::default()) }
+        Entra { client, audience, clock, known: RwLock::default(), asking: Mutex::default() }
+    }
+
+    fn known(&self) -> Known {
+        self.known.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn remember(&self, known: Known) {
+        *self.known.write().unwrap_or_else(PoisonError::into_inner) = known;
     }
 
     async fn fetch(&self) -> Result<Vec<IssuerKey>, Fault> {
@@ -83,23 +95,46 @@ impl Identity for Entra {
     }
 
     async fn key(&self, kid: &str) -> Result<Option<IssuerKey>, Fault> {
-        // Whoever comes while the keys are fetched waits for them, and does not fetch them too.
-        let mut known = self.known.lock().await;
-        let now = self.clock.now();
-        let within = |since: Option<OffsetDateTime>, span: Duration| since.is_some_and(|since| now < since + span);
-        let found = |known: &Known| known.keys.iter().find(|key| key.kid == kid).cloned();
-        let fresh = within(known.fetched, KEPT);
-        if (fresh && found(&known).is_some()) || within(known.asked, ASKED_AGAIN) {
-            return if known.fetched.is_some() { Ok(found(&known)) } else { Err(Fault::Unavailable("Entra's keys could not be fetched".to_owned())) };
+        if let Some(answer) = self.known().answer(kid, self.clock.now()) {
+            return answer;
         }
-        known.asked = Some(now);
-        match self.fetch().await {
-            Ok(keys) => (known.keys, known.fetched) = (keys, Some(now)),
+        // Whoever comes while the keys are fetched and needs a new one waits for them, and does not fetch them too.
+        let _asking = self.asking.lock().await;
+        let (known, now) = (self.known(), self.clock.now());
+        if let Some(answer) = known.answer(kid, now) {
+            return answer;
+        }
+        self.remember(Known { asked: Some(now), ..known.clone() });
+        let known = match self.fetch().await {
+            Ok(keys) => Known { keys, fetched: Some(now), asked: Some(now) },
             Err(fault) if known.fetched.is_none() => return Err(fault),
             // What is known goes on.
-            Err(_) => {}
+            Err(_) => return Ok(known.find(kid)),
+        };
+        let found = known.find(kid);
+        self.remember(known);
+        Ok(found)
+    }
+}
+
+impl Known {
+    fn find(&self, kid: &str) -> Option<IssuerKey> {
+        self.keys.iter().find(|key| key.kid == kid).cloned()
+    }
+
+    /// What can be said without asking Entra.
+    fn answer(&self, kid: &str, now: OffsetDateTime) -> Option<Result<Option<IssuerKey>, Fault>> {
+        let within = |since: Option<OffsetDateTime>, span: Duration| since.is_some_and(|since| now < since + span);
+        let found = self.find(kid);
+        let is_known = self.fetched.is_some();
+        match found {
+            Some(key) if within(self.fetched, KEPT) => Some(Ok(Some(key))),
+            found if is_known && within(self.asked, ASKED_AGAIN) => Some(Ok(found)),
+            _ if !is_known && within(self.asked, ASKED_AGAIN_WITHOUT_KEYS) => {
+                Some(Err(Fault::Unavailable("Entra's keys could not be fetched".to_owned())))
+            }
+            _ => None,
         }
-        Ok(found(&known))
     }
 }
 
@@ -129,5 +164,7 @@ fn read(answer: &[u8]) -> Result<Vec<IssuerKey>, Fault> {
         let public = format!("{}.{}", key.n?, key.e?);
         Some(IssuerKey { kid: key.kid?, algorithm: KeyAlgorithm::Rs256, public, issuer: key.issuer })
     });
-    Ok(keys.take(KEYS_MAX).collect())
+    let keys: Vec<IssuerKey> = keys.take(KEYS_MAX).collect();
+    // An answer without a key would lock everybody out.
+    if keys.is_empty() { Err(Fault::Corrupt("Entra's keys have none that signs".to_owned())) } else { Ok(keys) }
 }
