@@ -132,6 +132,10 @@ pub enum Kind {
     Keyring,
     NumberBlock,
     AuditEvent,
+    Delivery,
+    History,
+    Idempotency,
+    Upload,
 }
 
 impl Kind {
@@ -149,6 +153,10 @@ impl Kind {
             Kind::Keyring => "keyring",
             Kind::NumberBlock => "numbers",
             Kind::AuditEvent => "audit",
+            Kind::Delivery => "delivery",
+            Kind::History => "history",
+            Kind::Idempotency => "idempotency",
+            Kind::Upload => "upload",
         }
     }
 }

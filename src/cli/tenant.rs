@@ -131,7 +131,7 @@ pub(super) async fn run(arguments: Arguments, config: Config) -> Result<ExitCode
         Command::Change { id, name, entra_tenant, region, state, data } => {
             let entra_tenant = entra_tenant.map(|text| if text == "none" { Ok(None) } else { text.parse().map(Some) }).transpose()?;
             let app = data.visit(config).await?.app;
-            let change = Change { name, entra_tenant, region, state };
+            let change = Change { name, entra_tenant, region, state, settings: None };
             let (tenant, _) = tenants::change(app.ports.documents.as_ref(), &app.keyring, &id, None, &change).await?;
             say(&format!("changed {id}"))?;
             if tenant.state == State::Active {

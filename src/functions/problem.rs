@@ -139,6 +139,7 @@ impl From<tickets::Error> for Problem {
             tickets::Error::NotFound => Problem::new(404, "not-found", "It does not exist", "There is no such thing that you may see."),
             tickets::Error::BadComment => Problem::new(400, "bad-comment", "The comment cannot be like that", error.to_string()),
             tickets::Error::BadChange => Problem::new(400, "bad-change", "The ticket cannot be like that", error.to_string()),
+            tickets::Error::KeyUsed => Problem::new(422, "idempotency-key-used", "The key belongs to another request", error.to_string()),
             tickets::Error::BlobMissing | tickets::Error::MessageTooLarge(_) => {
                 Problem::new(500, "internal", "Something went wrong here", error.to_string())
             }

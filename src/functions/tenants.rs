@@ -10,7 +10,7 @@ use super::{
 use crate::{
     access::Caller,
     ids::TenantId,
-    tenants::{self, Change, DirectoryId, Mailbox, Region, State, Tenant, Trust},
+    tenants::{self, Change, DirectoryId, Mailbox, Region, Settings, State, Tenant, Trust},
     tickets::held,
 };
 
@@ -56,7 +56,7 @@ pub async fn change(app: &App, request: HttpRequest) -> Result<HttpAnswer, Probl
     let (documents, keyring) = (app.ports.documents.as_ref(), &app.keyring);
     let (_, etag) = tenants::get(documents, keyring, &id).await?.ok_or(tenants::Error::NotFound)?;
     still(&request, &etag)?;
-    let change = Change { name: body.name, entra_tenant: body.entra_tenant, region: body.region, state: body.state };
+    let change = Change { name: body.name, entra_tenant: body.entra_tenant, region: body.region, state: body.state, settings: body.settings };
     let (tenant, _) = tenants::change(documents, keyring, &id, Some(&etag), &change).await?;
     if tenant.state == State::Active {
         // The change stands; what is left `ReleaseHeld` lets go.
@@ -98,6 +98,8 @@ struct ChangeRequest {
     entra_tenant: Option<Option<DirectoryId>>,
     region: Option<Region>,
     state: Option<State>,
+    /// All of them: what is left out becomes as by default.
+    settings: Option<Settings>,
 }
 
 /// One more, or another trust for one that is there: without `trust` that stays.
@@ -133,16 +135,17 @@ struct TenantBody {
     region: Region,
     entra_tenant: Option<DirectoryId>,
     mailboxes: Vec<MailboxBody>,
+    settings: Settings,
 }
 
 impl TenantBody {
     async fn of(app: &App, tenant: Tenant) -> Result<TenantBody, tenants::Error> {
-        let Tenant { id, name, mailboxes: addresses, entra_tenant, region, state } = tenant;
+        let Tenant { id, name, mailboxes: addresses, entra_tenant, region, state, settings } = tenant;
         let owners = addresses.iter().map(|address| tenants::of_mailbox(app.ports.documents.as_ref(), &app.keyring, address));
         let owners = futures::future::try_join_all(owners).await?;
         let trusts = owners.into_iter().map(|owner| owner.map(|owner| owner.trust).unwrap_or_default());
         let mailboxes = addresses.into_iter().zip(trusts).map(|(address, trust)| MailboxBody { address, trust }).collect();
-        Ok(TenantBody { id, name, state, region, entra_tenant, mailboxes })
+        Ok(TenantBody { id, name, state, region, entra_tenant, mailboxes, settings })
     }
 }
 

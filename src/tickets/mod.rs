@@ -32,6 +32,11 @@ use crate::{
     tenants,
 };
 
+/// Parties in copy of a ticket: with the requester and what else a commit writes they must fit one.
+pub const CC_MAX: usize = 20;
+/// Links of a ticket.
+pub const LINKS_MAX: usize = 50;
+
 /// What the stories of this room work with.
 pub struct Desk {
     pub ports: Ports,
@@ -59,6 +64,12 @@ pub struct Ticket {
     /// The mailbox it came to and is answered from.
     pub mailbox: tenants::Mailbox,
     pub requester: Party,
+    /// Whether the requester is who he says: a server that the mailbox trusts vouched for his address, or he logged in.
+    #[serde(default)]
+    pub requester_proven: bool,
+    /// Who gets a copy of what is answered, besides the requester; at most [`CC_MAX`], each with an address.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub cc: Vec<Party>,
     pub status: Status,
     #[serde(default)]
     pub priority: Priority,
@@ -70,13 +81,51 @@ pub struct Ticket {
     pub tags: Vec<String>,
     #[serde(default, with = "time::serde::rfc3339::option", skip_serializing_if = "Option::is_none")]
     pub due_at: Option<OffsetDateTime>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub links: Vec<Link>,
+    /// The ticket that took this one in: what comes for this one goes there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub merged_into: Option<TicketId>,
     #[serde(with = "time::serde::rfc3339")]
     pub created_at: OffsetDateTime,
     #[serde(with = "time::serde::rfc3339")]
     pub updated_at: OffsetDateTime,
+    /// Since when it is solved.
+    #[serde(default, with = "time::serde::rfc3339::option", skip_serializing_if = "Option::is_none")]
+    pub solved_at: Option<OffsetDateTime>,
     pub comments: u32,
     /// The newest message id of the conversation, which the next answer refers to.
     pub last_message_id: Option<String>,
+}
+
+/// A ticket that has to do with another. It stands in both.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Link {
+    pub ticket: TicketId,
+    pub number: u64,
+    pub why: Why,
+}
+
+/// Why two tickets are linked: what the other one is to this one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Why {
+    /// Somebody linked them.
+    Related,
+    /// This one goes on with the other, which had been solved for long.
+    Continues,
+    /// The other goes on with this one.
+    ContinuedBy,
+    /// The same mail came to two mailboxes.
+    SameMail,
+    /// This one's mail refers to the other, but nobody vouched for its sender.
+    RefersTo,
+    /// The other's mail refers to this one, but nobody vouched for its sender.
+    ReferredToBy,
+    /// This one took the other in.
+    Merged,
+    /// The other took this one in.
+    MergedInto,
 }
 
 /// Somebody outside the desk.
@@ -236,6 +285,8 @@ pub enum Error {
     BadComment,
     #[error("an assignee, a category and a tag have 1 to {NAME_CHARACTERS_MAX} characters, and a ticket has at most {TAGS_MAX} tags")]
     BadChange,
+    #[error("the Idempotency-Key was used for another request in the last 24 hours")]
+    KeyUsed,
     /// A sealed blob that a document names is not there.
     #[error("a blob that a document names is missing")]
     BlobMissing,

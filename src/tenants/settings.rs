@@ -1,0 +1,29 @@
+//! What a tenant's admin sets.
+
+use serde::{Deserialize, Serialize};
+
+/// Days after which an answer to a solved ticket opens a new one, if nobody says otherwise.
+const REOPEN_DAYS: u16 = 14;
+/// Mails of one sender, and of one mailbox, that are taken in an hour, if nobody says otherwise.
+const MAILS_A_SENDER: u32 = 60;
+const MAILS_A_MAILBOX: u32 = 3_000;
+
+/// How a tenant's desk works. What is left out is as by default.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Settings {
+    /// Whether a proven sender who opens a ticket is told its number.
+    pub acknowledge: bool,
+    /// An answer to a ticket that was solved more days ago opens a new one that is linked with it.
+    pub reopen_days: u16,
+    /// Mails of one sender to one mailbox in an hour; more are held.
+    pub mails_a_sender: u32,
+    /// Mails to one mailbox in an hour; more are held.
+    pub mails_a_mailbox: u32,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Settings { acknowledge: true, reopen_days: REOPEN_DAYS, mails_a_sender: MAILS_A_SENDER, mails_a_mailbox: MAILS_A_MAILBOX }
+    }
+}
