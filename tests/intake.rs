@@ -1,6 +1,7 @@
 //! A mail becomes a ticket exactly once, whatever fails on the way.
 
 mod limits;
+mod threads;
 
 use std::sync::Arc;
 

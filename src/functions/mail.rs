@@ -103,5 +103,6 @@ fn why(because: Because) -> &'static str {
         Because::Reference => "it refers to a mail of the ticket",
         Because::Awaited => "a mail that refers to it came earlier",
         Because::SameMessageId => "another mail with its Message-ID is there",
+        Because::Number => "its subject names the number",
     }
 }

@@ -13,7 +13,7 @@ use crate::{
     ids::TicketId,
     ports::Etag,
     tickets::{
-        self, Assignee, Author, Change, Comment, NewComment, Party, Priority, Said, Status, Ticket, Viewer,
+        self, Assignee, Author, Change, Comment, Link, NewComment, Party, Priority, Said, Status, Ticket, Viewer,
         store::{self, Filter},
     },
 };
@@ -178,6 +178,10 @@ struct TicketBody<'a> {
     desk: Option<DeskBody<'a>>,
     mailbox: &'a str,
     requester: PartyBody<'a>,
+    /// Whether he is who he says.
+    requester_proven: bool,
+    /// Who gets a copy of what is answered.
+    cc: Vec<PartyBody<'a>>,
     comments: u32,
     #[serde(with = "time::serde::rfc3339")]
     created_at: OffsetDateTime,
@@ -193,6 +197,10 @@ struct DeskBody<'a> {
     tags: &'a [String],
     #[serde(with = "time::serde::rfc3339::option")]
     due_at: Option<OffsetDateTime>,
+    #[serde(with = "time::serde::rfc3339::option")]
+    solved_at: Option<OffsetDateTime>,
+    links: &'a [Link],
+    merged_into: Option<TicketId>,
 }
 
 #[derive(Serialize)]
@@ -271,6 +279,9 @@ impl<'a> TicketBody<'a> {
             category: ticket.category.as_deref(),
             tags: &ticket.tags,
             due_at: ticket.due_at,
+            solved_at: ticket.solved_at,
+            links: &ticket.links,
+            merged_into: ticket.merged_into,
         };
         TicketBody {
             id: ticket.id.to_string(),
@@ -280,6 +291,8 @@ impl<'a> TicketBody<'a> {
             desk: (viewer == Viewer::Agent).then_some(desk),
             mailbox: ticket.mailbox.as_str(),
             requester: (&ticket.requester).into(),
+            requester_proven: ticket.requester_proven,
+            cc: ticket.cc.iter().map(PartyBody::from).collect(),
             comments: ticket.comments,
             created_at: ticket.created_at,
             updated_at: ticket.updated_at,

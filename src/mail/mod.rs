@@ -27,6 +27,9 @@ use time::OffsetDateTime;
 
 pub use attachment::Held;
 
+/// The header by which a help desk knows its own mail when it comes back.
+pub const LOOP_HEADER: &str = "x-helpdesk-loop";
+
 /// What a mail means to a help desk.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Mail {
@@ -42,6 +45,8 @@ pub struct Mail {
     pub in_reply_to: Vec<String>,
     /// Oldest first, as in the header.
     pub references: Vec<String>,
+    /// What [`LOOP_HEADER`] says.
+    pub loop_mark: Option<String>,
     pub date: Option<OffsetDateTime>,
     /// The words: the text part, or the HTML part as text.
     pub text: String,

@@ -3,12 +3,12 @@
 use std::borrow::Cow;
 
 use super::{
-    Address, Attachment, Mail, MailKind, Unreadable, Warning,
+    Address, Attachment, LOOP_HEADER, Mail, MailKind, Unreadable, Warning,
     attachment::{self, Sent},
     bounce, clean,
     header::{Header, cut_bytes, cut_chars},
     kind::{self, Seen},
-    limits::{ADDRESS_NAME_BYTES_MAX, ADDRESSES_MAX, MAIL_BYTES_MAX, SUBJECT_CHARS_MAX, TEXT_BYTES_MAX},
+    limits::{ADDRESS_NAME_BYTES_MAX, ADDRESSES_MAX, MAIL_BYTES_MAX, MESSAGE_ID_BYTES_MAX, SUBJECT_CHARS_MAX, TEXT_BYTES_MAX},
     mime,
     part::{Bodies, Part},
     plain::{self, Page},
@@ -119,6 +119,7 @@ fn mail(parts: &[Part<'_>], trust: &Trust) -> Result<Mail, Unreadable> {
         message_id: header.message_ids("message-id").0.into_iter().next(),
         in_reply_to,
         references,
+        loop_mark: Some(header.text(LOOP_HEADER)).filter(|mark| !mark.is_empty() && mark.len() <= MESSAGE_ID_BYTES_MAX),
         date: header.date(),
         text,
         html,

@@ -5,7 +5,7 @@ mod settings;
 
 use serde::{Deserialize, Serialize};
 
-pub use names::{DirectoryId, Mailbox, REGIONS, Region, State};
+pub use names::{DirectoryId, Mailbox, REGIONS, Region, State, without_mark};
 pub use settings::Settings;
 
 use names::ADDRESS_BYTES_MAX;

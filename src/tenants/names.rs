@@ -149,10 +149,21 @@ impl Mailbox {
         &self.0
     }
 
+    /// Whether an address in lower case is this mailbox's: its own, or one with a plus and a mark behind its local part (RFC 5233).
+    pub fn is_the_one_of(&self, address: &str) -> bool {
+        self.0 == without_mark(address)
+    }
+
     /// The part after the @.
     pub fn domain(&self) -> &str {
         self.0.rsplit_once('@').map_or("", |(_, domain)| domain)
     }
+}
+
+/// `help@contoso.example` of `help+mark@contoso.example`.
+pub fn without_mark(address: &str) -> String {
+    let plain = address.rsplit_once('@').and_then(|(local, domain)| Some((local.split_once('+')?.0, domain)));
+    plain.map_or_else(|| address.to_owned(), |(local, domain)| format!("{local}@{domain}"))
 }
 
 impl TryFrom<String> for Mailbox {

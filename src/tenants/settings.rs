@@ -4,9 +4,10 @@ use serde::{Deserialize, Serialize};
 
 /// Days after which an answer to a solved ticket opens a new one, if nobody says otherwise.
 const REOPEN_DAYS: u16 = 14;
-/// Mails of one sender, and of one mailbox, that are taken in an hour, if nobody says otherwise.
-const MAILS_A_SENDER: u32 = 60;
-const MAILS_A_MAILBOX: u32 = 3_000;
+/// Mails of one sender, to one mailbox, and of one sender in one conversation that are taken in an hour, if nobody says otherwise.
+const MAILS_A_SENDER: u32 = 200;
+const MAILS_A_MAILBOX: u32 = 5_000;
+const MAILS_A_CONVERSATION: u32 = 30;
 
 /// How a tenant's desk works. What is left out is as by default.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -18,12 +19,20 @@ pub struct Settings {
     pub reopen_days: u16,
     /// Mails of one sender to one mailbox in an hour; more are held.
     pub mails_a_sender: u32,
-    /// Mails to one mailbox in an hour; more are held.
+    /// Mails to one mailbox in an hour, estimated from one in sixteen; more are held.
     pub mails_a_mailbox: u32,
+    /// Mails of one sender in one ticket in an hour; more are held, as the loop of two machines that they seem to be.
+    pub mails_a_conversation: u32,
 }
 
 impl Default for Settings {
     fn default() -> Self {
-        Settings { acknowledge: true, reopen_days: REOPEN_DAYS, mails_a_sender: MAILS_A_SENDER, mails_a_mailbox: MAILS_A_MAILBOX }
+        Settings {
+            acknowledge: true,
+            reopen_days: REOPEN_DAYS,
+            mails_a_sender: MAILS_A_SENDER,
+            mails_a_mailbox: MAILS_A_MAILBOX,
+            mails_a_conversation: MAILS_A_CONVERSATION,
+        }
     }
 }

@@ -1,44 +1,27 @@
 //! A mail on its way into a ticket: what is known of it, where its parts go, and all that one commit writes.
 
 use futures::{StreamExt, TryStreamExt, stream};
-use serde::{Deserialize, Serialize};
-use time::OffsetDateTime;
+use time::{Duration, OffsetDateTime};
 
 use super::{
-    AttachmentRef, Author, Comment, Content, Desk, Error, MailOrigin, Party, Priority, Said, Status, Ticket, new_ulid, store,
-    thread::{self, Known},
-    unprocessed::{self, DELIVERY_REMEMBERED, Delivery},
+    AttachmentRef, Author, Comment, Content, Desk, Error, MailOrigin, Party, Said, Status, Ticket, new_ulid, store,
+    thread::{self, Facts},
 };
 use crate::{
     audit,
-    ids::{CommentId, Kind, RecordId, TenantId, TicketId, partition},
+    ids::{CommentId, RecordId, TicketId},
     keys::TenantKeys,
     mail::{Address, Mail, MailKind},
-    ports::{Document, Etag, Fault, NewDocument, Write},
-    tenants::Mailbox,
+    ports::{Etag, Write},
+    tenants::{Mailbox, Tenant},
 };
 
 /// Attachments of one mail that are sealed and stored at once.
 const PARTS_AT_ONCE: usize = 8;
 
-/// What is remembered of a message id. The document of the mail that came with it carries the delivery as its `k1`.
-#[derive(Serialize, Deserialize)]
-struct MessageRef {
-    ticket: TicketId,
-    number: u64,
-    /// The mail that came with this id; none has come yet if only others refer to it.
-    content: Option<String>,
-}
-
-/// What is remembered of a mail that has no message id, or one that another mail came with. Carries the delivery too.
-#[derive(Serialize, Deserialize)]
-struct ContentRef {
-    number: u64,
-}
-
 /// A mail on its way, with all that does not change from try to try.
 pub(super) struct Arrival<'a> {
-    pub(super) tenant: &'a TenantId,
+    pub(super) tenant: &'a Tenant,
     pub(super) keys: &'a TenantKeys,
     pub(super) mailbox: &'a Mailbox,
     pub(super) blob: &'a str,
@@ -54,29 +37,37 @@ impl Arrival<'_> {
         self.mail.from.as_ref().map(|from| from.address.clone())
     }
 
-    /// Remembers a delivery of a mail that had come before, so that its blob may go.
-    pub(super) async fn remember(&self, desk: &Desk, number: u64, delivery: Option<String>) -> Result<(), Error> {
-        let Some(delivery) = delivery else { return Ok(()) };
-        let document = self.mail_ref(delivery, None, &Delivery::Ticket { number })?;
-        match desk.ports.documents.commit(&partition(self.tenant, Kind::MailRef), vec![Write::Create(document)]).await {
-            // Somebody else remembered it.
-            Ok(_) | Err(Fault::Conflict) => Ok(()),
-            Err(fault) => Err(fault.into()),
+    pub(super) fn is_proven(&self) -> bool {
+        self.mail.sender.by.is_some()
+    }
+
+    /// Whether we sent the mail ourselves, from one of the tenant's mailboxes: it came back by a rule that passes mail on.
+    pub(super) fn is_our_own(&self) -> bool {
+        let mark = |mailbox: &Mailbox| thread::loop_mark(self.keys, mailbox);
+        self.mail.loop_mark.as_ref().is_some_and(|found| self.tenant.mailboxes.iter().any(|mailbox| mark(mailbox) == *found))
+    }
+
+    /// Whether a person speaks, for himself or to a list.
+    pub(super) fn is_person(&self) -> bool {
+        matches!(self.mail.kind, MailKind::Person | MailKind::Bulk)
+    }
+
+    pub(super) fn facts(&self) -> Facts<'_> {
+        Facts {
+            address: self.mail.from.as_ref().map(|from| from.address.as_str()),
+            proven: self.is_proven(),
+            is_person: self.is_person(),
+            mailbox: self.mailbox,
+            now: self.now,
+            reopen: Duration::days(self.tenant.settings.reopen_days.into()),
         }
     }
 
-    fn mail_ref<T: Serialize>(&self, id: String, delivery: Option<String>, body: &T) -> Result<NewDocument, Error> {
-        let place = partition(self.tenant, Kind::MailRef);
-        let expires_at = Some(self.now + DELIVERY_REMEMBERED);
-        Ok(self.keys.seal_document(&place, id, Kind::MailRef, [delivery, None, None, None], expires_at, body)?)
-    }
-
-    fn content_document(&self) -> String {
-        format!("mail:{}", self.content)
-    }
-
-    fn delivery(&self) -> unprocessed::Name {
-        unprocessed::delivery_name(self.keys, self.mailbox.as_str(), self.blob, "")
+    /// Whom else the mail went to, but our own mailboxes.
+    fn others(&self) -> impl Iterator<Item = Party> {
+        let Mail { to, cc, .. } = &self.mail;
+        let is_ours = |address: &Address| self.tenant.mailboxes.iter().any(|mailbox| mailbox.is_the_one_of(&address.address));
+        to.iter().chain(cc).filter(move |address| !is_ours(address)).map(party)
     }
 }
 
@@ -87,70 +78,9 @@ pub(super) struct Parts {
     origin: MailOrigin,
 }
 
-pub(super) enum Loaded {
-    /// This mail is in this ticket already; `delivery` is to be remembered if this one came by another way.
-    Seen {
-        number: u64,
-        delivery: Option<String>,
-    },
-    Known(Box<(Known, Refs)>),
-}
-
-/// References of the mail that are not stored yet, and its own unless a mail has come with it.
-pub(super) struct Refs {
-    unknown: Vec<String>,
-    own: Option<(String, Option<Etag>)>,
-    /// The version of the delivery's own document, if it has one.
-    delivered: Option<Etag>,
-}
-
-pub(super) async fn look_up(desk: &Desk, arrival: &Arrival<'_>) -> Result<Loaded, Error> {
-    let (keys, documents) = (arrival.keys, desk.ports.documents.as_ref());
-    let place = partition(arrival.tenant, Kind::MailRef);
-    let delivery = arrival.delivery();
-    let references = thread::references(&arrival.mail);
-    let own = arrival.mail.message_id.as_deref().map(|id| message_document(keys, id));
-    let content = arrival.content_document();
-    let ids: Vec<String> = references.iter().map(|id| message_document(keys, id)).collect();
-    let wanted = [&content, &delivery.document].into_iter().chain(own.as_ref()).chain(&ids);
-    let mut found = futures::future::try_join_all(wanted.map(|id| documents.get(&place, id))).await?.into_iter();
-    let (content, delivered) = (found.next().flatten(), found.next().flatten().map(|document| document.etag));
-    let seen = |document: &Document, number| {
-        let told = delivered.is_some() || document.keys[0].as_ref() == Some(&delivery.key);
-        Loaded::Seen { number, delivery: (!told).then(|| delivery.document.clone()) }
-    };
-    if let Some(document) = content {
-        return Ok(seen(&document, keys.open_document::<ContentRef>(&document)?.number));
-    }
-    let mut known = Known { own: references.iter().find_map(|id| thread::own_ticket(keys, id)), ..Known::default() };
-    let own = match own {
-        Some(id) => {
-            let stored = found.next().flatten();
-            let before: Option<MessageRef> = stored.as_ref().map(|document| keys.open_document(document)).transpose()?;
-            if let (Some(document), Some(MessageRef { number, content: Some(content), .. })) = (&stored, &before)
-                && *content == arrival.content
-            {
-                return Ok(seen(document, *number));
-            }
-            known.itself = before.as_ref().map(|before| (before.ticket, before.content.is_some()));
-            // One that a mail has come with stays as it is.
-            before.is_none_or(|before| before.content.is_none()).then_some((id, stored.map(|document| document.etag)))
-        }
-        None => None,
-    };
-    let mut unknown = Vec::new();
-    for (id, document) in ids.into_iter().zip(found) {
-        match document {
-            Some(document) => known.referenced.push(keys.open_document::<MessageRef>(&document)?.ticket),
-            None => unknown.push(id),
-        }
-    }
-    Ok(Loaded::Known(Box::new((known, Refs { unknown, own, delivered }))))
-}
-
 pub(super) async fn store_parts(desk: &Desk, arrival: &Arrival<'_>, raw: &[u8]) -> Result<Parts, Error> {
     let (keys, blobs, mail) = (arrival.keys, desk.ports.blobs.as_ref(), &arrival.mail);
-    let folder = format!("{}/{}", arrival.tenant, arrival.content);
+    let folder = format!("{}/{}", arrival.tenant.id, arrival.content);
     let (raw_blob, said_blob) = (format!("{folder}/raw"), format!("{folder}/said"));
     let attachments = mail.attachments.iter().enumerate().map(|(at, attachment)| AttachmentRef {
         name: attachment.name.clone(),
@@ -184,99 +114,61 @@ pub(super) async fn store_parts(desk: &Desk, arrival: &Arrival<'_>, raw: &[u8]) 
     Ok(Parts { author, content, origin })
 }
 
+/// A ticket that the mail opens.
 pub(super) fn opened(desk: &Desk, arrival: &Arrival<'_>, number: u64) -> Ticket {
-    Ticket {
-        id: TicketId::new(new_ulid(desk.ports.entropy.as_ref(), arrival.now)),
-        number,
-        subject: arrival.mail.subject.clone(),
-        mailbox: arrival.mailbox.clone(),
-        requester: sender(&arrival.mail),
-        requester_proven: arrival.mail.sender.by.is_some(),
-        cc: Vec::new(),
-        status: Status::New,
-        priority: Priority::default(),
-        assignee: None,
-        category: None,
-        tags: Vec::new(),
-        due_at: None,
-        links: Vec::new(),
-        merged_into: None,
-        created_at: arrival.now,
-        updated_at: arrival.now,
-        solved_at: None,
-        comments: 1,
-        last_message_id: arrival.mail.message_id.clone(),
-    }
-}
-
-pub(super) fn continued(mut ticket: Ticket, arrival: &Arrival<'_>) -> Ticket {
-    ticket.updated_at = ticket.updated_at.max(arrival.now);
-    ticket.comments += 1;
-    if matches!(arrival.mail.kind, MailKind::Person | MailKind::Bulk) {
-        // A person answered: what rested is open again. A machine's answer changes nothing.
-        if matches!(ticket.status, Status::Pending | Status::Solved) {
-            ticket.status = Status::InProgress;
-        }
-        ticket.last_message_id = arrival.mail.message_id.clone().or(ticket.last_message_id);
+    let Arrival { mail, now, .. } = arrival;
+    let id = TicketId::new(new_ulid(desk.ports.entropy.as_ref(), *now));
+    let mut ticket = Ticket::opened(id, number, mail.subject.clone(), arrival.mailbox.clone(), sender(mail), *now);
+    ticket.last_message_id = mail.message_id.clone();
+    ticket.requester_proven = arrival.is_proven();
+    // Whoever is not proven names others as he likes.
+    if ticket.requester_proven {
+        ticket.copy_to(arrival.others());
     }
     ticket
 }
 
-pub(super) fn writes(
-    desk: &Desk,
-    arrival: &Arrival<'_>,
-    ticket: &Ticket,
-    read: Option<Etag>,
-    parts: &Parts,
-    message_id_reused: bool,
-    refs: &Refs,
-) -> Result<Vec<Write>, Error> {
-    let Arrival { tenant, keys, now, .. } = arrival;
-    let entropy = desk.ports.entropy.as_ref();
-    let action = if read.is_none() { audit::Action::TicketOpened } else { audit::Action::CommentAdded };
-    let comment = Comment {
-        id: CommentId::new(new_ulid(entropy, *now)),
-        ticket: ticket.id,
-        at: *now,
-        public: true,
+/// A ticket that the mail joins. If the mail does not count it is only heard.
+pub(super) fn continued(mut ticket: Ticket, arrival: &Arrival<'_>, counts: bool) -> Ticket {
+    ticket.updated_at = ticket.updated_at.max(arrival.now);
+    ticket.comments += 1;
+    if counts && arrival.is_person() {
+        // A person answered: what rested is open again. A machine's answer changes nothing.
+        if matches!(ticket.status, Status::Pending | Status::Solved) {
+            ticket.turn(Status::InProgress, arrival.now);
+        }
+        ticket.last_message_id = arrival.mail.message_id.clone().or(ticket.last_message_id);
+        if arrival.is_proven() && arrival.sender_address().is_some_and(|address| ticket.takes_part(&address)) {
+            ticket.copy_to(arrival.others());
+        }
+    }
+    ticket
+}
+
+/// The comment that the mail becomes.
+pub(super) fn comment(desk: &Desk, arrival: &Arrival<'_>, ticket: TicketId, parts: &Parts, message_id_reused: bool) -> Comment {
+    Comment {
+        id: CommentId::new(new_ulid(desk.ports.entropy.as_ref(), arrival.now)),
+        ticket,
+        at: arrival.now,
+        public: is_for_everybody(arrival.mail.kind),
         author: parts.author.clone(),
         content: parts.content.clone(),
         mail: Some(MailOrigin { message_id_reused, ..parts.origin.clone() }),
-    };
-    let mut writes = vec![store::ticket_write(keys, tenant, ticket, read)?, store::comment_write(keys, tenant, &comment)?];
-    let delivery = arrival.delivery();
-    let message_ref = |content| MessageRef { ticket: ticket.id, number: ticket.number, content };
-    // One document remembers the mail and its delivery: by its message id where that is its own, else by its content.
-    writes.push(match &refs.own {
-        Some((id, before)) => {
-            let own = arrival.mail_ref(id.clone(), Some(delivery.key), &message_ref(Some(arrival.content.clone())))?;
-            create_or_replace(own, before.clone())
-        }
-        None => Write::Create(arrival.mail_ref(arrival.content_document(), Some(delivery.key), &ContentRef { number: ticket.number })?),
-    });
-    // It became a record before.
-    if refs.delivered.is_some() {
-        let delivered = arrival.mail_ref(delivery.document, None, &Delivery::Ticket { number: ticket.number })?;
-        writes.push(create_or_replace(delivered, refs.delivered.clone()));
     }
-    for id in &refs.unknown {
-        writes.push(Write::Create(arrival.mail_ref(id.clone(), None, &message_ref(None))?));
-    }
-    writes.push(store::usage_write(keys, tenant, comment.id, *now)?);
+}
+
+/// All that one commit writes: the ticket, which is new or replaces what was `read`, the comment, what is remembered of the mail, and the event.
+pub(super) fn writes(desk: &Desk, arrival: &Arrival<'_>, ticket: &Ticket, read: Option<Etag>, comment: &Comment) -> Result<Vec<Write>, Error> {
+    let Arrival { tenant, keys, now, .. } = arrival;
+    let action = if read.is_none() { audit::Action::TicketOpened } else { audit::Action::CommentAdded };
     let event = audit::Event { at: *now, actor: "intake".to_owned(), action, target: comment.id.to_string() };
-    writes.push(audit::record(keys, tenant, RecordId::new(new_ulid(entropy, *now)), &event)?);
-    Ok(writes)
-}
-
-fn create_or_replace(document: NewDocument, before: Option<Etag>) -> Write {
-    match before {
-        Some(etag) => Write::Replace { document, etag },
-        None => Write::Create(document),
-    }
-}
-
-fn message_document(keys: &TenantKeys, message_id: &str) -> String {
-    format!("mail:{}", keys.index("message-id", &[message_id.as_bytes()]))
+    Ok(vec![
+        store::ticket_write(keys, &tenant.id, ticket, read)?,
+        store::comment_write(keys, &tenant.id, comment)?,
+        store::usage_write(keys, &tenant.id, comment.id, *now)?,
+        audit::record(keys, &tenant.id, RecordId::new(new_ulid(desk.ports.entropy.as_ref(), *now)), &event)?,
+    ])
 }
 
 fn sender(mail: &Mail) -> Party {
@@ -285,6 +177,14 @@ fn sender(mail: &Mail) -> Party {
 
 fn party(address: &Address) -> Party {
     Party { address: Some(address.address.clone()), name: address.name.clone() }
+}
+
+/// Whether the requester sees what a mail of this kind says. Reports on our own mail are the desk's affair.
+fn is_for_everybody(kind: MailKind) -> bool {
+    match kind {
+        MailKind::Person | MailKind::Automatic | MailKind::Bulk | MailKind::AutoReply | MailKind::Calendar => true,
+        MailKind::Bounce | MailKind::Delayed | MailKind::Complaint => false,
+    }
 }
 
 /// Whether a mail of this kind opens a ticket. Alerts and lists do: help desks live from the former, and a mailbox behind a list would lose

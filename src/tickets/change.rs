@@ -84,11 +84,11 @@ async fn change_once(
     if read.is_some_and(|read| *read != etag) {
         return Err(Fault::Conflict.into());
     }
-    let mut ticket = changed(before.clone(), change);
+    let now = desk.ports.clock.now();
+    let mut ticket = changed(before.clone(), change, now);
     if ticket == before {
         return Ok((before, etag));
     }
-    let now = desk.ports.clock.now();
     ticket.updated_at = ticket.updated_at.max(now);
     let event = audit::Event { at: now, actor: actor.to_owned(), action: audit::Action::TicketChanged, target: id.to_string() };
     let writes = vec![
@@ -100,9 +100,9 @@ async fn change_once(
     Ok((ticket, etag))
 }
 
-fn changed(mut ticket: Ticket, change: &Change) -> Ticket {
+fn changed(mut ticket: Ticket, change: &Change, now: OffsetDateTime) -> Ticket {
     let Change { status, priority, assignee, category, tags, due_at } = change.clone();
-    ticket.status = status.unwrap_or(ticket.status);
+    ticket.turn(status.unwrap_or(ticket.status), now);
     ticket.priority = priority.unwrap_or(ticket.priority);
     ticket.assignee = assignee.unwrap_or(ticket.assignee);
     ticket.category = category.unwrap_or(ticket.category);

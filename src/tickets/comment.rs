@@ -5,7 +5,7 @@ use crate::{
     ids::{CommentId, Kind, RecordId, TenantId, TicketId, partition},
     keys::TenantKeys,
     mail::{
-        Address,
+        Address, LOOP_HEADER,
         compose::{Draft, compose},
         redact::redact_text,
     },
@@ -84,7 +84,7 @@ async fn add_once(desk: &Desk, keys: &TenantKeys, tenant: &TenantId, new: &NewCo
     let mut writes = change(desk, keys, tenant, &ticket, etag, &comment, new.agent)?;
     let leaves = new.public && to.is_some();
     if let (true, Some(to)) = (new.public, to) {
-        let raw = compose(&answer(&ticket, draft.text, to.clone(), message_id, before, at));
+        let raw = compose(&answer(&ticket, draft.text, to.clone(), message_id, before, at, thread::loop_mark(keys, &ticket.mailbox)));
         let outgoing = OutgoingMail { from: ticket.mailbox.as_str().to_owned(), to: vec![to], raw };
         writes.push(outbox::row(&desk.ports, keys, tenant, draft.record, &outgoing, at).await?);
         outbox::announce(&desk.ports, tenant).await?;
@@ -125,7 +125,7 @@ fn change(
     ])
 }
 
-fn answer(ticket: &Ticket, text: &str, to: String, message_id: String, before: Option<String>, now: OffsetDateTime) -> Draft {
+fn answer(ticket: &Ticket, text: &str, to: String, message_id: String, before: Option<String>, now: OffsetDateTime, loop_mark: String) -> Draft {
     Draft {
         from: Address { address: ticket.mailbox.as_str().to_owned(), name: None },
         to: vec![Address { address: to, name: ticket.requester.name.clone() }],
@@ -135,6 +135,6 @@ fn answer(ticket: &Ticket, text: &str, to: String, message_id: String, before: O
         references: before.iter().cloned().collect(),
         in_reply_to: before,
         date: now,
-        headers: Vec::new(),
+        headers: vec![(LOOP_HEADER, loop_mark)],
     }
 }

@@ -1,24 +1,29 @@
-//! Mail that is held while its tenant is not served, and let go when he is.
+//! Mail that is held while its tenant is not served, or because too much of it came, and let go when that is over.
 
 use super::{
-    Desk, Error,
+    Desk, Error, rates,
     unprocessed::{Reason, Unprocessed, get, replay, write},
 };
 use crate::{
     ids::{Kind, RecordId, TenantId, partition},
-    ports::{Scan, Slot},
+    ports::{Scan, Slot, timestamp},
 };
 
 /// Held mails that are let go at a time.
 pub const RELEASED_MAX: usize = 200;
 
-/// Sends mail through the intake again that was held because its tenant was not served, up to [`RELEASED_MAX`] in the order in which it came, and says
-/// how much it was. Killed in between, it is called again for the rest. The trouble of one mail is its own: the others go, then the first trouble is told.
+/// Sends mail through the intake again that was held because its tenant was not served or, an hour ago, because there was too much of it: up to
+/// [`RELEASED_MAX`] in the order in which it came. Says how much it was. What is still too much is held again, in the same record. Killed in between, it is called again for the rest. The trouble of one mail is its own: the others go, then the first trouble is told.
 pub async fn release(desk: &Desk, owner: &TenantId) -> Result<usize, Error> {
     let place = partition(owner, Kind::Unprocessed);
     let mut held: Vec<Unprocessed> = Vec::new();
-    for reason in [Reason::TenantSuspended, Reason::TenantRestoring] {
-        let found = desk.ports.documents.scan(&Scan::prefix(&place, Slot::K1, &format!("{reason}+"), RELEASED_MAX)).await?;
+    let calm = timestamp(desk.ports.clock.now() - rates::WINDOW);
+    for reason in [Reason::TenantSuspended, Reason::TenantRestoring, Reason::SenderLimit, Reason::MailboxLimit, Reason::Loop] {
+        let mut scan = Scan::prefix(&place, Slot::K1, &format!("{reason}+"), RELEASED_MAX);
+        if matches!(reason, Reason::SenderLimit | Reason::MailboxLimit | Reason::Loop) {
+            scan.range.end = format!("{reason}+{calm}");
+        }
+        let found = desk.ports.documents.scan(&scan).await?;
         if !found.is_empty() {
             let keys = desk.keyring.keys(owner).await?;
             for document in &found {

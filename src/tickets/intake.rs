@@ -8,19 +8,21 @@ use bytes::Bytes;
 use zeroize::Zeroizing;
 
 use super::{
-    Desk, Error,
-    arrival::{Arrival, Loaded, Parts, continued, look_up, opened, opens_ticket, store_parts, writes},
+    Desk, Error, Ticket, Why,
+    arrival::{Arrival, Parts, comment, continued, opened, opens_ticket, store_parts, writes},
     contract::{self, Request},
+    links, rates,
+    refs::{self, Loaded},
     store,
-    thread::{self, Because, Decision},
+    thread::{self, Because, Known, Verdict},
     tries::{TRYING_IN_THE_QUEUE, Tries},
     unprocessed::{self, Delivery, INTAKE_CONTAINER, INTAKE_QUEUE, Keep, Reason},
 };
 use crate::{
     ids::{Kind, RecordId, TenantId, partition},
     mail,
-    ports::{Fault, encode_text},
-    tenants::{self, Mailbox, Owner, State},
+    ports::{Etag, Fault, encode_text},
+    tenants::{self, Mailbox, Owner, State, Tenant},
 };
 
 /// Bytes of a raw mail.
@@ -63,10 +65,7 @@ pub async fn take_in(desk: &Desk, message: &str) -> Result<Outcome, Error> {
         Err((reason, detail)) => return refuse(desk, &TenantId::system(), reason, detail, message, None, None).await,
     };
     let documents = desk.ports.documents.as_ref();
-    let owner = match Mailbox::parse(&request.mailbox) {
-        Ok(mailbox) => tenants::of_mailbox(documents, &desk.keyring, &mailbox).await?.map(|owner| (mailbox, owner)),
-        Err(_) => None,
-    };
+    let owner = owner(desk, &request.mailbox).await?;
     let system = TenantId::system();
     let tenant = owner.as_ref().map_or(&system, |(_, owner)| &owner.tenant);
     let size = desk.ports.blobs.size(INTAKE_CONTAINER, &request.blob).await?;
@@ -83,23 +82,23 @@ pub async fn take_in(desk: &Desk, message: &str) -> Result<Outcome, Error> {
         return without_blob(desk, tenant, &request, message).await;
     };
     let served = match &owner {
-        Some((_, owner)) => tenants::get(documents, &desk.keyring, &owner.tenant).await?.map(|(tenant, _)| tenant.state),
+        Some((_, owner)) => tenants::get(documents, &desk.keyring, &owner.tenant).await?.map(|(tenant, _)| tenant),
         None => None,
     };
-    let (Some((mailbox, owner)), Some(state)) = (&owner, served) else {
+    let (Some((mailbox, owner)), Some(served)) = (&owner, served) else {
         let detail = "no tenant has this mailbox: give it to one with `helpdesk tenant mailbox`, then replay".to_owned();
         return refuse(desk, tenant, Reason::UnknownMailbox, detail, message, Some(&request), Some(&raw)).await;
     };
-    let held = match state {
+    let held = match served.state {
         State::Active => None,
         State::Suspended => Some(Reason::TenantSuspended),
         State::Restoring => Some(Reason::TenantRestoring),
     };
     if let Some(reason) = held {
-        let detail = format!("the tenant is {}; the mail is held until he is served again", state.name());
+        let detail = format!("the tenant is {}; the mail is held until he is served again", served.state.name());
         return refuse(desk, tenant, reason, detail, message, Some(&request), Some(&raw)).await;
     }
-    let outcome = take_in_mail(desk, owner, mailbox, &request, message, &raw).await?;
+    let outcome = take_in_mail(desk, &served, owner, mailbox, &request, message, &raw).await?;
     if !matches!(outcome, Outcome::Unprocessed { .. }) {
         unprocessed::processed(desk, tenant, &request.mailbox, &request.blob, &raw).await?;
         desk.ports.blobs.delete(INTAKE_CONTAINER, &request.blob).await?;
@@ -125,12 +124,11 @@ pub async fn accept(desk: &Desk, tenant: &TenantId, mailbox: &Mailbox, raw: Byte
 /// What the host gave up on: kept as a record, with the mail if it is there.
 pub async fn take_in_poison(desk: &Desk, message: &str) -> Result<Outcome, Error> {
     let request = contract::read(message).ok();
-    let mailbox = request.as_ref().and_then(|request| Mailbox::parse(&request.mailbox).ok());
-    let owner = match mailbox {
-        Some(mailbox) => tenants::of_mailbox(desk.ports.documents.as_ref(), &desk.keyring, &mailbox).await?,
+    let owner = match &request {
+        Some(request) => owner(desk, &request.mailbox).await?,
         None => None,
     };
-    let tenant = owner.map_or_else(TenantId::system, |owner| owner.tenant);
+    let tenant = owner.map_or_else(TenantId::system, |(_, owner)| owner.tenant);
     // The tries may have failed after the commit.
     if let Some(request) = &request
         && let Some(Delivery::Ticket { number }) = delivered(desk, &tenant, request, message).await?
@@ -178,11 +176,29 @@ async fn delivered(desk: &Desk, owner: &TenantId, request: &Request, message: &s
     Ok(unprocessed::delivered(desk, &keys, owner, &name).await?.map(|(delivery, _)| delivery))
 }
 
-async fn take_in_mail(desk: &Desk, owner: &Owner, mailbox: &Mailbox, request: &Request, message: &str, raw: &Bytes) -> Result<Outcome, Error> {
-    let Owner { tenant, trust } = owner;
-    let keys = desk.keyring.keys(tenant).await?;
+/// Whose mail for this address is, and the mailbox itself: an address may have a mark behind its local part.
+async fn owner(desk: &Desk, address: &str) -> Result<Option<(Mailbox, Owner)>, Error> {
+    for address in [address.to_owned(), tenants::without_mark(address)] {
+        let Ok(mailbox) = Mailbox::parse(&address) else { continue };
+        if let Some(owner) = tenants::of_mailbox(desk.ports.documents.as_ref(), &desk.keyring, &mailbox).await? {
+            return Ok(Some((mailbox, owner)));
+        }
+    }
+    Ok(None)
+}
+
+async fn take_in_mail(
+    desk: &Desk,
+    tenant: &Tenant,
+    owner: &Owner,
+    mailbox: &Mailbox,
+    request: &Request,
+    message: &str,
+    raw: &Bytes,
+) -> Result<Outcome, Error> {
+    let keys = desk.keyring.keys(&tenant.id).await?;
     let read = {
-        let (keys, mailbox, trust, bytes) = (keys.clone(), mailbox.clone(), trust.clone(), raw.clone());
+        let (keys, mailbox, trust, bytes) = (keys.clone(), mailbox.clone(), owner.trust.clone(), raw.clone());
         move || {
             // Named by its bytes as they are kept, without card numbers: a record of it that is replayed is the same mail.
             let read = mail::parse::cut_and_parse(&bytes, &trust);
@@ -191,13 +207,13 @@ async fn take_in_mail(desk: &Desk, owner: &Owner, mailbox: &Mailbox, request: &R
         }
     };
     let read = if raw.len() > PARSED_HERE_BYTES_MAX { within(READ_TIME_MAX, read).await? } else { Some(read()) };
+    let keep = async |reason, detail| refuse(desk, &tenant.id, reason, detail, message, Some(request), Some(raw)).await;
     let Some((content, cut, parsed)) = read else {
-        let detail = format!("reading the mail took longer than {} seconds", READ_TIME_MAX.as_secs());
-        return refuse(desk, tenant, Reason::Unreadable, detail, message, Some(request), Some(raw)).await;
+        return keep(Reason::Unreadable, format!("reading the mail took longer than {} seconds", READ_TIME_MAX.as_secs())).await;
     };
     let mail = match parsed {
         Ok(mail) => mail,
-        Err(why) => return refuse(desk, tenant, Reason::Unreadable, why.to_string(), message, Some(request), Some(raw)).await,
+        Err(why) => return keep(Reason::Unreadable, why.to_string()).await,
     };
     let arrival = Arrival { tenant, keys: &keys, mailbox, blob: &request.blob, mail, altered: cut.is_some(), content, now: desk.ports.clock.now() };
     let kept: &[u8] = cut.as_ref().map_or(raw, |cut| cut.as_slice());
@@ -207,18 +223,26 @@ async fn take_in_mail(desk: &Desk, owner: &Owner, mailbox: &Mailbox, request: &R
         match take_in_once(desk, &arrival, kept, &mut parts, &mut number).await {
             // With none left the queue tries again.
             Err(error) if error.is_conflict() && tries.again(desk).await => {}
-            Ok(Some(outcome)) => return Ok(outcome),
-            Ok(None) => {
-                let detail = format!("a mail of kind {} that belongs to no ticket", arrival.mail.kind.name());
-                return refuse(desk, tenant, Reason::Automatic, detail, message, Some(request), Some(raw)).await;
-            }
+            Ok(Taken::In(outcome)) => return Ok(outcome),
+            Ok(Taken::Not(reason)) => return keep(reason, why_not(reason, &arrival)).await,
             // Trying again does not help.
             Err(Error::Fault(Fault::Corrupt(why))) => {
-                let detail = format!("what it would become cannot be stored: {why}");
-                return refuse(desk, tenant, Reason::Unreadable, detail, message, Some(request), Some(raw)).await;
+                return keep(Reason::Unreadable, format!("what it would become cannot be stored: {why}")).await;
             }
             Err(error) => return Err(error),
         }
+    }
+}
+
+/// What a record says of a mail that could have become a comment.
+fn why_not(reason: Reason, arrival: &Arrival<'_>) -> String {
+    let settings = &arrival.tenant.settings;
+    match reason {
+        Reason::SenderLimit => format!("its sender sent {} mails to this mailbox within an hour; it goes on later", settings.mails_a_sender),
+        Reason::MailboxLimit => format!("about {} mails came to this mailbox within an hour; it goes on later", settings.mails_a_mailbox),
+        Reason::Loop => format!("its sender said {} things in this ticket within an hour; it goes on later", settings.mails_a_conversation),
+        Reason::OwnMail => "a mail of ours that came back".to_owned(),
+        _ => format!("a mail of kind {} that belongs to no ticket", arrival.mail.kind.name()),
     }
 }
 
@@ -230,58 +254,107 @@ async fn within<T: Send + 'static>(limit: Duration, work: impl FnOnce() -> T + S
     }
 }
 
-/// Load, decide, commit. `None` if it is a machine's mail without a ticket.
-async fn take_in_once(
-    desk: &Desk,
-    arrival: &Arrival<'_>,
-    raw: &[u8],
-    parts: &mut Option<Parts>,
-    number: &mut Option<u64>,
-) -> Result<Option<Outcome>, Error> {
-    let opens = opens_ticket(arrival.mail.kind);
-    // The parts of a mail that surely becomes a comment are stored while we look.
-    let stored = async { if opens && parts.is_none() { store_parts(desk, arrival, raw).await.map(Some) } else { Ok(None) } };
-    let (found, known) = futures::try_join!(stored, look_up(desk, arrival))?;
-    *parts = parts.take().or(found);
+/// What came of a try.
+enum Taken {
+    In(Outcome),
+    /// It is to be kept as a record.
+    Not(Reason),
+}
+
+/// Load, decide, commit.
+async fn take_in_once(desk: &Desk, arrival: &Arrival<'_>, raw: &[u8], parts: &mut Option<Parts>, number: &mut Option<u64>) -> Result<Taken, Error> {
+    let is_limited = !unprocessed::is_let_go(arrival.blob);
+    let (known, counted) = futures::try_join!(refs::look_up(desk, arrival), rates::count(desk, arrival))?;
     let (known, refs) = match known {
         Loaded::Seen { number, delivery } => {
-            arrival.remember(desk, number, delivery).await?;
-            return Ok(Some(Outcome::Seen { number }));
+            refs::remember(desk, arrival, number, delivery).await?;
+            return Ok(Taken::In(Outcome::Seen { number }));
         }
         Loaded::Known(found) => *found,
     };
-    let decision = thread::decide(&known);
-    let loaded = match decision {
-        Decision::Join { ticket, because } => store::ticket(desk, arrival.keys, arrival.tenant, ticket).await?.map(|found| (found, because)),
-        Decision::Open => None,
-    };
-    // Scanners and forms send all their mails with one Message-ID: only the same sender's is the same conversation.
-    let loaded = loaded.filter(|((ticket, _), because)| *because != Because::SameMessageId || ticket.requester.address == arrival.sender_address());
-    if loaded.is_none() && !opens {
-        return Ok(None);
+    if arrival.is_our_own() {
+        return Ok(Taken::Not(Reason::OwnMail));
+    }
+    if let (Some(reason), true) = (counted.over, is_limited) {
+        return Ok(Taken::Not(reason));
+    }
+    let place = find_place(desk, arrival, &known).await?;
+    match &place {
+        Place::In { ticket, .. } if is_limited && rates::is_a_loop(desk, arrival, ticket).await? => return Ok(Taken::Not(Reason::Loop)),
+        Place::New { .. } if !opens_ticket(arrival.mail.kind) => return Ok(Taken::Not(Reason::Automatic)),
+        _ => {}
     }
     let stored = match parts.take() {
         Some(stored) => stored,
         None => store_parts(desk, arrival, raw).await?,
     };
     let stored = parts.insert(stored);
-    let (ticket, read, outcome) = match loaded {
-        Some(((ticket, etag), because)) => {
+    let (ticket, read, link, outcome) = match place {
+        Place::In { ticket, read, because, counts } => {
             let outcome = Outcome::Joined { number: ticket.number, because };
-            (continued(ticket, arrival), Some(etag), outcome)
+            (continued(*ticket, arrival, counts), Some(read), None, outcome)
         }
-        None => {
+        Place::New { link } => {
             let next = match *number {
                 Some(number) => number,
-                None => *number.insert(desk.numbers.next(desk.ports.documents.as_ref(), arrival.keys, arrival.tenant).await?),
+                None => *number.insert(desk.numbers.next(desk.ports.documents.as_ref(), arrival.keys, &arrival.tenant.id).await?),
             };
-            (opened(desk, arrival, next), None, Outcome::Opened { number: next })
+            (opened(desk, arrival, next), None, link, Outcome::Opened { number: next })
         }
     };
-    let reused = known.itself.is_some_and(|(_, seen)| seen);
-    let writes = writes(desk, arrival, &ticket, read, stored, reused, &refs)?;
-    desk.ports.documents.commit(&partition(arrival.tenant, Kind::Ticket), writes).await?;
-    Ok(Some(outcome))
+    commit(desk, arrival, ticket, read, link, stored, &refs).await?;
+    Ok(Taken::In(outcome))
+}
+
+/// Where a mail goes.
+enum Place {
+    In {
+        ticket: Box<Ticket>,
+        read: Etag,
+        because: Because,
+        counts: bool,
+    },
+    /// Into a ticket of its own, linked with one that is what the link says.
+    New {
+        link: Option<(Box<Ticket>, Etag, Why)>,
+    },
+}
+
+/// Looks at the tickets that a mail may belong to, the strongest reason first, until one takes it.
+async fn find_place(desk: &Desk, arrival: &Arrival<'_>, known: &Known) -> Result<Place, Error> {
+    let mut link = None;
+    for (id, because) in known.candidates() {
+        let Some((ticket, read)) = links::end_of_merges(desk, arrival.keys, &arrival.tenant.id, id).await? else { continue };
+        match thread::judge(&ticket, because, &arrival.facts()) {
+            Verdict::Joins { counts } => return Ok(Place::In { ticket: Box::new(ticket), read, because, counts }),
+            Verdict::Opens(why) => link = link.or(Some((Box::new(ticket), read, why))),
+            Verdict::Passes => {}
+        }
+    }
+    Ok(Place::New { link })
+}
+
+async fn commit(
+    desk: &Desk,
+    arrival: &Arrival<'_>,
+    mut ticket: Ticket,
+    read: Option<Etag>,
+    link: Option<(Box<Ticket>, Etag, Why)>,
+    parts: &Parts,
+    refs: &refs::Refs,
+) -> Result<(), Error> {
+    let why = link.as_ref().map(|(.., why)| *why);
+    let comment = comment(desk, arrival, ticket.id, parts, refs.message_id_reused());
+    let mut more = refs.writes(arrival, &ticket, why)?;
+    if let Some((mut other, etag, why)) = link {
+        ticket.link(&other, why);
+        other.link(&ticket, why.turned());
+        more.push(store::ticket_write(arrival.keys, &arrival.tenant.id, &other, Some(etag))?);
+    }
+    let mut writes = writes(desk, arrival, &ticket, read, &comment)?;
+    writes.append(&mut more);
+    desk.ports.documents.commit(&partition(&arrival.tenant.id, Kind::Ticket), writes).await?;
+    Ok(())
 }
 
 #[cfg(test)]

@@ -3,6 +3,9 @@
 pub mod intake;
 mod contract;
 mod arrival;
+mod refs;
+mod rates;
+mod links;
 mod tries;
 pub mod thread;
 mod numbers;
@@ -98,6 +101,67 @@ pub struct Ticket {
     pub last_message_id: Option<String>,
 }
 
+impl Ticket {
+    /// A new one with its first comment.
+    pub(crate) fn opened(id: TicketId, number: u64, subject: String, mailbox: tenants::Mailbox, requester: Party, now: OffsetDateTime) -> Ticket {
+        Ticket {
+            id,
+            number,
+            subject,
+            mailbox,
+            requester,
+            requester_proven: false,
+            cc: Vec::new(),
+            status: Status::New,
+            priority: Priority::default(),
+            assignee: None,
+            category: None,
+            tags: Vec::new(),
+            due_at: None,
+            links: Vec::new(),
+            merged_into: None,
+            created_at: now,
+            updated_at: now,
+            solved_at: None,
+            comments: 1,
+            last_message_id: None,
+        }
+    }
+
+    /// Whether the one with this address, in lower case, is the requester or in copy.
+    pub fn takes_part(&self, address: &str) -> bool {
+        self.parties().any(|party| party.address.as_deref() == Some(address))
+    }
+
+    /// The requester, then who is in copy.
+    pub fn parties(&self) -> impl Iterator<Item = &Party> {
+        std::iter::once(&self.requester).chain(&self.cc)
+    }
+
+    /// Puts parties in copy who are not in it yet, as long as there is room.
+    pub(crate) fn copy_to(&mut self, parties: impl IntoIterator<Item = Party>) {
+        for party in parties {
+            if self.cc.len() < CC_MAX && party.address.as_deref().is_some_and(|address| !self.takes_part(address)) {
+                self.cc.push(party);
+            }
+        }
+    }
+
+    /// Sets the status and since when it is solved.
+    pub(crate) fn turn(&mut self, status: Status, now: OffsetDateTime) {
+        self.solved_at = (status == Status::Solved).then(|| self.solved_at.unwrap_or(now));
+        self.status = status;
+    }
+
+    /// Links it with another, once, as long as there is room.
+    pub(crate) fn link(&mut self, other: &Ticket, why: Why) {
+        let link = Link { ticket: other.id, number: other.number, why };
+        if self.links.len() < LINKS_MAX && !self.links.contains(&link) {
+            self.links.push(link);
+        }
+    }
+}
+
 /// A ticket that has to do with another. It stands in both.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Link {
@@ -126,6 +190,22 @@ pub enum Why {
     Merged,
     /// The other took this one in.
     MergedInto,
+}
+
+impl Why {
+    /// What this ticket is to the other.
+    pub fn turned(self) -> Why {
+        match self {
+            Why::Related => Why::Related,
+            Why::Continues => Why::ContinuedBy,
+            Why::ContinuedBy => Why::Continues,
+            Why::SameMail => Why::SameMail,
+            Why::RefersTo => Why::ReferredToBy,
+            Why::ReferredToBy => Why::RefersTo,
+            Why::Merged => Why::MergedInto,
+            Why::MergedInto => Why::Merged,
+        }
+    }
 }
 
 /// Somebody outside the desk.

@@ -88,6 +88,13 @@ pub async fn ticket(desk: &Desk, keys: &TenantKeys, tenant: &TenantId, id: Ticke
     found.map(|document| Ok((keys.open_document(&document)?, document.etag))).transpose()
 }
 
+/// The ticket that people call by this number, if there is one.
+pub(super) async fn numbered(desk: &Desk, keys: &TenantKeys, tenant: &TenantId, number: u64) -> Result<Option<TicketId>, Error> {
+    let place = partition(tenant, Kind::Ticket);
+    let found = desk.ports.documents.scan(&Scan::prefix(&place, Slot::K4, &number_key(number), 1)).await?;
+    found.first().map(|document| Ok(keys.open_document::<Ticket>(document)?.id)).transpose()
+}
+
 /// A page of tickets, and where the next one begins. `after` is what an earlier page gave.
 pub async fn tickets(
     desk: &Desk,

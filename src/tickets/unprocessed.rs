@@ -22,8 +22,9 @@ use crate::{
 pub const INTAKE_CONTAINER: &str = "mail-intake";
 /// The queue that tells of them.
 pub const INTAKE_QUEUE: &str = "mail-intake";
-/// Replayed mails go back into the intake under this prefix and the record's id.
+/// Replayed mails go back into the intake under this prefix and the record's id; those that an agent lets go whatever the limits say under the other.
 const REPLAY_PREFIX: &str = "replay/";
+const LET_GO_PREFIX: &str = "let-go/";
 /// Records in one list.
 pub const LIST_MAX: usize = 1_000;
 /// Bytes of a queue message, as JSON, that is kept in its record: a body has at most 16 KiB.
@@ -55,6 +56,14 @@ pub enum Reason {
     TenantSuspended,
     /// Its tenant is being restored: the same.
     TenantRestoring,
+    /// Its sender sent too much of late: it is held for a while.
+    SenderLimit,
+    /// Too much came to its mailbox of late: the same.
+    MailboxLimit,
+    /// Its sender said too much in one conversation of late, as machines do that answer each other: the same.
+    Loop,
+    /// We sent it ourselves, and it came back.
+    OwnMail,
 }
 
 impl Reason {
@@ -69,6 +78,10 @@ impl Reason {
             Reason::KeptFailing => "kept_failing",
             Reason::TenantSuspended => "tenant_suspended",
             Reason::TenantRestoring => "tenant_restoring",
+            Reason::SenderLimit => "sender_limit",
+            Reason::MailboxLimit => "mailbox_limit",
+            Reason::Loop => "loop",
+            Reason::OwnMail => "own_mail",
         }
     }
 }
@@ -384,11 +397,20 @@ pub async fn raw(desk: &Desk, owner: &TenantId, record: &Unprocessed) -> Result<
 /// Killed in between, it has done nothing or has sent the mail without saying so; sent twice, the mail still becomes one ticket. A conflict says that the
 /// mail was sent and that somebody, the intake perhaps, changed the record at that moment.
 pub async fn replay(desk: &Desk, owner: &TenantId, id: RecordId) -> Result<(), Error> {
+    send_again(desk, owner, id, REPLAY_PREFIX).await
+}
+
+/// The same, and no limit holds the mail: somebody looked at it.
+pub async fn let_go(desk: &Desk, owner: &TenantId, id: RecordId) -> Result<(), Error> {
+    send_again(desk, owner, id, LET_GO_PREFIX).await
+}
+
+async fn send_again(desk: &Desk, owner: &TenantId, id: RecordId, prefix: &str) -> Result<(), Error> {
     let (mut record, etag) = get(desk, owner, id).await?.ok_or(Error::NotFound)?;
     let again = match (&record.raw, &record.mailbox) {
         (Raw::Sealed { .. }, Some(mailbox)) => {
             let bytes = raw(desk, owner, &record).await?.ok_or(Error::BlobMissing)?;
-            let blob = format!("{REPLAY_PREFIX}{id}.eml");
+            let blob = format!("{prefix}{id}.eml");
             desk.ports.blobs.put(INTAKE_CONTAINER, &blob, bytes).await?;
             contract::message(mailbox, &blob)
         }
@@ -440,7 +462,12 @@ async fn replayed(desk: &Desk, keys: &TenantKeys, owner: &TenantId, blob: Option
 }
 
 fn replay_of(blob: &str) -> Option<RecordId> {
-    blob.strip_prefix(REPLAY_PREFIX)?.strip_suffix(".eml")?.parse().ok()
+    blob.strip_prefix(REPLAY_PREFIX).or_else(|| blob.strip_prefix(LET_GO_PREFIX))?.strip_suffix(".eml")?.parse().ok()
+}
+
+/// Whether a person let the mail of this intake blob go, so that no limit holds it.
+pub(super) fn is_let_go(blob: &str) -> bool {
+    blob.starts_with(LET_GO_PREFIX)
 }
 
 pub(super) fn write(keys: &TenantKeys, owner: &TenantId, record: &Unprocessed, read: Option<Etag>) -> Result<Write, Error> {

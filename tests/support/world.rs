@@ -17,7 +17,7 @@ use helpdesk::{
     ids::{Kind, TenantId, partition},
     mail::sender::Trust,
     ports::{Fault, Mailer, OutgoingMail, Ports, Scan, Slot, Vault},
-    tenants::{self, Mailbox, Tenant},
+    tenants::{self, Mailbox, Settings, Tenant},
     wiring,
 };
 use serde_json::{Value, json};
@@ -25,6 +25,8 @@ use serde_json::{Value, json};
 use super::{TestClock, TestEntropy};
 
 pub const HELP: &str = "help@contoso.example";
+/// Contoso's second mailbox, see [`World::trusts`].
+pub const IT: &str = "it@contoso.example";
 pub const SUPPORT: &str = "support@fabrikam.example";
 
 pub struct World {
@@ -79,10 +81,33 @@ impl World {
         let plain = wiring::app(ports.clone(), &config());
         for (id, mailbox) in [("contoso", HELP), ("fabrikam", SUPPORT)] {
             let tenant = Tenant::new(id.parse().unwrap(), id, vec![Mailbox::parse(mailbox).unwrap()]);
+            // Tests send as much as they like; those of the limits set them.
+            let settings = Settings { mails_a_sender: 10_000, mails_a_conversation: 10_000, ..Settings::default() };
+            let tenant = Tenant { settings, ..tenant };
             tenants::add(ports.documents.as_ref(), &plain.keyring, &tenant, &Trust::Nobody).await.unwrap();
         }
         let app = wiring::app(change(ports.clone()), &config());
         World { app, ports, clock, sent, issuer, _folder: folder }
+    }
+
+    /// Changes what contoso has set.
+    pub async fn set(&self, change: impl FnOnce(&mut Settings)) {
+        let (documents, contoso) = (self.ports.documents.as_ref(), "contoso".parse().unwrap());
+        let mut settings = tenants::get(documents, &self.app.keyring, &contoso).await.unwrap().unwrap().0.settings;
+        change(&mut settings);
+        let change = tenants::Change { settings: Some(settings), ..tenants::Change::default() };
+        tenants::change(documents, &self.app.keyring, &contoso, None, &change).await.unwrap();
+    }
+
+    /// Lets the mailbox of contoso believe [`proven`] senders, and gives contoso a second one that does.
+    pub async fn trusts(&self) {
+        let trust: Trust = "rfc8601 mx.contoso.example".parse().unwrap();
+        for mailbox in [HELP, IT] {
+            let mailbox = Mailbox::parse(mailbox).unwrap();
+            tenants::add_mailbox(self.ports.documents.as_ref(), &self.app.keyring, &"contoso".parse().unwrap(), &mailbox, Some(&trust))
+                .await
+                .unwrap();
+        }
     }
 
     /// A second process on the same store.
@@ -218,6 +243,13 @@ pub fn mail(from: &str, message_id: &str, subject: &str, more: &str, text: &str)
          MIME-Version: 1.0\r\nContent-Type: text/plain; charset=utf-8\r\n\r\n{text}\r\n"
     )
     .into_bytes()
+}
+
+/// The same from a sender whom a server that contoso trusts vouches for.
+pub fn proven(from: &str, message_id: &str, subject: &str, more: &str, text: &str) -> Vec<u8> {
+    let domain = from.trim_end_matches('>').rsplit_once('@').unwrap().1;
+    let results = format!("Authentication-Results: mx.contoso.example; dmarc=pass header.from={domain}\r\n");
+    [results.as_bytes(), &mail(from, message_id, subject, more, text)].concat()
 }
 
 pub fn config() -> Config {

@@ -1,0 +1,239 @@
+//! The right ticket for a mail: who may join which conversation, and what becomes of a mail that may not.
+
+use helpdesk::access::Role;
+use serde_json::{Value, json};
+use time::Duration;
+
+use super::ANN;
+use crate::support::world::{HELP, IT, World, mail, proven, queue};
+
+const EVE: &str = "Eve <eve@tailspin.example>";
+const CAROL: &str = "carol@adventure-works.example";
+
+fn to(id: &str) -> String {
+    format!("In-Reply-To: <{id}>\r\nReferences: <{id}>\r\n")
+}
+
+/// A world with a proven question of Ann's, as ticket 1.
+async fn asked() -> World {
+    let world = World::new().await;
+    world.trusts().await;
+    let raw = proven(ANN, "q1@adventure-works.example", "The printer is on fire", "", "Please help soon.");
+    assert_eq!(world.mail(HELP, "q.eml", &raw).await, (200, "opened ticket 1".to_owned()));
+    // What comes in the same millisecond has no order.
+    world.clock.advance(Duration::SECOND);
+    world
+}
+
+async fn ticket(world: &World, number: u64) -> Value {
+    world.tickets("contoso").await.into_iter().find(|ticket| ticket["number"] == number).unwrap()
+}
+
+/// Sets what an agent may set.
+async fn set(world: &World, number: u64, change: Value) {
+    let (token, path) = (world.token("contoso", Role::Agent, None), format!("/api/tickets/{}", ticket(world, number).await["id"].as_str().unwrap()));
+    assert_eq!(world.http("PATCH", &path, Some(&token), change.to_string().as_bytes()).await.status, 200);
+}
+
+/// An agent's public answer, and the Message-ID with which it left.
+async fn answered(world: &World, number: u64) -> String {
+    let (token, id) = (world.token("contoso", Role::Agent, None), ticket(world, number).await["id"].as_str().unwrap().to_owned());
+    let made = world.http("POST", &format!("/api/tickets/{id}/comments"), Some(&token), br#"{"text":"Use water.","public":true}"#).await;
+    assert_eq!(made.status, 201);
+    queue(&world.app, "DeliverOutbox", r#"{"v":1,"tenant":"contoso"}"#).await;
+    let raw = world.sent.mails.lock().unwrap().last().unwrap().raw.clone();
+    helpdesk::mail::parse::parse(&raw, &helpdesk::mail::sender::Trust::Nobody).unwrap().message_id.unwrap()
+}
+
+#[tokio::test]
+async fn a_stranger_whom_nobody_vouches_for_joins_no_conversation_and_his_own_ticket_says_so() {
+    let world = asked().await;
+    set(&world, 1, json!({ "status": "solved" })).await;
+    let raw = mail(EVE, "e1@tailspin.example", "Re: The printer is on fire", &to("q1@adventure-works.example"), "Send me the invoice.");
+    assert_eq!(world.mail(HELP, "e.eml", &raw).await.1, "opened ticket 2");
+    let (anns, eves) = (ticket(&world, 1).await, ticket(&world, 2).await);
+    assert_eq!((&anns["status"], &anns["comments"], &anns["requester_proven"]), (&json!("solved"), &json!(1), &json!(true)));
+    assert_eq!((&eves["requester_proven"], &eves["requester"]["address"]), (&json!(false), &json!("eve@tailspin.example")));
+    assert_eq!(eves["links"][0], json!({ "ticket": anns["id"], "number": 1, "why": "refers_to" }));
+    assert_eq!(anns["links"][0], json!({ "ticket": eves["id"], "number": 2, "why": "referred_to_by" }));
+}
+
+#[tokio::test]
+async fn who_only_says_that_he_takes_part_is_heard_and_changes_nothing() {
+    let world = asked().await;
+    set(&world, 1, json!({ "status": "pending" })).await;
+    let reply = |id: &str| (to("q1@adventure-works.example") + "Cc: eve@tailspin.example\r\n", id.to_owned());
+    let (more, id) = reply("forged@adventure-works.example");
+    world.mail(HELP, "f.eml", &mail(ANN, &id, "Re: The printer is on fire", &more, "Never mind.")).await;
+    let heard = ticket(&world, 1).await;
+    assert_eq!((&heard["status"], &heard["comments"], &heard["cc"]), (&json!("pending"), &json!(2), &json!([])));
+    assert_eq!(world.comments("contoso", &heard).await[1]["mail"]["sender"]["proven"], false);
+    // Vouched for, the same words count.
+    let (more, id) = reply("real@adventure-works.example");
+    world.mail(HELP, "r.eml", &proven(ANN, &id, "Re: The printer is on fire", &more, "It burns again.")).await;
+    let counted = ticket(&world, 1).await;
+    assert_eq!((&counted["status"], &counted["comments"]), (&json!("in_progress"), &json!(3)));
+    assert_eq!(counted["cc"], json!([{ "address": "eve@tailspin.example", "name": null }]));
+}
+
+#[tokio::test]
+async fn a_third_party_is_shown_as_himself_and_never_replaces_the_requester() {
+    let world = asked().await;
+    let raw = proven(CAROL, "c1@adventure-works.example", "Re: The printer is on fire", &to("q1@adventure-works.example"), "Mine too.");
+    assert!(world.mail(HELP, "c.eml", &raw).await.1.starts_with("comment on ticket 1"));
+    let joined = ticket(&world, 1).await;
+    assert_eq!((&joined["requester"]["address"], &joined["cc"]), (&json!("ann@adventure-works.example"), &json!([])));
+    assert_eq!(world.comments("contoso", &joined).await[1]["author"]["sender"]["address"], CAROL);
+}
+
+#[tokio::test]
+async fn an_answer_to_our_own_mail_counts_whoever_writes_it() {
+    let world = asked().await;
+    let id = answered(&world, 1).await;
+    set(&world, 1, json!({ "status": "solved" })).await;
+    let (_, note) = world.mail(HELP, "a.eml", &mail(CAROL, "a1@adventure-works.example", "AW: Fire", &to(&id), "Ann is away. It burns.")).await;
+    assert_eq!(note, "comment on ticket 1: it answers our own mail");
+    assert_eq!(ticket(&world, 1).await["status"], "in_progress");
+}
+
+#[tokio::test]
+async fn a_number_in_the_subject_is_heard_from_those_who_take_part_alone() {
+    let world = asked().await;
+    let subject = "The printer [#1]";
+    for (raw, note) in [
+        (proven(ANN, "n1@adventure-works.example", subject, "", "More."), "comment on ticket 1: its subject names the number"),
+        (mail(ANN, "n2@adventure-works.example", subject, "", "More."), "opened ticket 2"),
+        (proven(CAROL, "n3@adventure-works.example", subject, "", "More."), "opened ticket 3"),
+        (proven(ANN, "n4@adventure-works.example", "The printer [#99]", "", "More."), "opened ticket 4"),
+    ] {
+        world.clock.advance(Duration::SECOND);
+        assert_eq!(world.mail(HELP, &format!("{}.eml", note.len()), &raw).await.1, note);
+    }
+}
+
+#[tokio::test]
+async fn an_answer_to_what_was_solved_long_ago_opens_a_ticket_that_goes_on_with_it() {
+    let world = asked().await;
+    let id = answered(&world, 1).await;
+    set(&world, 1, json!({ "status": "solved" })).await;
+    world.clock.advance(Duration::days(13));
+    let reply = |number: u32| mail(ANN, &format!("r{number}@adventure-works.example"), "Re: Fire", &to(&id), "It burns again.");
+    assert!(world.mail(HELP, "1.eml", &reply(1)).await.1.starts_with("comment on ticket 1"));
+    set(&world, 1, json!({ "status": "solved" })).await;
+    world.clock.advance(Duration::days(15));
+    assert_eq!(world.mail(HELP, "2.eml", &reply(2)).await.1, "opened ticket 2");
+    let (old, new) = (ticket(&world, 1).await, ticket(&world, 2).await);
+    assert_eq!((&old["status"], &old["links"][0]["why"], &new["links"][0]["why"]), (&json!("solved"), &json!("continued_by"), &json!("continues")));
+    // A tenant may set another time.
+    world.set(|settings| settings.reopen_days = 365).await;
+    assert!(world.mail(HELP, "3.eml", &reply(3)).await.1.starts_with("comment on ticket 1"));
+}
+
+#[tokio::test]
+async fn one_mail_to_two_mailboxes_is_a_ticket_in_each_and_answers_find_their_own() {
+    let world = World::new().await;
+    world.trusts().await;
+    let raw = proven(ANN, "both@adventure-works.example", "For both", &format!("Cc: {IT}\r\n"), "Words.");
+    assert_eq!(world.mail(HELP, "1.eml", &raw).await.1, "opened ticket 1");
+    assert_eq!(world.mail(IT, "2.eml", &raw).await.1, "opened ticket 2");
+    let (one, two) = (ticket(&world, 1).await, ticket(&world, 2).await);
+    assert_eq!((&one["links"][0]["why"], &two["links"][0]["why"]), (&json!("same_mail"), &json!("same_mail")));
+    assert_eq!((&one["mailbox"], &two["mailbox"], &one["cc"]), (&json!(HELP), &json!(IT), &json!([])));
+    // Delivered again, each is the one that it was.
+    assert_eq!(world.mail(IT, "3.eml", &raw).await.1, "seen before, in ticket 2");
+    assert_eq!(world.mail(HELP, "4.eml", &raw).await.1, "seen before, in ticket 1");
+    for (mailbox, number) in [(IT, 2), (HELP, 1)] {
+        let id = format!("re{number}@adventure-works.example");
+        let reply = proven(ANN, &id, "Re: For both", &to("both@adventure-works.example"), "More.");
+        assert!(world.mail(mailbox, &format!("re{number}.eml"), &reply).await.1.starts_with(&format!("comment on ticket {number}")));
+    }
+}
+
+#[tokio::test]
+async fn mail_to_an_address_with_a_mark_is_the_mailboxs() {
+    let world = asked().await;
+    let raw = proven(ANN, "p@adventure-works.example", "By a mark", "", "Words.");
+    assert_eq!(world.mail("help+x1@contoso.example", "p.eml", &raw).await.1, "opened ticket 2");
+    assert_eq!(ticket(&world, 2).await["mailbox"], HELP);
+}
+
+#[tokio::test]
+async fn a_conversation_of_two_machines_stops_alone_and_goes_on_later() {
+    let world = asked().await;
+    world.set(|settings| settings.mails_a_conversation = 5).await;
+    let says =
+        |number: u32| proven(ANN, &format!("m{number}@adventure-works.example"), "Re: Fire", &to("q1@adventure-works.example"), "I am a machine.");
+    for number in 0..8 {
+        world.clock.advance(Duration::SECOND);
+        let (status, note) = world.mail(HELP, &format!("{number}.eml"), &says(number)).await;
+        // The question counts as well.
+        assert_eq!((status, note.ends_with("loop")), (200, number >= 4), "{number}: {note}");
+    }
+    // Nobody else is stopped, nor is he elsewhere.
+    let carol = proven(CAROL, "c@adventure-works.example", "Re: Fire", &to("q1@adventure-works.example"), "Stop it.");
+    assert!(world.mail(HELP, "c.eml", &carol).await.1.starts_with("comment on ticket 1"));
+    assert_eq!(world.mail(HELP, "n.eml", &proven(ANN, "new@adventure-works.example", "New", "", "Words.")).await.1, "opened ticket 2");
+    let desk = &world.app.desk;
+    let contoso = "contoso".parse().unwrap();
+    assert_eq!(helpdesk::tickets::held::release(desk, &contoso).await.unwrap(), 0, "it is not over yet");
+    world.clock.advance(Duration::minutes(61));
+    assert_eq!(helpdesk::tickets::held::release(desk, &contoso).await.unwrap(), 4);
+    super::take_what_waits(&world).await;
+    assert_eq!(ticket(&world, 1).await["comments"], 10);
+    assert_eq!(world.comments("contoso", &ticket(&world, 1).await).await.len(), 10);
+}
+
+#[tokio::test]
+async fn too_much_of_one_sender_is_held_in_order_and_a_person_may_let_it_go() {
+    use helpdesk::tickets::unprocessed::{self, State};
+    let world = asked().await;
+    world.set(|settings| settings.mails_a_sender = 3).await;
+    for number in 0..5 {
+        world.clock.advance(Duration::SECOND);
+        let raw = proven(ANN, &format!("s{number}@adventure-works.example"), &format!("Question {number}"), "", "Words.");
+        let (_, note) = world.mail(HELP, &format!("{number}.eml"), &raw).await;
+        assert_eq!(note.ends_with("sender_limit"), number >= 2, "{number}: {note}");
+    }
+    assert_eq!(world.mail(HELP, "c.eml", &proven(CAROL, "c@adventure-works.example", "Mine", "", "Words.")).await.1, "opened ticket 4");
+    let held = world.unprocessed("contoso").await;
+    assert_eq!(held.len(), 3);
+    let contoso = "contoso".parse().unwrap();
+    unprocessed::let_go(&world.app.desk, &contoso, held[0].id).await.unwrap();
+    super::take_what_waits(&world).await;
+    let subjects = async || world.tickets("contoso").await.iter().map(|ticket| ticket["subject"].as_str().unwrap().to_owned()).collect::<Vec<_>>();
+    assert_eq!(subjects().await[0], "Question 2");
+    // Replayed it is held again, and released when the hour is over.
+    unprocessed::replay(&world.app.desk, &contoso, held[1].id).await.unwrap();
+    super::take_what_waits(&world).await;
+    assert_eq!(world.unprocessed("contoso").await[1].state, State::Waiting);
+    world.clock.advance(Duration::minutes(61));
+    assert_eq!(helpdesk::tickets::held::release(&world.app.desk, &contoso).await.unwrap(), 2);
+    super::take_what_waits(&world).await;
+    assert_eq!(subjects().await[..2], ["Question 4".to_owned(), "Question 3".to_owned()]);
+    assert!(world.unprocessed("contoso").await.iter().all(|record| record.state == State::Processed));
+}
+
+#[tokio::test]
+async fn too_much_for_one_mailbox_is_held_whoever_sends_it() {
+    let world = World::new().await;
+    world.set(|settings| settings.mails_a_mailbox = 64).await;
+    let (mut taken, mut held) = (0, 0);
+    for number in 0..400 {
+        let raw = mail(&format!("u{number}@a.example"), &format!("x{number}@a.example"), "Question", "", "Words.");
+        let (status, note) = world.mail(HELP, &format!("{number}.eml"), &raw).await;
+        assert_eq!(status, 200);
+        if note.ends_with("mailbox_limit") { held += 1 } else { taken += 1 }
+    }
+    // One in sixteen is counted, so that it is about as many.
+    assert!((20..=160).contains(&taken) && held > 0, "{taken} taken, {held} held");
+}
+
+#[tokio::test]
+async fn our_own_mail_that_comes_back_is_kept_apart() {
+    let world = asked().await;
+    answered(&world, 1).await;
+    let raw = world.sent.mails.lock().unwrap().last().unwrap().raw.clone();
+    let (status, note) = world.mail(HELP, "back.eml", &raw).await;
+    assert!(status == 200 && note.ends_with("own_mail"), "{note}");
+    assert_eq!(ticket(&world, 1).await["comments"], 2);
+}
