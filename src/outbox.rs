@@ -42,7 +42,8 @@ const PAUSE_LONGEST: time::Duration = time::Duration::hours(12);
 const DELIVERED_KEPT: time::Duration = time::Duration::days(7);
 /// A mail over this many bytes is kept in a sealed blob: as base64 and with its addresses it would make a body of more than 16 KiB.
 const MAIL_HERE_BYTES_MAX: usize = 11 * 1024;
-const CONTAINER: &str = "outbox";
+/// The container of long mails.
+pub const CONTAINER: &str = "outbox";
 /// The `k2` of a row that was given up begins with this, and the instant follows.
 pub const GIVEN_UP: &str = "given_up:";
 

@@ -395,6 +395,7 @@ fn who_may(action: Action) -> String {
     let words = |role: Role| match role {
         Role::Admin => "an admin of the tenant",
         Role::Operator => "an operator of the vendor",
+        Role::PrivacyOfficer => "the privacy officer of the vendor",
         Role::Feeder => "a feeder of the tenant",
         Role::Agent => "an agent of the tenant",
         Role::Requester => "a requester, of his own tickets",

@@ -285,20 +285,20 @@ async fn mail_for_an_unknown_mailbox_becomes_a_ticket_when_somebody_owns_it_and_
     let house = helpdesk::ids::TenantId::system();
 
     // Too early: it comes back to the same record.
-    unprocessed::replay(&world.app.desk, &house, record.id).await.unwrap();
+    unprocessed::replay(&world.app.desk, &house, record.id, "test").await.unwrap();
     take_what_waits(&world).await;
     let again = world.unprocessed("sys").await;
     assert_eq!((again.len(), again[0].state, again[0].replays), (1, State::Waiting, 1));
     assert_eq!(world.events("sys").await, 2, "it was kept, and replayed");
 
     let tenant = Tenant::new("sales".parse().unwrap(), "Sales", vec![Mailbox::parse("sales@contoso.example").unwrap()]);
-    tenants::add(world.ports.documents.as_ref(), &world.app.keyring, &tenant, &Trust::Nobody).await.unwrap();
-    unprocessed::replay(&world.app.desk, &house, record.id).await.unwrap();
+    tenants::add(&world.ports, &world.app.keyring, "test", &tenant, &Trust::Nobody).await.unwrap();
+    unprocessed::replay(&world.app.desk, &house, record.id, "test").await.unwrap();
     take_what_waits(&world).await;
     assert_eq!(world.tickets("sales").await.len(), 1);
     assert_eq!(world.unprocessed("sys").await[0].state, State::Processed);
     // Replayed once more, it is still one ticket.
-    unprocessed::replay(&world.app.desk, &house, record.id).await.unwrap();
+    unprocessed::replay(&world.app.desk, &house, record.id, "test").await.unwrap();
     take_what_waits(&world).await;
     assert_eq!(world.tickets("sales").await.len(), 1);
 }
@@ -335,7 +335,7 @@ async fn what_the_host_gave_up_on_becomes_a_record_that_can_be_replayed() {
     }
     let records = world.unprocessed("contoso").await;
     assert_eq!(records.len(), 1);
-    helpdesk::tickets::unprocessed::replay(&world.app.desk, &"contoso".parse().unwrap(), records[0].id).await.unwrap();
+    helpdesk::tickets::unprocessed::replay(&world.app.desk, &"contoso".parse().unwrap(), records[0].id, "test").await.unwrap();
     take_what_waits(&world).await;
     assert_eq!(world.tickets("contoso").await.len(), 1);
 }
@@ -360,7 +360,7 @@ async fn a_replay_that_comes_to_nothing_twice_keeps_its_reason() {
     let world = World::new().await;
     world.mail(HELP, "a.eml", &[0, 1, 2]).await;
     let record = world.unprocessed("contoso").await.remove(0);
-    helpdesk::tickets::unprocessed::replay(&world.app.desk, &"contoso".parse().unwrap(), record.id).await.unwrap();
+    helpdesk::tickets::unprocessed::replay(&world.app.desk, &"contoso".parse().unwrap(), record.id, "test").await.unwrap();
     take_what_waits(&world).await;
     let again = format!(r#"{{"v":1,"mailbox":"{HELP}","blob":"replay/{}.eml"}}"#, record.id);
     queue(&world.app, "IntakeMail", &again).await;
@@ -387,8 +387,8 @@ async fn nobodys_mail_that_somebody_owns_by_now_is_kept_with_him_alone() {
     world.mail("sales@contoso.example", "a.eml", &mail(ANN, "x@a.example", "Away", "Auto-Submitted: auto-replied\r\n", "I am away.")).await;
     let record = world.unprocessed("sys").await.remove(0);
     let tenant = Tenant::new("sales".parse().unwrap(), "Sales", vec![Mailbox::parse("sales@contoso.example").unwrap()]);
-    tenants::add(world.ports.documents.as_ref(), &world.app.keyring, &tenant, &Trust::Nobody).await.unwrap();
-    helpdesk::tickets::unprocessed::replay(&world.app.desk, &helpdesk::ids::TenantId::system(), record.id).await.unwrap();
+    tenants::add(&world.ports, &world.app.keyring, "test", &tenant, &Trust::Nobody).await.unwrap();
+    helpdesk::tickets::unprocessed::replay(&world.app.desk, &helpdesk::ids::TenantId::system(), record.id, "test").await.unwrap();
     take_what_waits(&world).await;
     assert_eq!(world.unprocessed("sys").await[0].state, helpdesk::tickets::unprocessed::State::Processed);
     assert_eq!(world.unprocessed("sales").await.len(), 1);
@@ -518,9 +518,9 @@ async fn a_sender_is_proven_as_far_as_the_mailbox_trusts() {
     let (documents, keyring) = (world.ports.documents.as_ref(), &world.app.keyring);
     let (contoso, mailbox) = ("contoso".parse().unwrap(), Mailbox::parse(HELP).unwrap());
     for trust in ["rfc8601 mx.contoso.example", "rfc8601 mx.elsewhere.example"] {
-        tenants::add_mailbox(documents, keyring, &contoso, &mailbox, Some(&trust.parse().unwrap())).await.unwrap();
+        tenants::add_mailbox(&world.ports, keyring, "test", &contoso, &mailbox, Some(&trust.parse().unwrap())).await.unwrap();
         // Without a trust nothing changes.
-        tenants::add_mailbox(documents, keyring, &contoso, &mailbox, None).await.unwrap();
+        tenants::add_mailbox(&world.ports, keyring, "test", &contoso, &mailbox, None).await.unwrap();
         assert_eq!(tenants::of_mailbox(documents, keyring, &mailbox).await.unwrap().unwrap().trust.to_string(), trust);
         world.mail(HELP, &format!("{}.eml", trust.len()), &raw(&format!("{}@adventure-works.example", trust.len()))).await;
     }

@@ -8,7 +8,7 @@ use helpdesk::{
     mail::sender::Trust,
     ports::Fault,
     tenants::{self, Change, DirectoryId, Error, Mailbox, State, Tenant},
-    tickets::{held, unprocessed},
+    tickets::{self, held, unprocessed},
 };
 use serde_json::Value;
 
@@ -23,7 +23,7 @@ use crate::{
 const DIRECTORY: &str = "0f1e2d3c-4b5a-6978-8796-a5b4c3d2e1f0";
 
 async fn change(world: &World, id: &str, change: Change) -> Result<Tenant, Error> {
-    tenants::change(world.ports.documents.as_ref(), &world.app.keyring, &id.parse().unwrap(), None, &change).await.map(|(tenant, _)| tenant)
+    tenants::change(&world.ports, &world.app.keyring, "test", &id.parse().unwrap(), None, &change).await.map(|(tenant, _)| tenant)
 }
 
 async fn set_state(world: &World, state: State) {
@@ -154,7 +154,7 @@ async fn a_directory_belongs_to_one_tenant() {
     change(&world, "contoso", taken()).await.unwrap();
     assert!(matches!(change(&world, "fabrikam", taken()).await, Err(Error::DirectoryTaken)));
     let northwind = Tenant { entra_tenant: Some(directory.clone()), ..Tenant::new("northwind".parse().unwrap(), "Northwind", Vec::new()) };
-    assert!(matches!(tenants::add(documents, keyring, &northwind, &Trust::Nobody).await, Err(Error::DirectoryTaken)));
+    assert!(matches!(tenants::add(&world.ports, keyring, "test", &northwind, &Trust::Nobody).await, Err(Error::DirectoryTaken)));
     change(&world, "contoso", Change { entra_tenant: Some(None), ..Change::default() }).await.unwrap();
     assert_eq!(of_directory().await, None);
 }
@@ -165,13 +165,124 @@ async fn a_change_is_of_the_tenant_that_was_read() {
     let (documents, keyring, id) = (world.ports.documents.as_ref(), &world.app.keyring, "contoso".parse().unwrap());
     let (before, read) = tenants::get(documents, keyring, &id).await.unwrap().unwrap();
     let name = |name: &str| Change { name: Some(name.to_owned()), ..Change::default() };
-    let (after, now) = tenants::change(documents, keyring, &id, Some(&read), &name("Contoso Ltd")).await.unwrap();
+    let (after, now) = tenants::change(&world.ports, keyring, "test", &id, Some(&read), &name("Contoso Ltd")).await.unwrap();
     assert_eq!(after, Tenant { name: "Contoso Ltd".to_owned(), ..before });
-    assert!(matches!(tenants::change(documents, keyring, &id, Some(&read), &name("Late")).await, Err(Error::Fault(Fault::Conflict))));
-    tenants::change(documents, keyring, &id, Some(&now), &name("Contoso")).await.unwrap();
+    assert!(matches!(tenants::change(&world.ports, keyring, "test", &id, Some(&read), &name("Late")).await, Err(Error::Fault(Fault::Conflict))));
+    tenants::change(&world.ports, keyring, "test", &id, Some(&now), &name("Contoso")).await.unwrap();
     assert!(matches!(change(&world, "contoso", name("")).await, Err(Error::BadName)));
     assert!(matches!(change(&world, "nobody", name("Nobody")).await, Err(Error::NotFound)));
     // What belongs to it is still its own.
     let owner = tenants::of_mailbox(documents, keyring, &Mailbox::parse(HELP).unwrap()).await.unwrap().unwrap();
     assert_eq!(owner.tenant, id);
+}
+
+#[tokio::test]
+async fn a_tenant_who_goes_takes_all_that_is_his_with_him_and_nothing_of_others() {
+    let world = World::new().await;
+    for (mailbox, at) in [(HELP, 0), (SUPPORT, 1)] {
+        let raw = mail("ann@a.example", &format!("{at}@a.example"), "Gone", "", &"Words. ".repeat(4_000));
+        world.mail(mailbox, &format!("{at}.eml"), &raw).await;
+        world.mail(mailbox, &format!("garbage-{at}.eml"), b"\x00\x01").await;
+    }
+    let contoso: TenantId = "contoso".parse().unwrap();
+    let blobs = tickets::store::blobs_of(&contoso);
+    let remove = async || tenants::remove(&world.ports, &world.app.keyring, "test", &contoso, &blobs).await;
+    assert!(matches!(remove().await, Err(Error::StillServed)));
+    set_state(&world, State::Suspended).await;
+    let before = world.ports.documents.changed_since("t:fabrikam", None, 1000).await.unwrap().documents.len();
+    let removal = remove().await.unwrap();
+    assert!(removal.done && removal.documents > 8 && removal.blobs >= 3, "{removal:?}");
+    let left = world.ports.documents.changed_since("t:contoso", None, 1000).await.unwrap();
+    assert!(left.documents.is_empty() && left.deleted.len() == removal.documents);
+    assert_eq!(world.ports.blobs.list("mail", "contoso/", None, 10).await.unwrap(), Vec::<String>::new());
+    assert_eq!(world.ports.documents.get("sys:keys", "contoso").await.unwrap(), None);
+    assert!(matches!(remove().await, Err(Error::NotFound)), "nothing is left to remove");
+    // Who asks is nobody, and what comes is nobody's.
+    let agent = world.token("contoso", Role::Agent, None);
+    assert_eq!(world.http("GET", "/api/tickets", Some(&agent), b"").await.status, 401);
+    let late = world.mail(HELP, "late.eml", &mail("ann@a.example", "late@a.example", "Late", "", "Words.")).await;
+    assert!(late.1.ends_with("unknown_mailbox"), "{late:?}");
+    assert_eq!(world.ports.documents.changed_since("t:fabrikam", None, 1000).await.unwrap().documents.len(), before);
+    assert_eq!(world.tickets("fabrikam").await.len(), 1);
+}
+
+#[tokio::test]
+async fn a_removal_that_is_cut_off_anywhere_is_finished_by_the_next() {
+    for after in [false, true] {
+        for call in 1.. {
+            let plan = Arc::new(Plan::default());
+            let world = World::with(|ports| faulty(&ports, &plan)).await;
+            world.mail(HELP, "a.eml", &mail("ann@a.example", "a@a.example", "Gone", "", "Words.")).await;
+            set_state(&world, State::Suspended).await;
+            let contoso: TenantId = "contoso".parse().unwrap();
+            let (ports, blobs) = (&world.app.ports, tickets::store::blobs_of(&contoso));
+            plan.fail_at(call, after);
+            let first = tenants::remove(ports, &world.app.keyring, "test", &contoso, &blobs).await;
+            let planned = plan.calls();
+            plan.fail_at(0, false);
+            match tenants::remove(ports, &world.app.keyring, "test", &contoso, &blobs).await {
+                Ok(removal) => assert!(removal.done, "call {call}"),
+                Err(Error::NotFound) => assert!(first.is_ok() || after, "call {call}: {first:?}"),
+                Err(error) => panic!("call {call}: {error}"),
+            }
+            assert!(world.ports.documents.changed_since("t:contoso", None, 10).await.unwrap().documents.is_empty());
+            assert_eq!(world.ports.documents.get("sys:keys", "contoso").await.unwrap(), None);
+            if call > planned {
+                assert!(call > 8, "only {planned} calls were tried");
+                break;
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn an_admin_changes_how_his_desk_works_and_an_agent_reads_it() {
+    let world = World::new().await;
+    let (admin, agent) = (world.token("contoso", Role::Admin, None), world.token("contoso", Role::Agent, None));
+    let shown = world.http("GET", "/api/settings", Some(&agent), b"").await;
+    let etag = shown.headers.iter().find(|(name, _)| *name == "etag").unwrap().1.clone();
+    let mut settings: Value = serde_json::from_slice(&shown.body).unwrap();
+    assert_eq!(settings["reopen_days"], 14);
+    settings["reopen_days"] = 30.into();
+    let body = settings.to_string();
+    assert_eq!(world.http("PUT", "/api/settings", Some(&agent), body.as_bytes()).await.status, 403);
+    let put =
+        async |etag: &str, body: &str| world.http_with("PUT", "/api/settings", Some(&admin), &[("if-match", etag)], body.as_bytes()).await.status;
+    assert_eq!(put(&etag, &body).await, 200);
+    assert_eq!(put(&etag, &body).await, 412, "it is another version by now");
+    assert_eq!(world.get("/api/settings", &agent).await.1["reopen_days"], 30);
+    for wrong in [r#"{"reopen_days": 4000}"#, r#"{"mails_a_sender": 0}"#, r#"{"mails_a_mailbox": 1}"#, r#"{"colour": "red"}"#, "[]"] {
+        assert_eq!(put("*", wrong).await, 400, "{wrong}");
+    }
+    // Another tenant has his own.
+    assert_eq!(world.get("/api/settings", &world.token("fabrikam", Role::Admin, None)).await.1["reopen_days"], 14);
+}
+
+#[tokio::test]
+async fn every_change_of_a_tenant_leaves_an_event_that_says_who() {
+    use helpdesk::{
+        audit::Event,
+        ports::{Scan, Slot},
+    };
+    let world = World::new().await;
+    let operator = world.token("vendor", Role::Operator, None);
+    let path = "/api/operator/tenants/contoso";
+    for (method, path, body) in [
+        ("PATCH", path.to_owned(), r#"{"state": "suspended"}"#),
+        ("POST", format!("{path}/mailboxes"), r#"{"address": "it@contoso.example"}"#),
+        ("DELETE", path.to_owned(), ""),
+    ] {
+        world.clock.advance(time::Duration::SECOND);
+        assert_eq!(world.http(method, &path, Some(&operator), body.as_bytes()).await.status, 200);
+    }
+    let found = world.ports.documents.scan(&Scan::prefix("sys:tenants", Slot::K1, "pending:", 100)).await.unwrap();
+    let keys = world.app.keyring.keys(&TenantId::system()).await.unwrap();
+    let events: Vec<Event> = found.iter().map(|document| keys.open_document(document).unwrap()).collect();
+    let by_the_operator: Vec<String> = events
+        .iter()
+        .filter(|event| event.actor == "test-operator" && event.target == "contoso")
+        .map(|event| serde_json::to_value(event.action).unwrap().as_str().unwrap().to_owned())
+        .collect();
+    assert_eq!(by_the_operator, ["tenant_changed", "mailbox_added", "tenant_removed"]);
+    assert_eq!(events.len(), 5, "two were added by the test");
 }

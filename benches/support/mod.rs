@@ -62,7 +62,7 @@ pub async fn house(folder: &Path, purpose: Purpose) -> House {
     let house = wiring::house(&config, purpose).await.expect("the house opens");
     let mailboxes = vec![Mailbox::parse(MAILBOX).expect("it is an address")];
     let tenant = Tenant::new("contoso".parse().expect("it is a tenant id"), "Contoso", mailboxes);
-    match tenants::add(house.app.ports.documents.as_ref(), &house.app.keyring, &tenant, &Trust::Nobody).await {
+    match tenants::add(&house.app.ports, &house.app.keyring, "test", &tenant, &Trust::Nobody).await {
         Ok(()) | Err(tenants::Error::Exists) => house,
         Err(error) => panic!("the tenant could not be added: {error}"),
     }

@@ -16,11 +16,13 @@ pub enum Role {
     Feeder,
     /// Runs the help desk for all tenants, and sees no ticket. Only with the vendor.
     Operator,
+    /// Answers for the data of all tenants, and sees no ticket. Only with the vendor.
+    PrivacyOfficer,
 }
 
 impl Role {
     /// All roles, the one that may do the most of what several may do first.
-    pub const ALL: [Role; 5] = [Role::Operator, Role::Admin, Role::Agent, Role::Feeder, Role::Requester];
+    pub const ALL: [Role; 6] = [Role::Operator, Role::PrivacyOfficer, Role::Admin, Role::Agent, Role::Feeder, Role::Requester];
 
     /// As it stands in a token's `roles`.
     pub fn name(self) -> &'static str {
@@ -30,13 +32,14 @@ impl Role {
             Role::Admin => "admin",
             Role::Feeder => "feeder",
             Role::Operator => "operator",
+            Role::PrivacyOfficer => "privacy_officer",
         }
     }
 
     /// Whether it counts only in the token of somebody whom the vendor's own directory knows.
     pub fn is_of_the_vendor(self) -> bool {
         match self {
-            Role::Operator => true,
+            Role::Operator | Role::PrivacyOfficer => true,
             Role::Requester | Role::Agent | Role::Admin | Role::Feeder => false,
         }
     }
@@ -57,18 +60,27 @@ pub enum Action {
     ManageUnprocessed,
     /// Push mail to a mailbox of the tenant.
     PushMail,
-    /// Read, add and change tenants.
+    /// Read how the tenant's desk works.
+    ReadSettings,
+    /// Change how the tenant's desk works.
+    ChangeSettings,
+    /// See which tenants there are.
+    ReadTenants,
+    /// Add, change and remove tenants.
     ManageTenants,
 }
 
 impl Action {
-    pub const ALL: [Action; 7] = [
+    pub const ALL: [Action; 10] = [
         Action::ReadTickets,
         Action::ChangeTickets,
         Action::ReadOriginalMail,
         Action::Comment,
         Action::ManageUnprocessed,
         Action::PushMail,
+        Action::ReadSettings,
+        Action::ChangeSettings,
+        Action::ReadTenants,
         Action::ManageTenants,
     ];
 }
@@ -77,11 +89,19 @@ impl Action {
 pub fn may(role: Role, action: Action) -> bool {
     match role {
         Role::Requester => matches!(action, Action::ReadTickets),
-        Role::Agent | Role::Admin => {
-            matches!(action, Action::ReadTickets | Action::ChangeTickets | Action::ReadOriginalMail | Action::Comment | Action::ManageUnprocessed)
-        }
+        Role::Agent => matches!(
+            action,
+            Action::ReadTickets
+                | Action::ChangeTickets
+                | Action::ReadOriginalMail
+                | Action::Comment
+                | Action::ManageUnprocessed
+                | Action::ReadSettings
+        ),
+        Role::Admin => may(Role::Agent, action) || matches!(action, Action::ChangeSettings),
         Role::Feeder => matches!(action, Action::PushMail),
-        Role::Operator => matches!(action, Action::ManageTenants),
+        Role::Operator => matches!(action, Action::ReadTenants | Action::ManageTenants),
+        Role::PrivacyOfficer => matches!(action, Action::ReadTenants),
     }
 }
 
@@ -92,7 +112,7 @@ mod tests {
     #[test]
     fn who_runs_the_help_desk_reads_nobodys_tickets_and_nobody_else_runs_it() {
         for action in Action::ALL {
-            let of_the_house = action == Action::ManageTenants;
+            let of_the_house = matches!(action, Action::ReadTenants | Action::ManageTenants);
             for role in Role::ALL {
                 assert!(!may(role, action) || role.is_of_the_vendor() == of_the_house, "{role:?} {action:?}");
             }

@@ -34,11 +34,20 @@ pub enum Action {
     CommentAdded,
     MailUnprocessed,
     MailReplayed,
+    TenantAdded,
+    TenantChanged,
+    MailboxAdded,
+    /// What a tenant had is being deleted.
+    TenantRemoved,
 }
 
 /// The write that records an event, for the commit of the change itself.
 pub fn record(keys: &TenantKeys, tenant: &TenantId, id: RecordId, event: &Event) -> Result<Write, keys::Error> {
-    let place = partition(tenant, Kind::AuditEvent);
+    beside(keys, &partition(tenant, Kind::AuditEvent), id, event)
+}
+
+/// The same for a change in a partition that is not the one of its owner's events.
+pub fn beside(keys: &TenantKeys, place: &str, id: RecordId, event: &Event) -> Result<Write, keys::Error> {
     let pending = [Some(format!("{PENDING}:{id}")), None, None, None];
-    Ok(Write::Create(keys.seal_document(&place, format!("audit:{id}"), Kind::AuditEvent, pending, None, event)?))
+    Ok(Write::Create(keys.seal_document(place, format!("audit:{id}"), Kind::AuditEvent, pending, None, event)?))
 }

@@ -10,7 +10,7 @@ use tokio::{
     sync::{mpsc::UnboundedReceiver, watch},
 };
 
-use super::{Data, create_folder, inbox as inbox_of, printable, sample, say};
+use super::{COMMAND_LINE, Data, create_folder, inbox as inbox_of, printable, sample, say};
 use crate::{
     access::Role,
     config::Config,
@@ -131,7 +131,7 @@ async fn greet(app: &Arc<App>, folder: &Path, url: &str) -> Result<()> {
 async fn add_demo_tenants(app: &Arc<App>) -> Result<()> {
     for (id, name, mailbox) in [("contoso", "Contoso", "help@contoso.example"), ("fabrikam", "Fabrikam", "support@fabrikam.example")] {
         let tenant = Tenant::new(id.parse()?, name, vec![Mailbox::parse(mailbox)?]);
-        match tenants::add(app.ports.documents.as_ref(), &app.keyring, &tenant, &Trust::Nobody).await {
+        match tenants::add(&app.ports, &app.keyring, COMMAND_LINE, &tenant, &Trust::Nobody).await {
             Ok(()) | Err(tenants::Error::Exists) => {}
             Err(error) => return Err(error.into()),
         }

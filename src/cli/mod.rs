@@ -27,6 +27,9 @@ use crate::{
     wiring::{self, House, Purpose},
 };
 
+/// Who works at the command line, in the audit events.
+const COMMAND_LINE: &str = "command-line";
+
 /// The back end of a multi-tenant help desk for Microsoft 365.
 ///
 /// Azure Functions runs it as a custom handler; on a laptop, `helpdesk dev --sample` runs the whole of it.
@@ -51,7 +54,7 @@ enum Command {
     Inspect(inspect::Arguments),
     /// Make an access token for the API of `helpdesk dev`
     Token(token::Arguments),
-    /// Add and list tenants and their mailboxes
+    /// Add, list, change and remove tenants and their mailboxes
     Tenant(tenant::Arguments),
     /// Look at mail that did not become a ticket, and try it again
     Unprocessed(unprocessed::Arguments),

@@ -1,18 +1,18 @@
 //! `helpdesk tenant`: who is a customer, and which mailboxes are his.
 
-use std::process::ExitCode;
+use std::{path::PathBuf, process::ExitCode};
 
-use anyhow::Result;
+use anyhow::{Context, Result, bail};
 use serde::Serialize;
 
-use super::{Data, print_list, say};
+use super::{COMMAND_LINE, Data, print_list, say};
 use crate::{
     config::Config,
     functions::App,
     ids::TenantId,
     mail::sender::Trust,
     tenants::{self, Change, DirectoryId, Mailbox, Region, State, Tenant},
-    tickets::held,
+    tickets::{held, store::blobs_of},
 };
 
 #[derive(clap::Args)]
@@ -91,6 +91,30 @@ enum Command {
         #[command(flatten)]
         data: Data,
     },
+    /// Show or change how a tenant's desk works
+    #[command(
+        after_help = "Example:\n  helpdesk tenant settings contoso > settings.json\n  helpdesk tenant settings contoso --from settings.json\n\nWhat a file leaves out becomes as by default."
+    )]
+    Settings {
+        id: TenantId,
+        /// A JSON file with all settings
+        #[arg(long)]
+        from: Option<PathBuf>,
+        #[command(flatten)]
+        data: Data,
+    },
+    /// Delete a suspended tenant and all that is his
+    #[command(
+        after_help = "Example:\n  helpdesk tenant change northwind --state suspended\n  helpdesk tenant remove northwind --yes\n\nIt cannot be undone, but from a backup."
+    )]
+    Remove {
+        id: TenantId,
+        /// Yes, all of it
+        #[arg(long)]
+        yes: bool,
+        #[command(flatten)]
+        data: Data,
+    },
     /// List the tenants
     #[command(after_help = "Example:\n  helpdesk tenant list --json")]
     List {
@@ -108,8 +132,9 @@ pub(super) async fn run(arguments: Arguments, config: Config) -> Result<ExitCode
             let mailboxes = mailboxes.iter().map(|text| Mailbox::parse(text)).collect::<Result<_, _>>()?;
             let app = data.visit(config).await?.app;
             tenants::add(
-                app.ports.documents.as_ref(),
+                &app.ports,
                 &app.keyring,
+                COMMAND_LINE,
                 &Tenant { entra_tenant, region, ..Tenant::new(id.clone(), name, mailboxes) },
                 &trust,
             )
@@ -119,7 +144,7 @@ pub(super) async fn run(arguments: Arguments, config: Config) -> Result<ExitCode
         Command::Mailbox { id, address, trust, data } => {
             let mailbox = Mailbox::parse(&address)?;
             let app = data.visit(config).await?.app;
-            tenants::add_mailbox(app.ports.documents.as_ref(), &app.keyring, &id, &mailbox, trust.as_ref()).await?;
+            tenants::add_mailbox(&app.ports, &app.keyring, COMMAND_LINE, &id, &mailbox, trust.as_ref()).await?;
             say(&format!("{id} has {}", mailbox.as_str()))?;
         }
         Command::Show { id, json, data } => {
@@ -132,7 +157,7 @@ pub(super) async fn run(arguments: Arguments, config: Config) -> Result<ExitCode
             let entra_tenant = entra_tenant.map(|text| if text == "none" { Ok(None) } else { text.parse().map(Some) }).transpose()?;
             let app = data.visit(config).await?.app;
             let change = Change { name, entra_tenant, region, state, settings: None };
-            let (tenant, _) = tenants::change(app.ports.documents.as_ref(), &app.keyring, &id, None, &change).await?;
+            let (tenant, _) = tenants::change(&app.ports, &app.keyring, COMMAND_LINE, &id, None, &change).await?;
             say(&format!("changed {id}"))?;
             if tenant.state == State::Active {
                 match held::release(&app.desk, &id).await? {
@@ -141,6 +166,35 @@ pub(super) async fn run(arguments: Arguments, config: Config) -> Result<ExitCode
                     released => say(&format!("{released} held mails go on their way"))?,
                 }
             }
+        }
+        Command::Settings { id, from, data } => {
+            let app = data.visit(config).await?.app;
+            let settings = match from {
+                Some(file) => {
+                    let text = std::fs::read(&file).with_context(|| format!("{} cannot be read", file.display()))?;
+                    let settings = serde_json::from_slice(&text).with_context(|| format!("{} holds no settings", file.display()))?;
+                    let change = Change { settings: Some(settings), ..Change::default() };
+                    tenants::change(&app.ports, &app.keyring, COMMAND_LINE, &id, None, &change).await?.0.settings
+                }
+                None => tenants::get(app.ports.documents.as_ref(), &app.keyring, &id).await?.ok_or(tenants::Error::NotFound)?.0.settings,
+            };
+            say(&serde_json::to_string_pretty(&settings)?)?;
+        }
+        Command::Remove { id, yes, data } => {
+            if !yes {
+                bail!("this deletes {id} and all that is his, for good: say --yes");
+            }
+            let app = data.visit(config).await?.app;
+            let (mut documents, mut blobs) = (0, 0);
+            loop {
+                let removal = tenants::remove(&app.ports, &app.keyring, COMMAND_LINE, &id, &blobs_of(&id)).await?;
+                (documents, blobs) = (documents + removal.documents, blobs + removal.blobs);
+                if removal.done {
+                    break;
+                }
+                say(&format!("{documents} documents and {blobs} blobs are deleted, more follow"))?;
+            }
+            say(&format!("removed {id}: {documents} documents, {blobs} blobs, and its keys"))?;
         }
         Command::List { json, data } => {
             let app = data.visit(config).await?.app;

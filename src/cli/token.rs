@@ -38,6 +38,7 @@ enum RoleName {
     Admin,
     Feeder,
     Operator,
+    PrivacyOfficer,
 }
 
 pub(super) async fn run(arguments: Arguments, config: Config) -> Result<ExitCode> {
@@ -47,6 +48,7 @@ pub(super) async fn run(arguments: Arguments, config: Config) -> Result<ExitCode
         RoleName::Admin => Role::Admin,
         RoleName::Feeder => Role::Feeder,
         RoleName::Operator => Role::Operator,
+        RoleName::PrivacyOfficer => Role::PrivacyOfficer,
     };
     let folder = arguments.data.folder(&config);
     let app = arguments.data.visit(config).await?.app;
@@ -57,7 +59,7 @@ pub(super) async fn run(arguments: Arguments, config: Config) -> Result<ExitCode
     }
     if role.is_of_the_vendor() {
         if arguments.tenant.as_str() != app.vendor {
-            complain(&format!("an operator is of the vendor, so this token opens nothing: use --tenant {}", app.vendor));
+            complain(&format!("this role is of the vendor, so this token opens nothing: use --tenant {}", app.vendor));
         }
     } else if tenants::get(app.ports.documents.as_ref(), &app.keyring, &arguments.tenant).await?.is_none() {
         complain(&format!("there is no tenant {}, so this token opens nothing: `helpdesk tenant list` shows all", arguments.tenant));

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use anyhow::{Context, Result, bail};
 use serde::Serialize;
 
-use super::{Data, print, print_list, printable, say};
+use super::{COMMAND_LINE, Data, print, print_list, printable, say};
 use crate::{
     config::Config,
     functions::App,
@@ -59,6 +59,14 @@ enum Command {
         #[command(flatten)]
         data: Data,
     },
+    /// Send mails through the intake again that a limit holds, and would hold again
+    #[command(after_help = "Example:\n  helpdesk unprocessed release 01JD7Z3M9QK4T5V6W7X8Y9Z0AB")]
+    Release {
+        #[arg(required = true)]
+        ids: Vec<RecordId>,
+        #[command(flatten)]
+        data: Data,
+    },
 }
 
 /// A record and whose it is.
@@ -102,8 +110,16 @@ pub(super) async fn run(arguments: Arguments, config: Config) -> Result<ExitCode
             let app = data.visit(config).await?.app;
             for id in ids {
                 let entry = find(&app, id).await?;
-                unprocessed::replay(&app.desk, &entry.tenant, id).await?;
+                unprocessed::replay(&app.desk, &entry.tenant, id, COMMAND_LINE).await?;
                 say(&format!("{id} goes through the intake again"))?;
+            }
+        }
+        Command::Release { ids, data } => {
+            let app = data.visit(config).await?.app;
+            for id in ids {
+                let entry = find(&app, id).await?;
+                unprocessed::let_go(&app.desk, &entry.tenant, id, COMMAND_LINE).await?;
+                say(&format!("{id} goes on its way"))?;
             }
         }
     }

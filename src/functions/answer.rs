@@ -21,10 +21,12 @@ pub fn body<T: DeserializeOwned>(request: &HttpRequest, bytes_max: usize, exampl
     if request.body.len() > bytes_max {
         return Err(Problem::new(413, "body-too-large", "The body is too large", format!("This body has at most {bytes_max} bytes.")));
     }
-    serde_json::from_slice(&request.body).map_err(|error| {
-        let detail = format!("Send {example}. It is wrong at line {}, column {}.", error.line(), error.column());
-        Problem::new(400, "bad-json", "The body is not what it should be", detail)
-    })
+    let wrong = |place: String| Problem::new(400, "bad-json", "The body is not what it should be", format!("Send {example}. {place}"));
+    // A list of values would be read as the members in their order.
+    if !request.body.trim_ascii_start().starts_with(b"{") {
+        return Err(wrong("It is no JSON object.".to_owned()));
+    }
+    serde_json::from_slice(&request.body).map_err(|error| wrong(format!("It is wrong at line {}, column {}.", error.line(), error.column())))
 }
 
 /// A value of the route. What cannot be one names nothing that exists.

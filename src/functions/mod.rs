@@ -6,6 +6,7 @@ mod health;
 mod tickets;
 mod unprocessed;
 mod tenants;
+mod settings;
 mod mail;
 mod answer;
 mod cursor;
@@ -158,23 +159,39 @@ pub static ALL: &[Function] = &[
         "api/unprocessed/{record}/replay",
         Access::Callers(Action::ManageUnprocessed, |app, caller, request| Box::pin(unprocessed::replay(app, caller, request))),
     ),
+    post(
+        "ReleaseUnprocessed",
+        "api/unprocessed/{record}/release",
+        Access::Callers(Action::ManageUnprocessed, |app, caller, request| Box::pin(unprocessed::release(app, caller, request))),
+    ),
     post("PushMail", "api/mail", Access::Callers(Action::PushMail, |app, caller, request| Box::pin(mail::push(app, caller, request)))),
+    get("GetSettings", "api/settings", Access::Callers(Action::ReadSettings, |app, caller, request| Box::pin(settings::get(app, caller, request)))),
+    put("PutSettings", "api/settings", Access::Callers(Action::ChangeSettings, |app, caller, request| Box::pin(settings::put(app, caller, request)))),
     get(
         "ListTenants",
         "api/operator/tenants",
-        Access::Callers(Action::ManageTenants, |app, caller, request| Box::pin(tenants::list(app, caller, request))),
+        Access::Callers(Action::ReadTenants, |app, caller, request| Box::pin(tenants::list(app, caller, request))),
     ),
-    post("AddTenant", "api/operator/tenants", Access::Callers(Action::ManageTenants, |app, _, request| Box::pin(tenants::add(app, request)))),
-    get("GetTenant", "api/operator/tenants/{tenant}", Access::Callers(Action::ManageTenants, |app, _, request| Box::pin(tenants::get(app, request)))),
+    post(
+        "AddTenant",
+        "api/operator/tenants",
+        Access::Callers(Action::ManageTenants, |app, caller, request| Box::pin(tenants::add(app, caller, request))),
+    ),
+    get("GetTenant", "api/operator/tenants/{tenant}", Access::Callers(Action::ReadTenants, |app, _, request| Box::pin(tenants::get(app, request)))),
     patch(
         "ChangeTenant",
         "api/operator/tenants/{tenant}",
-        Access::Callers(Action::ManageTenants, |app, _, request| Box::pin(tenants::change(app, request))),
+        Access::Callers(Action::ManageTenants, |app, caller, request| Box::pin(tenants::change(app, caller, request))),
+    ),
+    delete(
+        "RemoveTenant",
+        "api/operator/tenants/{tenant}",
+        Access::Callers(Action::ManageTenants, |app, caller, request| Box::pin(tenants::remove(app, caller, request))),
     ),
     post(
         "AddMailbox",
         "api/operator/tenants/{tenant}/mailboxes",
-        Access::Callers(Action::ManageTenants, |app, _, request| Box::pin(tenants::mailbox(app, request))),
+        Access::Callers(Action::ManageTenants, |app, caller, request| Box::pin(tenants::mailbox(app, caller, request))),
     ),
     queue("IntakeMail", "mail-intake", |app, message| Box::pin(mail::intake(app, message))),
     queue("MailIntakePoison", "mail-intake-poison", |app, message| Box::pin(mail::poison(app, message))),
@@ -193,6 +210,14 @@ const fn post(name: &'static str, route: &'static str, access: Access) -> Functi
 
 const fn patch(name: &'static str, route: &'static str, access: Access) -> Function {
     Function { name, trigger: Trigger::Http { method: Method::Patch, route, access } }
+}
+
+const fn put(name: &'static str, route: &'static str, access: Access) -> Function {
+    Function { name, trigger: Trigger::Http { method: Method::Put, route, access } }
+}
+
+const fn delete(name: &'static str, route: &'static str, access: Access) -> Function {
+    Function { name, trigger: Trigger::Http { method: Method::Delete, route, access } }
 }
 
 const fn queue(name: &'static str, queue: &'static str, run: for<'a> fn(&'a App, QueueMessage) -> BoxFuture<'a, Verdict>) -> Function {

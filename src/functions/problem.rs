@@ -98,8 +98,10 @@ impl From<tenants::Error> for Problem {
             | tenants::Error::Reserved
             | tenants::Error::NotARegion
             | tenants::Error::NotADirectory
-            | tenants::Error::NotAState => Problem::new(400, "bad-tenant", "The tenant cannot be like that", error.to_string()),
+            | tenants::Error::NotAState
+            | tenants::Error::BadSettings(_) => Problem::new(400, "bad-tenant", "The tenant cannot be like that", error.to_string()),
             tenants::Error::NotFound => Problem::new(404, "not-found", "It does not exist", error.to_string()),
+            tenants::Error::StillServed => Problem::new(409, "tenant-served", "The tenant is served", error.to_string()),
             tenants::Error::Exists | tenants::Error::DirectoryTaken => Problem::new(409, "tenant-exists", "The tenant exists", error.to_string()),
         }
     }

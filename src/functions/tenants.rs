@@ -11,7 +11,7 @@ use crate::{
     access::Caller,
     ids::TenantId,
     tenants::{self, Change, DirectoryId, Mailbox, Region, Settings, State, Tenant, Trust},
-    tickets::held,
+    tickets::{held, store::blobs_of},
 };
 
 /// Bytes of a tenant's JSON: fifty mailboxes with their trust.
@@ -33,7 +33,7 @@ pub async fn list(app: &App, caller: Caller, request: HttpRequest) -> Result<Htt
     Ok(json(200, &Page { tenants, next }))
 }
 
-pub async fn add(app: &App, request: HttpRequest) -> Result<HttpAnswer, Problem> {
+pub async fn add(app: &App, caller: Caller, request: HttpRequest) -> Result<HttpAnswer, Problem> {
     let example = r#"{"id": "contoso", "name": "Contoso", "mailboxes": [{"address": "help@contoso.example", "trust": "exchange_online"}]}"#;
     let body: AddRequest = body(&request, BODY_BYTES_MAX, example)?;
     let mailboxes = body.mailboxes.iter().map(|mailbox| mailbox.address.clone()).collect();
@@ -42,7 +42,7 @@ pub async fn add(app: &App, request: HttpRequest) -> Result<HttpAnswer, Problem>
         let named = body.mailboxes.iter().find(|named| named.address == *mailbox);
         named.map(|named| named.trust.clone()).unwrap_or_default()
     };
-    tenants::add_trusting(app.ports.documents.as_ref(), &app.keyring, &tenant, trust).await?;
+    tenants::add_trusting(&app.ports, &app.keyring, &caller.subject, &tenant, trust).await?;
     shown(app, &body.id, 201).await
 }
 
@@ -50,14 +50,14 @@ pub async fn get(app: &App, request: HttpRequest) -> Result<HttpAnswer, Problem>
     shown(app, &id(&request)?, 200).await
 }
 
-pub async fn change(app: &App, request: HttpRequest) -> Result<HttpAnswer, Problem> {
+pub async fn change(app: &App, caller: Caller, request: HttpRequest) -> Result<HttpAnswer, Problem> {
     let id = id(&request)?;
     let body: ChangeRequest = body(&request, BODY_BYTES_MAX, r#"{"name": "Contoso", "state": "suspended"}, or what else is to be changed"#)?;
     let (documents, keyring) = (app.ports.documents.as_ref(), &app.keyring);
     let (_, etag) = tenants::get(documents, keyring, &id).await?.ok_or(tenants::Error::NotFound)?;
     still(&request, &etag)?;
     let change = Change { name: body.name, entra_tenant: body.entra_tenant, region: body.region, state: body.state, settings: body.settings };
-    let (tenant, _) = tenants::change(documents, keyring, &id, Some(&etag), &change).await?;
+    let (tenant, _) = tenants::change(&app.ports, keyring, &caller.subject, &id, Some(&etag), &change).await?;
     if tenant.state == State::Active {
         // The change stands; what is left `ReleaseHeld` lets go.
         if let Err(error) = held::release(&app.desk, &id).await {
@@ -67,14 +67,23 @@ pub async fn change(app: &App, request: HttpRequest) -> Result<HttpAnswer, Probl
     shown(app, &id, 200).await
 }
 
-pub async fn mailbox(app: &App, request: HttpRequest) -> Result<HttpAnswer, Problem> {
+pub async fn mailbox(app: &App, caller: Caller, request: HttpRequest) -> Result<HttpAnswer, Problem> {
     let id = id(&request)?;
     let body: MailboxRequest = body(&request, BODY_BYTES_MAX, r#"{"address": "help@contoso.example", "trust": "exchange_online"}"#)?;
     let (documents, keyring) = (app.ports.documents.as_ref(), &app.keyring);
     let (_, etag) = tenants::get(documents, keyring, &id).await?.ok_or(tenants::Error::NotFound)?;
     still(&request, &etag)?;
-    tenants::add_mailbox(documents, keyring, &id, &body.address, body.trust.as_ref()).await?;
+    tenants::add_mailbox(&app.ports, keyring, &caller.subject, &id, &body.address, body.trust.as_ref()).await?;
     shown(app, &id, 200).await
+}
+
+/// Deletes what a suspended tenant has, then him. Until the answer says `done`, it is to be called again.
+pub async fn remove(app: &App, caller: Caller, request: HttpRequest) -> Result<HttpAnswer, Problem> {
+    let id = id(&request)?;
+    if let Some((_, etag)) = tenants::get(app.ports.documents.as_ref(), &app.keyring, &id).await? {
+        still(&request, &etag)?;
+    }
+    Ok(json(200, &tenants::remove(&app.ports, &app.keyring, &caller.subject, &id, &blobs_of(&id)).await?))
 }
 
 #[derive(Deserialize)]

@@ -36,7 +36,9 @@ pub async fn list(app: &App, caller: Caller, request: HttpRequest) -> Result<Htt
         (Role::Agent | Role::Admin, _, None) => assignee.as_ref().map_or(Filter::All, Filter::AssignedTo),
         (Role::Agent | Role::Admin, _, Some(status)) => Filter::Status(status),
         (Role::Requester, Some(address), None) => Filter::RequestedBy(address),
-        (Role::Requester, None, None) | (Role::Operator | Role::Feeder, ..) => return Ok(json(200, &Page { tickets: Vec::new(), next: None })),
+        (Role::Requester, None, None) | (Role::Operator | Role::PrivacyOfficer | Role::Feeder, ..) => {
+            return Ok(json(200, &Page { tickets: Vec::new(), next: None }));
+        }
         (Role::Requester, _, Some(_)) => return Err(bad("bad-status", "Only agents narrow the list by `status`.".to_owned())),
     };
     let keys = app.keyring.keys(&caller.tenant).await?;
@@ -341,7 +343,7 @@ fn viewer(caller: &Caller) -> Viewer<'_> {
     match caller.role {
         Role::Agent | Role::Admin => Viewer::Agent,
         // These get nowhere near a ticket; as somebody without an address he sees none.
-        Role::Operator | Role::Feeder => Viewer::Requester(None),
+        Role::Operator | Role::PrivacyOfficer | Role::Feeder => Viewer::Requester(None),
         Role::Requester => Viewer::Requester(caller.address.as_deref()),
     }
 }

@@ -48,7 +48,14 @@ pub async fn mail(app: &App, caller: Caller, request: HttpRequest) -> Result<Htt
 
 pub async fn replay(app: &App, caller: Caller, request: HttpRequest) -> Result<HttpAnswer, Problem> {
     let record = found(app, &caller, &request).await?;
-    unprocessed::replay(&app.desk, &caller.tenant, record.id).await?;
+    unprocessed::replay(&app.desk, &caller.tenant, record.id, &caller.subject).await?;
+    Ok(json(202, &RecordBody::of(&found(app, &caller, &request).await?)))
+}
+
+/// The same for a mail that a limit holds, and would hold again.
+pub async fn release(app: &App, caller: Caller, request: HttpRequest) -> Result<HttpAnswer, Problem> {
+    let record = found(app, &caller, &request).await?;
+    unprocessed::let_go(&app.desk, &caller.tenant, record.id, &caller.subject).await?;
     Ok(json(202, &RecordBody::of(&found(app, &caller, &request).await?)))
 }
 

@@ -124,6 +124,22 @@ impl Keyring {
         Ok(keys)
     }
 
+    /// Whether the tenant has keys.
+    pub async fn exists(&self, tenant: &TenantId) -> Result<bool, Error> {
+        Ok(self.documents.get(&partition(tenant, Kind::Keyring), tenant.as_str()).await?.is_some())
+    }
+
+    /// Deletes a tenant's keys: what they sealed cannot be read any more, wherever it is. Another process may have them for as long as it keeps keys
+    /// in memory; a backup of the keyrings, for as long as it is kept.
+    pub async fn forget(&self, tenant: &TenantId) -> Result<(), Error> {
+        let place = partition(tenant, Kind::Keyring);
+        if let Some(document) = self.documents.get(&place, tenant.as_str()).await? {
+            self.documents.commit(&place, vec![Write::Delete { id: document.id, etag: document.etag }]).await?;
+        }
+        self.cache.lock().unwrap_or_else(PoisonError::into_inner).remove(tenant);
+        Ok(())
+    }
+
     fn slot(&self, tenant: &TenantId) -> Arc<tokio::sync::Mutex<Option<Cached>>> {
         let mut cache = self.cache.lock().unwrap_or_else(PoisonError::into_inner);
         if cache.len() >= TENANTS_CACHED_MAX && !cache.contains_key(tenant) {

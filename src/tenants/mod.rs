@@ -2,19 +2,22 @@
 
 mod names;
 mod settings;
+mod removal;
 
 use serde::{Deserialize, Serialize};
 
 pub use names::{DirectoryId, Mailbox, REGIONS, Region, State, without_mark};
+pub use removal::{Removal, remove};
 pub use settings::Settings;
 
 use names::ADDRESS_BYTES_MAX;
 
 pub use crate::mail::sender::Trust;
 use crate::{
-    ids::{Kind, TenantId, partition},
+    audit::{self, Action},
+    ids::{Kind, RecordId, TenantId, partition},
     keys::{self, Keyring, TenantKeys},
-    ports::{Documents, Etag, Fault, NewDocument, Scan, Slot, Write},
+    ports::{Documents, Etag, Fault, NewDocument, Ports, Scan, Slot, Write, new_ulid},
 };
 
 /// Mailboxes of one tenant: with the tenant's own document they must fit one commit.
@@ -82,6 +85,10 @@ pub enum Error {
     NotAState,
     #[error("that Entra tenant belongs to another tenant")]
     DirectoryTaken,
+    #[error("the tenant is served: suspend it first")]
+    StillServed,
+    #[error("{0}")]
+    BadSettings(String),
     #[error("there is no such tenant")]
     NotFound,
     /// The tenant exists, or one of the mailboxes belongs to somebody already.
@@ -113,18 +120,19 @@ impl Tenant {
 }
 
 /// Adds a tenant with its mailboxes, which all trust so, all or nothing. A mailbox that is named twice is one.
-pub async fn add(documents: &dyn Documents, keyring: &Keyring, tenant: &Tenant, trust: &Trust) -> Result<(), Error> {
-    add_trusting(documents, keyring, tenant, |_| trust.clone()).await
+pub async fn add(ports: &Ports, keyring: &Keyring, actor: &str, tenant: &Tenant, trust: &Trust) -> Result<(), Error> {
+    add_trusting(ports, keyring, actor, tenant, |_| trust.clone()).await
 }
 
 /// The same, with what each mailbox trusts.
-pub async fn add_trusting(documents: &dyn Documents, keyring: &Keyring, tenant: &Tenant, trust: impl Fn(&Mailbox) -> Trust) -> Result<(), Error> {
+pub async fn add_trusting(ports: &Ports, keyring: &Keyring, actor: &str, tenant: &Tenant, trust: impl Fn(&Mailbox) -> Trust) -> Result<(), Error> {
     let tenant = checked(tenant)?;
+    let documents = ports.documents.as_ref();
     is_free(documents, keyring, &tenant).await?;
     let system = TenantId::system();
     let keys = keyring.keys(&system).await?;
     let place = partition(&system, Kind::Tenant);
-    let mut writes = vec![Write::Create(sealed_tenant(&keys, &place, &tenant)?)];
+    let mut writes = vec![Write::Create(sealed_tenant(&keys, &place, &tenant)?), event(ports, &keys, actor, Action::TenantAdded, &tenant.id)?];
     for mailbox in &tenant.mailboxes {
         writes.push(Write::Create(sealed_mailbox(&keys, &place, &tenant.id, mailbox, &trust(mailbox))?));
     }
@@ -137,12 +145,14 @@ pub async fn add_trusting(documents: &dyn Documents, keyring: &Keyring, tenant: 
 
 /// Changes a tenant, if it still is as it was read: with `read`, as the caller read it. It is returned as it is then.
 pub async fn change(
-    documents: &dyn Documents,
+    ports: &Ports,
     keyring: &Keyring,
+    actor: &str,
     id: &TenantId,
     read: Option<&Etag>,
     change: &Change,
 ) -> Result<(Tenant, Etag), Error> {
+    let documents = ports.documents.as_ref();
     let Some((mut tenant, etag)) = get(documents, keyring, id).await? else { return Err(Error::NotFound) };
     if read.is_some_and(|read| *read != etag) {
         return Err(Fault::Conflict.into());
@@ -158,7 +168,8 @@ pub async fn change(
     let system = TenantId::system();
     let keys = keyring.keys(&system).await?;
     let place = partition(&system, Kind::Tenant);
-    let etags = documents.commit(&place, vec![Write::Replace { document: sealed_tenant(&keys, &place, &tenant)?, etag }]).await?;
+    let changed = Write::Replace { document: sealed_tenant(&keys, &place, &tenant)?, etag };
+    let etags = documents.commit(&place, vec![changed, event(ports, &keys, actor, Action::TenantChanged, id)?]).await?;
     let etag = etags.into_iter().next().ok_or_else(|| Fault::Corrupt("a commit names no version of what it wrote".to_owned()))?;
     Ok((tenant, etag))
 }
@@ -188,11 +199,19 @@ fn directory_key(directory: &DirectoryId) -> String {
 }
 
 /// Gives a tenant one more mailbox. If it has it already, its trust is changed; without one all stays as it is.
-pub async fn add_mailbox(documents: &dyn Documents, keyring: &Keyring, id: &TenantId, mailbox: &Mailbox, trust: Option<&Trust>) -> Result<(), Error> {
+pub async fn add_mailbox(
+    ports: &Ports,
+    keyring: &Keyring,
+    actor: &str,
+    id: &TenantId,
+    mailbox: &Mailbox,
+    trust: Option<&Trust>,
+) -> Result<(), Error> {
+    let documents = ports.documents.as_ref();
     let Some((mut tenant, etag)) = get(documents, keyring, id).await? else { return Err(Error::NotFound) };
     if tenant.mailboxes.contains(mailbox) {
         return match trust {
-            Some(trust) => change_trust(documents, keyring, id, mailbox, trust).await,
+            Some(trust) => change_trust(ports, keyring, actor, id, mailbox, trust).await,
             None => Ok(()),
         };
     }
@@ -204,6 +223,7 @@ pub async fn add_mailbox(documents: &dyn Documents, keyring: &Keyring, id: &Tena
     let writes = vec![
         Write::Replace { document: sealed_tenant(&keys, &place, &tenant)?, etag },
         Write::Create(sealed_mailbox(&keys, &place, id, mailbox, trust.unwrap_or(&Trust::Nobody))?),
+        event(ports, &keys, actor, Action::MailboxAdded, id)?,
     ];
     match documents.commit(&place, writes).await {
         Ok(_) => Ok(()),
@@ -211,7 +231,7 @@ pub async fn add_mailbox(documents: &dyn Documents, keyring: &Keyring, id: &Tena
         Err(Fault::Conflict) => match of_mailbox(documents, keyring, mailbox).await? {
             // Added at the same moment, perhaps with other trust.
             Some(owner) if owner.tenant == *id => match trust {
-                Some(trust) => change_trust(documents, keyring, id, mailbox, trust).await,
+                Some(trust) => change_trust(ports, keyring, actor, id, mailbox, trust).await,
                 None => Ok(()),
             },
             Some(_) => Err(Error::Exists),
@@ -221,13 +241,22 @@ pub async fn add_mailbox(documents: &dyn Documents, keyring: &Keyring, id: &Tena
     }
 }
 
-async fn change_trust(documents: &dyn Documents, keyring: &Keyring, id: &TenantId, mailbox: &Mailbox, trust: &Trust) -> Result<(), Error> {
+async fn change_trust(ports: &Ports, keyring: &Keyring, actor: &str, id: &TenantId, mailbox: &Mailbox, trust: &Trust) -> Result<(), Error> {
+    let documents = ports.documents.as_ref();
     let system = TenantId::system();
     let keys = keyring.keys(&system).await?;
     let place = partition(&system, Kind::Mailbox);
     let Some(before) = documents.get(&place, &mailbox_document(&keys, mailbox)).await? else { return Err(Error::NotFound) };
     let changed = Write::Replace { document: sealed_mailbox(&keys, &place, id, mailbox, trust)?, etag: before.etag };
-    Ok(documents.commit(&place, vec![changed]).await.map(drop)?)
+    Ok(documents.commit(&place, vec![changed, event(ports, &keys, actor, Action::TenantChanged, id)?]).await.map(drop)?)
+}
+
+/// The event of a change, for its commit: it stands beside the tenants.
+fn event(ports: &Ports, keys: &TenantKeys, actor: &str, action: Action, id: &TenantId) -> Result<Write, Error> {
+    let at = ports.clock.now();
+    let event = audit::Event { at, actor: actor.to_owned(), action, target: id.to_string() };
+    let record = RecordId::new(new_ulid(ports.entropy.as_ref(), at));
+    Ok(audit::beside(keys, &partition(&TenantId::system(), Kind::Tenant), record, &event)?)
 }
 
 /// The tenant as it may be kept.
@@ -245,6 +274,7 @@ fn checked(tenant: &Tenant) -> Result<Tenant, Error> {
             mailboxes.push(mailbox.clone());
         }
     }
+    tenant.settings.check().map_err(Error::BadSettings)?;
     if mailboxes.len() > MAILBOXES_MAX {
         return Err(Error::TooManyMailboxes);
     }

@@ -9,6 +9,12 @@ const MAILS_A_SENDER: u32 = 200;
 const MAILS_A_MAILBOX: u32 = 5_000;
 const MAILS_A_CONVERSATION: u32 = 30;
 
+/// The most of each.
+const REOPEN_DAYS_MAX: u32 = 3_650;
+const MAILS_MAX: u32 = 10_000;
+/// The mails of a mailbox are estimated from a part of them, and few of a few say nothing.
+const MAILS_A_MAILBOX_LEAST: u32 = 64;
+
 /// How a tenant's desk works. What is left out is as by default.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -34,5 +40,19 @@ impl Default for Settings {
             mails_a_mailbox: MAILS_A_MAILBOX,
             mails_a_conversation: MAILS_A_CONVERSATION,
         }
+    }
+}
+
+impl Settings {
+    /// Why they cannot be kept, if they cannot.
+    pub(super) fn check(&self) -> Result<(), String> {
+        let Settings { reopen_days, mails_a_sender, mails_a_mailbox, mails_a_conversation, .. } = self;
+        let within = |name: &str, value: u32, least: u32, most: u32| {
+            if (least..=most).contains(&value) { Ok(()) } else { Err(format!("`{name}` is a number from {least} to {most}")) }
+        };
+        within("reopen_days", u32::from(*reopen_days), 0, REOPEN_DAYS_MAX)?;
+        within("mails_a_sender", *mails_a_sender, 1, MAILS_MAX)?;
+        within("mails_a_mailbox", *mails_a_mailbox, MAILS_A_MAILBOX_LEAST, MAILS_MAX)?;
+        within("mails_a_conversation", *mails_a_conversation, 2, MAILS_MAX)
     }
 }

@@ -4,7 +4,7 @@ use futures::{StreamExt, TryStreamExt, stream};
 use time::{Duration, OffsetDateTime};
 
 use super::{
-    AttachmentRef, Author, Comment, Content, Desk, Error, MailOrigin, Party, Said, Status, Ticket, new_ulid, store,
+    AttachmentRef, Author, Comment, Content, Desk, Error, INTAKE, MailOrigin, Party, Said, Status, Ticket, new_ulid, store,
     thread::{self, Facts},
 };
 use crate::{
@@ -162,7 +162,7 @@ pub(super) fn comment(desk: &Desk, arrival: &Arrival<'_>, ticket: TicketId, part
 pub(super) fn writes(desk: &Desk, arrival: &Arrival<'_>, ticket: &Ticket, read: Option<Etag>, comment: &Comment) -> Result<Vec<Write>, Error> {
     let Arrival { tenant, keys, now, .. } = arrival;
     let action = if read.is_none() { audit::Action::TicketOpened } else { audit::Action::CommentAdded };
-    let event = audit::Event { at: *now, actor: "intake".to_owned(), action, target: comment.id.to_string() };
+    let event = audit::Event { at: *now, actor: INTAKE.to_owned(), action, target: comment.id.to_string() };
     Ok(vec![
         store::ticket_write(keys, &tenant.id, ticket, read)?,
         store::comment_write(keys, &tenant.id, comment)?,

@@ -9,6 +9,8 @@ use crate::{
     ports::{Scan, Slot, timestamp},
 };
 
+/// Who lets mail go by himself, in the audit events.
+const RELEASE: &str = "release";
 /// Held mails that are let go at a time.
 pub const RELEASED_MAX: usize = 200;
 
@@ -35,7 +37,7 @@ pub async fn release(desk: &Desk, owner: &TenantId) -> Result<usize, Error> {
     held.truncate(RELEASED_MAX);
     let (mut released, mut trouble) = (0, None);
     for record in &held {
-        match replay(desk, owner, record.id).await {
+        match replay(desk, owner, record.id, RELEASE).await {
             Ok(()) => released += 1,
             Err(error) if error.is_conflict() => released += 1,
             Err(Error::BlobMissing) => lost(desk, owner, record.id).await?,

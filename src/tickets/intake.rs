@@ -114,11 +114,16 @@ pub async fn accept(desk: &Desk, tenant: &TenantId, mailbox: &Mailbox, raw: Byte
         return Err(Error::NotFound);
     }
     let keys = desk.keyring.keys(tenant).await?;
-    let blob = format!("{PUSHED_PREFIX}{tenant}/{}.eml", keys.index("mail-pushed", &[mailbox.as_str().as_bytes(), &raw]));
+    let blob = format!("{}{}.eml", pushed_prefix(tenant), keys.index("mail-pushed", &[mailbox.as_str().as_bytes(), &raw]));
     desk.ports.blobs.put(INTAKE_CONTAINER, &blob, raw).await?;
     let message = contract::message(mailbox.as_str(), &blob);
     desk.ports.queues.send(INTAKE_QUEUE, &encode_text(message.as_bytes())?, Duration::ZERO).await?;
     Ok(())
+}
+
+/// Where a tenant's pushed mails lie in the intake.
+pub(super) fn pushed_prefix(tenant: &TenantId) -> String {
+    format!("{PUSHED_PREFIX}{tenant}/")
 }
 
 /// What the host gave up on: kept as a record, with the mail if it is there.

@@ -20,7 +20,6 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 use tokio::sync::Semaphore;
-use ulid::Ulid;
 
 pub use change::{Assignee, Change, NAME_CHARACTERS_MAX, Priority, TAGS_MAX, change_ticket};
 pub use comment::{COMMENT_CHARACTERS_MAX, NewComment, add_comment};
@@ -31,10 +30,12 @@ use crate::{
     keys::{self, Keyring},
     mail::Held,
     outbox,
-    ports::{Entropy, Fault, MessageTooLarge, Ports},
+    ports::{Fault, MessageTooLarge, Ports, new_ulid},
     tenants,
 };
 
+/// Who takes mail in, in the audit events.
+const INTAKE: &str = "intake";
 /// Parties in copy of a ticket: with the requester and what else a commit writes they must fit one.
 pub const CC_MAX: usize = 20;
 /// Links of a ticket.
@@ -377,12 +378,4 @@ impl Error {
     fn is_conflict(&self) -> bool {
         matches!(self, Error::Fault(Fault::Conflict) | Error::Keys(keys::Error::Fault(Fault::Conflict)))
     }
-}
-
-/// A new ULID of this moment.
-fn new_ulid(entropy: &dyn Entropy, now: OffsetDateTime) -> Ulid {
-    let mut random = [0; 16];
-    entropy.fill(&mut random);
-    let milliseconds = u64::try_from(now.unix_timestamp_nanos() / 1_000_000).unwrap_or(0);
-    Ulid::from_parts(milliseconds, u128::from_be_bytes(random))
 }

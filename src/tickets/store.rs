@@ -5,10 +5,13 @@ use serde::Serialize;
 use time::OffsetDateTime;
 use zeroize::Zeroizing;
 
-use super::{Assignee, Author, Comment, Content, Desk, Error, MailOrigin, Said, Ticket, Viewer};
+use super::{
+    Assignee, Author, Comment, Content, Desk, Error, MailOrigin, Said, Ticket, Viewer, intake::pushed_prefix, unprocessed::INTAKE_CONTAINER,
+};
 use crate::{
     ids::{CommentId, Kind, TenantId, TicketId, partition},
     keys::{Place, TenantKeys},
+    outbox,
     ports::{Blobs, Etag, Fault, Order, Put, Scan, Slot, Write, timestamp},
 };
 
@@ -22,6 +25,11 @@ const COMMENT_FRAME_BYTES: usize = 512;
 pub const LIST_MAX: usize = 100;
 /// Bytes of words after which a page of comments ends; the last comment may go over.
 pub const PAGE_WORDS_BYTES: usize = 4 * 1024 * 1024;
+
+/// Where a tenant's blobs are: containers, and what the names of his begin with in each.
+pub fn blobs_of(tenant: &TenantId) -> Vec<(&'static str, String)> {
+    vec![(CONTAINER, format!("{tenant}/")), (outbox::CONTAINER, format!("{tenant}/")), (INTAKE_CONTAINER, pushed_prefix(tenant))]
+}
 
 /// How a list of tickets is narrowed.
 #[derive(Debug, Clone, Copy)]

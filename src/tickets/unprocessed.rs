@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use time::{Duration, OffsetDateTime};
 
 use super::{
-    Desk, Error, contract, new_ulid, store,
+    Desk, Error, INTAKE, contract, new_ulid, store,
     tries::{TRYING_IN_THE_QUEUE, Tries},
 };
 use crate::{
@@ -301,7 +301,7 @@ async fn keep_once(desk: &Desk, keys: &TenantKeys, keep: &Keep<'_>) -> Result<Ke
             None => Write::Create(remembered),
         });
     }
-    writes.push(event(desk, keys, keep.owner, audit::Action::MailUnprocessed, id, now)?);
+    writes.push(event(desk, keys, keep.owner, INTAKE, audit::Action::MailUnprocessed, id)?);
     desk.ports.documents.commit(&place, writes).await?;
     Ok(Kept { record: id, reason: record.reason, first: true })
 }
@@ -396,16 +396,16 @@ pub async fn raw(desk: &Desk, owner: &TenantId, record: &Unprocessed) -> Result<
 ///
 /// Killed in between, it has done nothing or has sent the mail without saying so; sent twice, the mail still becomes one ticket. A conflict says that the
 /// mail was sent and that somebody, the intake perhaps, changed the record at that moment.
-pub async fn replay(desk: &Desk, owner: &TenantId, id: RecordId) -> Result<(), Error> {
-    send_again(desk, owner, id, REPLAY_PREFIX).await
+pub async fn replay(desk: &Desk, owner: &TenantId, id: RecordId, actor: &str) -> Result<(), Error> {
+    send_again(desk, owner, id, REPLAY_PREFIX, actor).await
 }
 
 /// The same, and no limit holds the mail: somebody looked at it.
-pub async fn let_go(desk: &Desk, owner: &TenantId, id: RecordId) -> Result<(), Error> {
-    send_again(desk, owner, id, LET_GO_PREFIX).await
+pub async fn let_go(desk: &Desk, owner: &TenantId, id: RecordId, actor: &str) -> Result<(), Error> {
+    send_again(desk, owner, id, LET_GO_PREFIX, actor).await
 }
 
-async fn send_again(desk: &Desk, owner: &TenantId, id: RecordId, prefix: &str) -> Result<(), Error> {
+async fn send_again(desk: &Desk, owner: &TenantId, id: RecordId, prefix: &str, actor: &str) -> Result<(), Error> {
     let (mut record, etag) = get(desk, owner, id).await?.ok_or(Error::NotFound)?;
     let again = match (&record.raw, &record.mailbox) {
         (Raw::Sealed { .. }, Some(mailbox)) => {
@@ -421,8 +421,7 @@ async fn send_again(desk: &Desk, owner: &TenantId, id: RecordId, prefix: &str) -
     record.state = State::Replayed;
     record.replays += 1;
     let keys = desk.keyring.keys(owner).await?;
-    let now = desk.ports.clock.now();
-    let writes = vec![write(&keys, owner, &record, Some(etag))?, event(desk, &keys, owner, audit::Action::MailReplayed, id, now)?];
+    let writes = vec![write(&keys, owner, &record, Some(etag))?, event(desk, &keys, owner, actor, audit::Action::MailReplayed, id)?];
     desk.ports.documents.commit(&partition(owner, Kind::Unprocessed), writes).await?;
     Ok(())
 }
@@ -483,7 +482,8 @@ pub(super) fn write(keys: &TenantKeys, owner: &TenantId, record: &Unprocessed, r
     })
 }
 
-fn event(desk: &Desk, keys: &TenantKeys, owner: &TenantId, action: audit::Action, id: RecordId, now: OffsetDateTime) -> Result<Write, Error> {
-    let event = audit::Event { at: now, actor: "intake".to_owned(), action, target: id.to_string() };
+fn event(desk: &Desk, keys: &TenantKeys, owner: &TenantId, actor: &str, action: audit::Action, id: RecordId) -> Result<Write, Error> {
+    let now = desk.ports.clock.now();
+    let event = audit::Event { at: now, actor: actor.to_owned(), action, target: id.to_string() };
     Ok(audit::record(keys, owner, RecordId::new(new_ulid(desk.ports.entropy.as_ref(), now)), &event)?)
 }

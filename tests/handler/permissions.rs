@@ -69,8 +69,9 @@ async fn every_route_answers_each_caller_as_the_permission_table_says() {
                     (true, _) if of_a_ticket && !sees => &[404],
                     (true, _) if *action == Action::PushMail => &[415],
                     (true, _) if *action == Action::ChangeTickets => &[400],
-                    // What was sent is no tenant.
-                    (true, _) if *action == Action::ManageTenants && *method != Method::Get => &[400],
+                    // A tenant who is served is not removed, and what was sent is none, nor his settings.
+                    (true, _) if *action == Action::ManageTenants => &[400, 409],
+                    (true, _) if *action == Action::ChangeSettings => &[400],
                     (true, _) => &[200, 201, 202],
                 };
                 assert!(
@@ -251,7 +252,7 @@ async fn held_mail_goes_on_when_the_tenant_is_active_again_even_if_nobody_was_th
     set("restoring").await;
     assert!(world.mail(HELP, "b.eml", &mail(ANN, "b@a.example", "Held", "", "Words.")).await.1.ends_with("tenant_restoring"));
     let change = helpdesk::tenants::Change { state: Some(helpdesk::tenants::State::Active), ..Default::default() };
-    helpdesk::tenants::change(world.ports.documents.as_ref(), &world.app.keyring, &"contoso".parse().unwrap(), None, &change).await.unwrap();
+    helpdesk::tenants::change(&world.ports, &world.app.keyring, "test", &"contoso".parse().unwrap(), None, &change).await.unwrap();
     assert!(crate::support::world::tick(&world.app, "ReleaseHeld").await.1.starts_with("1 held"));
     crate::intake::take_what_waits(&world).await;
     assert_eq!(world.tickets("contoso").await.len(), 2);

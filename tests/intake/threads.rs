@@ -198,12 +198,12 @@ async fn too_much_of_one_sender_is_held_in_order_and_a_person_may_let_it_go() {
     let held = world.unprocessed("contoso").await;
     assert_eq!(held.len(), 3);
     let contoso = "contoso".parse().unwrap();
-    unprocessed::let_go(&world.app.desk, &contoso, held[0].id).await.unwrap();
+    unprocessed::let_go(&world.app.desk, &contoso, held[0].id, "test").await.unwrap();
     super::take_what_waits(&world).await;
     let subjects = async || world.tickets("contoso").await.iter().map(|ticket| ticket["subject"].as_str().unwrap().to_owned()).collect::<Vec<_>>();
     assert_eq!(subjects().await[0], "Question 2");
     // Replayed it is held again, and released when the hour is over.
-    unprocessed::replay(&world.app.desk, &contoso, held[1].id).await.unwrap();
+    unprocessed::replay(&world.app.desk, &contoso, held[1].id, "test").await.unwrap();
     super::take_what_waits(&world).await;
     assert_eq!(world.unprocessed("contoso").await[1].state, State::Waiting);
     world.clock.advance(Duration::minutes(61));

@@ -84,7 +84,7 @@ impl World {
             // Tests send as much as they like; those of the limits set them.
             let settings = Settings { mails_a_sender: 10_000, mails_a_conversation: 10_000, ..Settings::default() };
             let tenant = Tenant { settings, ..tenant };
-            tenants::add(ports.documents.as_ref(), &plain.keyring, &tenant, &Trust::Nobody).await.unwrap();
+            tenants::add(&ports, &plain.keyring, "test", &tenant, &Trust::Nobody).await.unwrap();
         }
         let app = wiring::app(change(ports.clone()), &config());
         World { app, ports, clock, sent, issuer, _folder: folder }
@@ -96,7 +96,7 @@ impl World {
         let mut settings = tenants::get(documents, &self.app.keyring, &contoso).await.unwrap().unwrap().0.settings;
         change(&mut settings);
         let change = tenants::Change { settings: Some(settings), ..tenants::Change::default() };
-        tenants::change(documents, &self.app.keyring, &contoso, None, &change).await.unwrap();
+        tenants::change(&self.ports, &self.app.keyring, "test", &contoso, None, &change).await.unwrap();
     }
 
     /// Lets the mailbox of contoso believe [`proven`] senders, and gives contoso a second one that does.
@@ -104,9 +104,7 @@ impl World {
         let trust: Trust = "rfc8601 mx.contoso.example".parse().unwrap();
         for mailbox in [HELP, IT] {
             let mailbox = Mailbox::parse(mailbox).unwrap();
-            tenants::add_mailbox(self.ports.documents.as_ref(), &self.app.keyring, &"contoso".parse().unwrap(), &mailbox, Some(&trust))
-                .await
-                .unwrap();
+            tenants::add_mailbox(&self.ports, &self.app.keyring, "test", &"contoso".parse().unwrap(), &mailbox, Some(&trust)).await.unwrap();
         }
     }
 

@@ -1,0 +1,32 @@
+//! How the caller's own desk works, for its admin.
+
+use super::{
+    App, HttpAnswer, HttpRequest, Problem,
+    answer::{body, json, quoted, still},
+};
+use crate::{
+    access::Caller,
+    tenants::{self, Change, Settings},
+};
+
+/// Bytes of the settings' JSON.
+const BODY_BYTES_MAX: usize = 256 * 1024;
+
+pub async fn get(app: &App, caller: Caller, _request: HttpRequest) -> Result<HttpAnswer, Problem> {
+    let (tenant, etag) = tenants::get(app.ports.documents.as_ref(), &app.keyring, &caller.tenant).await?.ok_or(tenants::Error::NotFound)?;
+    let mut answer = json(200, &tenant.settings);
+    answer.headers.push(("etag", quoted(&etag)));
+    Ok(answer)
+}
+
+/// All of them: what is left out becomes as by default.
+pub async fn put(app: &App, caller: Caller, request: HttpRequest) -> Result<HttpAnswer, Problem> {
+    let (_, etag) = tenants::get(app.ports.documents.as_ref(), &app.keyring, &caller.tenant).await?.ok_or(tenants::Error::NotFound)?;
+    still(&request, &etag)?;
+    let settings: Settings = body(&request, BODY_BYTES_MAX, r#"all settings as `GET` shows them, {"acknowledge": true, "reopen_days": 14, ...}"#)?;
+    let change = Change { settings: Some(settings), ..Change::default() };
+    let (tenant, etag) = tenants::change(&app.ports, &app.keyring, &caller.subject, &caller.tenant, Some(&etag), &change).await?;
+    let mut answer = json(200, &tenant.settings);
+    answer.headers.push(("etag", quoted(&etag)));
+    Ok(answer)
+}

@@ -1,0 +1,91 @@
+//! A tenant goes: what he had is deleted, then he himself, and last the keys without which what is left anywhere cannot be read.
+//!
+//! Killed in between, it is called again for the rest. Backups keep what they have until they expire.
+
+use time::Duration;
+
+use super::{Action, Error, State, event, get, mailbox_document, tenant_document};
+use crate::{
+    ids::{Kind, TenantId, partition},
+    keys::Keyring,
+    ports::{Fault, Ports, Scan, Slot, Write},
+};
+
+/// How long one call deletes; the next one goes on.
+const REMOVING_MAX: Duration = Duration::seconds(60);
+/// Documents that are deleted in one commit, and blobs that are listed at once.
+const BATCH: usize = 50;
+
+/// What a call deleted.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize)]
+pub struct Removal {
+    /// Nothing is left. If not, it is to be called again.
+    pub done: bool,
+    pub documents: usize,
+    pub blobs: usize,
+}
+
+/// Deletes a tenant who is not served, with all that is his; `blobs` are the containers, and prefixes in them, that hold what is his alone.
+/// Who is gone already is removed once more, in case that somebody died over it.
+pub async fn remove(ports: &Ports, keyring: &Keyring, actor: &str, id: &TenantId, blobs: &[(&str, String)]) -> Result<Removal, Error> {
+    let documents = ports.documents.as_ref();
+    let known = get(documents, keyring, id).await?;
+    if known.as_ref().is_some_and(|(tenant, _)| tenant.state == State::Active) {
+        return Err(Error::StillServed);
+    }
+    if known.is_none() && !keyring.exists(id).await? {
+        return Err(Error::NotFound);
+    }
+    let until = ports.clock.now() + REMOVING_MAX;
+    let mut removal = Removal::default();
+    while ports.clock.now() < until {
+        let (deleted, gone) = futures::try_join!(delete_documents(ports, id), delete_blobs(ports, blobs))?;
+        removal.documents += deleted;
+        removal.blobs += gone;
+        if deleted + gone > 0 {
+            continue;
+        }
+        let Some((tenant, etag)) = get(documents, keyring, id).await? else {
+            keyring.forget(id).await?;
+            return Ok(Removal { done: true, ..removal });
+        };
+        let (system, keys) = (TenantId::system(), keyring.keys(&TenantId::system()).await?);
+        let place = partition(&system, Kind::Tenant);
+        let mut writes = vec![Write::Delete { id: tenant_document(id), etag }, event(ports, &keys, actor, Action::TenantRemoved, id)?];
+        for mailbox in &tenant.mailboxes {
+            let document = mailbox_document(&keys, mailbox);
+            if let Some(known) = documents.get(&place, &document).await? {
+                writes.push(Write::Delete { id: document, etag: known.etag });
+            }
+        }
+        // From here on his mail is nobody's. What was under way when he went is deleted in the next turn.
+        documents.commit(&place, writes).await?;
+    }
+    Ok(removal)
+}
+
+async fn delete_documents(ports: &Ports, id: &TenantId) -> Result<usize, Fault> {
+    let place = partition(id, Kind::Ticket);
+    let found = ports.documents.scan(&Scan::prefix(&place, Slot::Id, "", BATCH)).await?;
+    if found.is_empty() {
+        return Ok(0);
+    }
+    let writes: Vec<Write> = found.into_iter().map(|document| Write::Delete { id: document.id, etag: document.etag }).collect();
+    let count = writes.len();
+    match ports.documents.commit(&place, writes).await {
+        // Somebody still works on one of them: they are read again.
+        Ok(_) | Err(Fault::Conflict) => Ok(count),
+        Err(fault) => Err(fault),
+    }
+}
+
+async fn delete_blobs(ports: &Ports, blobs: &[(&str, String)]) -> Result<usize, Fault> {
+    let mut count = 0;
+    for (container, prefix) in blobs {
+        for name in ports.blobs.list(container, prefix, None, BATCH).await? {
+            ports.blobs.delete(container, &name).await?;
+            count += 1;
+        }
+    }
+    Ok(count)
+}
