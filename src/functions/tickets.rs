@@ -12,8 +12,10 @@ use crate::{
     access::{Caller, Role},
     ids::TicketId,
     ports::Etag,
+    tenants::{self, Settings},
     tickets::{
         self, Assignee, Author, Change, Comment, Link, NewComment, Party, Priority, Said, Status, Ticket, Viewer,
+        clock::Times,
         store::{self, Filter},
     },
 };
@@ -51,12 +53,14 @@ pub async fn list(app: &App, caller: Caller, request: HttpRequest) -> Result<Htt
     };
     let (found, next) = store::tickets(&app.desk, &caller.tenant, filter, after, limit).await?;
     let next = next.map(|key| cursor::seal(&keys, &scope, &key, now)).transpose()?;
-    Ok(json(200, &Page { tickets: found.iter().map(|ticket| TicketBody::new(ticket, viewer(&caller))).collect(), next }))
+    let settings = tenants::settings(app.ports.documents.as_ref(), &app.keyring, &caller.tenant).await?;
+    let seen = Seen { viewer: viewer(&caller), settings: &settings, now };
+    Ok(json(200, &Page { tickets: found.iter().map(|ticket| TicketBody::new(ticket, &seen)).collect(), next }))
 }
 
 pub async fn get(app: &App, caller: Caller, request: HttpRequest) -> Result<HttpAnswer, Problem> {
     let (ticket, etag) = store::seen_version(&app.desk, &caller.tenant, viewer(&caller), id(&request.params, "id")?).await?;
-    Ok(shown(&ticket, &etag, viewer(&caller)))
+    shown(app, &caller, &ticket, &etag).await
 }
 
 pub async fn change(app: &App, caller: Caller, request: HttpRequest) -> Result<HttpAnswer, Problem> {
@@ -70,13 +74,21 @@ pub async fn change(app: &App, caller: Caller, request: HttpRequest) -> Result<H
     // Who says which version he read, is told if it is another one by now.
     let read = request.headers.contains_key("if-match").then_some(&etag);
     let (ticket, etag) = tickets::change_ticket(&app.desk, &caller.tenant, id, read, &change, &caller.subject).await?;
-    Ok(shown(&ticket, &etag, viewer(&caller)))
+    shown(app, &caller, &ticket, &etag).await
 }
 
-fn shown(ticket: &Ticket, etag: &Etag, viewer: Viewer<'_>) -> HttpAnswer {
-    let mut answer = json(200, &TicketBody::new(ticket, viewer));
+async fn shown(app: &App, caller: &Caller, ticket: &Ticket, etag: &Etag) -> Result<HttpAnswer, Problem> {
+    let settings = tenants::settings(app.ports.documents.as_ref(), &app.keyring, &caller.tenant).await?;
+    let mut answer = json(200, &TicketBody::new(ticket, &Seen { viewer: viewer(caller), settings: &settings, now: app.ports.clock.now() }));
     answer.headers.push(("etag", quoted(etag)));
-    answer
+    Ok(answer)
+}
+
+/// Who looks at a ticket, when, and by which hours its clocks run.
+struct Seen<'a> {
+    viewer: Viewer<'a>,
+    settings: &'a Settings,
+    now: OffsetDateTime,
 }
 
 pub async fn comments(app: &App, caller: Caller, request: HttpRequest) -> Result<HttpAnswer, Problem> {
@@ -203,6 +215,8 @@ struct DeskBody<'a> {
     solved_at: Option<OffsetDateTime>,
     links: &'a [Link],
     merged_into: Option<TicketId>,
+    /// In seconds of the desk's hours.
+    times: Times,
 }
 
 #[derive(Serialize)]
@@ -274,7 +288,7 @@ impl<'a> From<&'a Party> for PartyBody<'a> {
 }
 
 impl<'a> TicketBody<'a> {
-    fn new(ticket: &'a Ticket, viewer: Viewer<'_>) -> Self {
+    fn new(ticket: &'a Ticket, seen: &Seen<'_>) -> Self {
         let desk = DeskBody {
             priority: ticket.priority,
             assignee: ticket.assignee.as_ref(),
@@ -284,13 +298,14 @@ impl<'a> TicketBody<'a> {
             solved_at: ticket.solved_at,
             links: &ticket.links,
             merged_into: ticket.merged_into,
+            times: ticket.clocks.times(ticket.status, seen.now, seen.settings),
         };
         TicketBody {
             id: ticket.id.to_string(),
             number: ticket.number,
             subject: &ticket.subject,
             status: ticket.status.name(),
-            desk: (viewer == Viewer::Agent).then_some(desk),
+            desk: (seen.viewer == Viewer::Agent).then_some(desk),
             mailbox: ticket.mailbox.as_str(),
             requester: (&ticket.requester).into(),
             requester_proven: ticket.requester_proven,

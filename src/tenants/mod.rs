@@ -2,10 +2,12 @@
 
 mod names;
 mod settings;
+mod hours;
 mod removal;
 
 use serde::{Deserialize, Serialize};
 
+pub use hours::{BusinessHours, Span};
 pub use names::{DirectoryId, Mailbox, REGIONS, Region, State, without_mark};
 pub use removal::{Removal, remove};
 pub use settings::Settings;
@@ -286,6 +288,11 @@ pub async fn get(documents: &dyn Documents, keyring: &Keyring, id: &TenantId) ->
     let system = TenantId::system();
     let Some(document) = documents.get(&partition(&system, Kind::Tenant), &tenant_document(id)).await? else { return Ok(None) };
     Ok(Some((keyring.keys(&system).await?.open_document(&document)?, document.etag)))
+}
+
+/// How a tenant's desk works.
+pub async fn settings(documents: &dyn Documents, keyring: &Keyring, id: &TenantId) -> Result<Settings, Error> {
+    Ok(get(documents, keyring, id).await?.ok_or(Error::NotFound)?.0.settings)
 }
 
 /// Tenants by id that come after one, up to `limit`.

@@ -1,6 +1,9 @@
 //! What a tenant's admin sets.
 
 use serde::{Deserialize, Serialize};
+use time::OffsetDateTime;
+
+use super::BusinessHours;
 
 /// Days after which an answer to a solved ticket opens a new one, if nobody says otherwise.
 const REOPEN_DAYS: u16 = 14;
@@ -23,6 +26,9 @@ pub struct Settings {
     pub acknowledge: bool,
     /// An answer to a ticket that was solved more days ago opens a new one that is linked with it.
     pub reopen_days: u16,
+    /// When the desk works, which is what reply and resolution times count; without it they count always.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub business_hours: Option<BusinessHours>,
     /// Mails of one sender to one mailbox in an hour; more are held.
     pub mails_a_sender: u32,
     /// Mails to one mailbox in an hour, estimated from one in sixteen; more are held.
@@ -36,6 +42,7 @@ impl Default for Settings {
         Settings {
             acknowledge: true,
             reopen_days: REOPEN_DAYS,
+            business_hours: None,
             mails_a_sender: MAILS_A_SENDER,
             mails_a_mailbox: MAILS_A_MAILBOX,
             mails_a_conversation: MAILS_A_CONVERSATION,
@@ -44,12 +51,19 @@ impl Default for Settings {
 }
 
 impl Settings {
+    /// The time of the desk between two instants, in whole seconds.
+    pub fn desk_seconds(&self, from: OffsetDateTime, to: OffsetDateTime) -> u64 {
+        let time = self.business_hours.as_ref().map_or_else(|| to - from, |hours| hours.between(from, to));
+        u64::try_from(time.whole_seconds()).unwrap_or(0)
+    }
+
     /// Why they cannot be kept, if they cannot.
     pub(super) fn check(&self) -> Result<(), String> {
         let Settings { reopen_days, mails_a_sender, mails_a_mailbox, mails_a_conversation, .. } = self;
         let within = |name: &str, value: u32, least: u32, most: u32| {
             if (least..=most).contains(&value) { Ok(()) } else { Err(format!("`{name}` is a number from {least} to {most}")) }
         };
+        self.business_hours.as_ref().map_or(Ok(()), BusinessHours::check)?;
         within("reopen_days", u32::from(*reopen_days), 0, REOPEN_DAYS_MAX)?;
         within("mails_a_sender", *mails_a_sender, 1, MAILS_MAX)?;
         within("mails_a_mailbox", *mails_a_mailbox, MAILS_A_MAILBOX_LEAST, MAILS_MAX)?;

@@ -135,8 +135,9 @@ pub(super) fn continued(mut ticket: Ticket, arrival: &Arrival<'_>, counts: bool)
     if counts && arrival.is_person() {
         // A person answered: what rested is open again. A machine's answer changes nothing.
         if matches!(ticket.status, Status::Pending | Status::Solved) {
-            ticket.turn(Status::InProgress, arrival.now);
+            ticket.turn(Status::InProgress, arrival.now, &arrival.tenant.settings);
         }
+        ticket.clocks.asked(arrival.now);
         ticket.last_message_id = arrival.mail.message_id.clone().or(ticket.last_message_id);
         if arrival.is_proven() && arrival.sender_address().is_some_and(|address| ticket.takes_part(&address)) {
             ticket.copy_to(arrival.others());

@@ -12,6 +12,7 @@ use crate::{
     ids::{Kind, RecordId, TenantId, TicketId, partition},
     keys::TenantKeys,
     ports::{Etag, Fault},
+    tenants::{self, Settings},
 };
 
 /// Tags of a ticket, and characters of one, of a category, and of the name of a person or group.
@@ -85,7 +86,8 @@ async fn change_once(
         return Err(Fault::Conflict.into());
     }
     let now = desk.ports.clock.now();
-    let mut ticket = changed(before.clone(), change, now);
+    let settings = tenants::settings(desk.ports.documents.as_ref(), &desk.keyring, tenant).await?;
+    let mut ticket = changed(before.clone(), change, now, &settings);
     if ticket == before {
         return Ok((before, etag));
     }
@@ -100,9 +102,9 @@ async fn change_once(
     Ok((ticket, etag))
 }
 
-fn changed(mut ticket: Ticket, change: &Change, now: OffsetDateTime) -> Ticket {
+fn changed(mut ticket: Ticket, change: &Change, now: OffsetDateTime, settings: &Settings) -> Ticket {
     let Change { status, priority, assignee, category, tags, due_at } = change.clone();
-    ticket.turn(status.unwrap_or(ticket.status), now);
+    ticket.turn(status.unwrap_or(ticket.status), now, settings);
     ticket.priority = priority.unwrap_or(ticket.priority);
     ticket.assignee = assignee.unwrap_or(ticket.assignee);
     ticket.category = category.unwrap_or(ticket.category);

@@ -11,6 +11,7 @@ use crate::{
     },
     outbox,
     ports::{Etag, OutgoingMail, Write},
+    tenants,
 };
 use time::OffsetDateTime;
 
@@ -76,6 +77,8 @@ async fn add_once(desk: &Desk, keys: &TenantKeys, tenant: &TenantId, new: &NewCo
     ticket.comments += 1;
     ticket.updated_at = ticket.updated_at.max(at);
     if new.public {
+        let settings = tenants::settings(desk.ports.documents.as_ref(), &desk.keyring, tenant).await?;
+        ticket.clocks.answered(at, &settings);
         ticket.last_message_id = Some(message_id.clone());
         if ticket.status == Status::New {
             ticket.status = Status::InProgress;

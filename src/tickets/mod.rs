@@ -8,6 +8,7 @@ mod rates;
 mod links;
 mod tries;
 pub mod thread;
+pub mod clock;
 mod numbers;
 pub mod unprocessed;
 pub mod held;
@@ -22,6 +23,7 @@ use time::OffsetDateTime;
 use tokio::sync::Semaphore;
 
 pub use change::{Assignee, Change, NAME_CHARACTERS_MAX, Priority, TAGS_MAX, change_ticket};
+use clock::Clocks;
 pub use comment::{COMMENT_CHARACTERS_MAX, NewComment, add_comment};
 use numbers::Numbers;
 
@@ -31,7 +33,7 @@ use crate::{
     mail::Held,
     outbox,
     ports::{Fault, MessageTooLarge, Ports, new_ulid},
-    tenants,
+    tenants::{self, Settings},
 };
 
 /// Who takes mail in, in the audit events.
@@ -97,6 +99,8 @@ pub struct Ticket {
     /// Since when it is solved.
     #[serde(default, with = "time::serde::rfc3339::option", skip_serializing_if = "Option::is_none")]
     pub solved_at: Option<OffsetDateTime>,
+    #[serde(default)]
+    pub clocks: Clocks,
     pub comments: u32,
     /// The newest message id of the conversation, which the next answer refers to.
     pub last_message_id: Option<String>,
@@ -124,6 +128,7 @@ impl Ticket {
             created_at: now,
             updated_at: now,
             solved_at: None,
+            clocks: Clocks::started(now),
             comments: 1,
             last_message_id: None,
         }
@@ -148,8 +153,9 @@ impl Ticket {
         }
     }
 
-    /// Sets the status and since when it is solved.
-    pub(crate) fn turn(&mut self, status: Status, now: OffsetDateTime) {
+    /// Sets the status, since when it is solved, and what of the clocks runs.
+    pub(crate) fn turn(&mut self, status: Status, now: OffsetDateTime, settings: &Settings) {
+        self.clocks.turned(status, now, settings);
         self.solved_at = (status == Status::Solved).then(|| self.solved_at.unwrap_or(now));
         self.status = status;
     }

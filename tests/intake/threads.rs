@@ -237,3 +237,39 @@ async fn our_own_mail_that_comes_back_is_kept_apart() {
     assert!(status == 200 && note.ends_with("own_mail"), "{note}");
     assert_eq!(ticket(&world, 1).await["comments"], 2);
 }
+
+#[tokio::test]
+async fn a_ticket_tells_how_long_its_requester_waited_in_the_hours_of_the_desk() {
+    let world = asked().await;
+    // The world begins on a Monday at nine.
+    world
+        .set(|settings| {
+            let hours = json!({ "time_zone": "UTC", "monday": ["09:00-10:00"], "tuesday": ["09:00-17:00"] });
+            settings.business_hours = Some(serde_json::from_value(hours).unwrap());
+        })
+        .await;
+    let times = async || ticket(&world, 1).await["times"].clone();
+    world.clock.advance(Duration::hours(24) + Duration::minutes(10));
+    let waited = times().await["waiting_seconds"].as_i64().unwrap();
+    let id = answered(&world, 1).await;
+    let first = times().await;
+    assert_eq!((first["first_reply_seconds"].as_i64(), &first["waiting_seconds"]), (Some(waited), &Value::Null));
+    // The hour of Monday, and what has passed of Tuesday.
+    assert_eq!(waited, 3_600 + 10 * 60 + 1);
+    world.mail(HELP, "r.eml", &proven(ANN, "again@adventure-works.example", "Re: Fire", &to(&id), "And now?")).await;
+    set(&world, 1, json!({ "status": "pending" })).await;
+    world.clock.advance(Duration::hours(1));
+    set(&world, 1, json!({ "status": "in_progress" })).await;
+    world.clock.advance(Duration::minutes(5));
+    answered(&world, 1).await;
+    assert_eq!(times().await["next_reply_seconds"], 300, "an hour of it was pending");
+    set(&world, 1, json!({ "status": "solved" })).await;
+    world.clock.advance(Duration::hours(2));
+    let solved = times().await;
+    assert_eq!(solved["resolution_seconds"], solved["open_seconds"]);
+    assert_eq!(solved["open_seconds"].as_i64().unwrap(), waited + 300);
+    // A requester is told nothing of it.
+    let ann = world.token("contoso", Role::Requester, Some("ann@adventure-works.example"));
+    let (_, seen) = world.get(&format!("/api/tickets/{}", ticket(&world, 1).await["id"].as_str().unwrap()), &ann).await;
+    assert!(seen["number"] == 1 && seen.get("times").is_none() && seen.get("links").is_none(), "{seen}");
+}
