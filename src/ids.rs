@@ -136,6 +136,7 @@ pub enum Kind {
     History,
     Idempotency,
     Upload,
+    TicketDue,
 }
 
 impl Kind {
@@ -157,6 +158,7 @@ impl Kind {
             Kind::History => "history",
             Kind::Idempotency => "idempotency",
             Kind::Upload => "upload",
+            Kind::TicketDue => "ticket-due",
         }
     }
 }

@@ -3,6 +3,7 @@
 use std::{path::Path, sync::Arc};
 
 use anyhow::{Context, Result, bail};
+use sha2::{Digest, Sha256};
 use time::Duration;
 
 use crate::{
@@ -103,10 +104,12 @@ pub fn app(ports: Ports, config: &Config) -> Arc<App> {
 pub async fn local_token(folder: &Path, tenant: &TenantId, role: Role, address: Option<&str>, valid_for: Duration) -> Result<String> {
     let issuer = issuer(&FileVault::open(folder, Arc::new(SystemEntropy))?).await?;
     let now = SystemClock.now().unix_timestamp();
+    // Who has an address is somebody of his own, and no subject shows one.
+    let person = address.map(|address| Sha256::digest(address.to_lowercase()).iter().take(8).map(|byte| format!("{byte:02x}")).collect::<String>());
     let claims = Claims {
         iss: issuer.issuer().to_owned(),
         aud: LocalIssuer::AUDIENCE.to_owned(),
-        sub: format!("local-{}", role.name()),
+        sub: person.map_or_else(|| format!("local-{}", role.name()), |person| format!("local-{}-{person}", role.name())),
         tid: tenant.to_string(),
         roles: vec![role.name().to_owned()],
         upn: address.map(str::to_lowercase),

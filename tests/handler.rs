@@ -2,6 +2,10 @@
 
 mod callers;
 mod changes;
+mod contacts;
+mod create;
+mod links;
+mod lists;
 mod permissions;
 mod cursors;
 mod faults;

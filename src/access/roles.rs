@@ -50,8 +50,14 @@ impl Role {
 pub enum Action {
     /// Read tickets, public comments and attachments; a requester only of his own tickets.
     ReadTickets,
-    /// Change a ticket's status, assignee, priority, category, tags and due date.
+    /// Open tickets; a requester only for himself.
+    CreateTickets,
+    /// Change what is set of a ticket, link and merge tickets.
     ChangeTickets,
+    /// Read what was changed of a ticket, by whom.
+    ReadHistory,
+    /// Look for somebody who asks for help.
+    ReadContacts,
     /// Read mails as they came, headers and all.
     ReadOriginalMail,
     /// Write a comment that the requester sees.
@@ -71,9 +77,12 @@ pub enum Action {
 }
 
 impl Action {
-    pub const ALL: [Action; 10] = [
+    pub const ALL: [Action; 13] = [
         Action::ReadTickets,
+        Action::CreateTickets,
         Action::ChangeTickets,
+        Action::ReadHistory,
+        Action::ReadContacts,
         Action::ReadOriginalMail,
         Action::Comment,
         Action::ManageUnprocessed,
@@ -88,11 +97,14 @@ impl Action {
 /// Whether a role may do this at all. Whose tickets it may see is decided where the ticket is known.
 pub fn may(role: Role, action: Action) -> bool {
     match role {
-        Role::Requester => matches!(action, Action::ReadTickets),
+        Role::Requester => matches!(action, Action::ReadTickets | Action::CreateTickets),
         Role::Agent => matches!(
             action,
             Action::ReadTickets
+                | Action::CreateTickets
                 | Action::ChangeTickets
+                | Action::ReadHistory
+                | Action::ReadContacts
                 | Action::ReadOriginalMail
                 | Action::Comment
                 | Action::ManageUnprocessed

@@ -4,6 +4,12 @@
 
 mod health;
 mod tickets;
+mod list;
+mod create;
+mod links;
+mod history;
+mod contacts;
+mod idempotency;
 mod unprocessed;
 mod tenants;
 mod settings;
@@ -18,6 +24,7 @@ use std::{collections::BTreeMap, sync::Arc};
 use bytes::Bytes;
 use futures::future::BoxFuture;
 
+pub use contacts::known;
 pub use problem::{Problem, Verdict};
 use route::Params;
 
@@ -112,12 +119,42 @@ pub struct Tick {
 /// The one table. The order is the order of the documentation.
 pub static ALL: &[Function] = &[
     get("Health", "api/health", Access::Everyone(|app, request| Box::pin(health::health(app, request)))),
-    get("ListTickets", "api/tickets", Access::Callers(Action::ReadTickets, |app, caller, request| Box::pin(tickets::list(app, caller, request)))),
+    get("ListTickets", "api/tickets", Access::Callers(Action::ReadTickets, |app, caller, request| Box::pin(list::list(app, caller, request)))),
+    post(
+        "SearchTickets",
+        "api/tickets/search",
+        Access::Callers(Action::ReadTickets, |app, caller, request| Box::pin(list::search(app, caller, request))),
+    ),
+    post(
+        "CreateTicket",
+        "api/tickets",
+        Access::Callers(Action::CreateTickets, |app, caller, request| Box::pin(create::create(app, caller, request))),
+    ),
     get("GetTicket", "api/tickets/{id}", Access::Callers(Action::ReadTickets, |app, caller, request| Box::pin(tickets::get(app, caller, request)))),
     patch(
         "ChangeTicket",
         "api/tickets/{id}",
         Access::Callers(Action::ChangeTickets, |app, caller, request| Box::pin(tickets::change(app, caller, request))),
+    ),
+    get(
+        "ListHistory",
+        "api/tickets/{id}/history",
+        Access::Callers(Action::ReadHistory, |app, caller, request| Box::pin(history::list(app, caller, request))),
+    ),
+    post(
+        "LinkTicket",
+        "api/tickets/{id}/links",
+        Access::Callers(Action::ChangeTickets, |app, caller, request| Box::pin(links::link(app, caller, request))),
+    ),
+    delete(
+        "UnlinkTicket",
+        "api/tickets/{id}/links/{other}",
+        Access::Callers(Action::ChangeTickets, |app, caller, request| Box::pin(links::unlink(app, caller, request))),
+    ),
+    post(
+        "MergeTicket",
+        "api/tickets/{id}/merge",
+        Access::Callers(Action::ChangeTickets, |app, caller, request| Box::pin(links::merge(app, caller, request))),
     ),
     get(
         "ListComments",
@@ -138,6 +175,11 @@ pub static ALL: &[Function] = &[
         "GetOriginalMail",
         "api/tickets/{id}/comments/{comment}/mail",
         Access::Callers(Action::ReadOriginalMail, |app, caller, request| Box::pin(tickets::original(app, caller, request))),
+    ),
+    post(
+        "SearchContacts",
+        "api/contacts/search",
+        Access::Callers(Action::ReadContacts, |app, caller, request| Box::pin(contacts::search(app, caller, request))),
     ),
     get(
         "ListUnprocessed",

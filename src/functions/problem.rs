@@ -140,6 +140,12 @@ impl From<tickets::Error> for Problem {
             tickets::Error::Fault(inner) => fault(&inner),
             tickets::Error::NotFound => Problem::new(404, "not-found", "It does not exist", "There is no such thing that you may see."),
             tickets::Error::BadComment => Problem::new(400, "bad-comment", "The comment cannot be like that", error.to_string()),
+            tickets::Error::BadTicket | tickets::Error::BadParty | tickets::Error::WhichMailbox => {
+                Problem::new(400, "bad-ticket", "The ticket cannot be like that", error.to_string())
+            }
+            tickets::Error::BadField(_) => Problem::new(400, "bad-field", "A field cannot be like that", error.to_string()),
+            tickets::Error::Merged { .. } => Problem::new(409, "merged", "The ticket was merged", error.to_string()),
+            tickets::Error::BadLink => Problem::new(400, "bad-link", "The tickets cannot be linked like that", error.to_string()),
             tickets::Error::BadChange => Problem::new(400, "bad-change", "The ticket cannot be like that", error.to_string()),
             tickets::Error::KeyUsed => Problem::new(422, "idempotency-key-used", "The key belongs to another request", error.to_string()),
             tickets::Error::BlobMissing | tickets::Error::MessageTooLarge(_) => {

@@ -1,11 +1,13 @@
 //! Tickets over HTTP: lists, one ticket, its comments, attachments and mails.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 
 use super::{
     App, HttpAnswer, HttpRequest, Problem,
-    answer::{bad, body, download, id, json, limit, present, quoted, still},
+    answer::{body, download, id, json, limit, present, quoted, still},
     cursor,
 };
 use crate::{
@@ -16,7 +18,8 @@ use crate::{
     tickets::{
         self, Assignee, Author, Change, Comment, Link, NewComment, Party, Priority, Said, Status, Ticket, Viewer,
         clock::Times,
-        store::{self, Filter},
+        fields::{FieldChanges, FieldValue},
+        store,
     },
 };
 
@@ -27,40 +30,9 @@ const CHANGE_BODY_BYTES_MAX: usize = 64 * 1024;
 /// Media types that may be named as they are; anything else is `application/octet-stream`.
 const HARMLESS_TYPES: &[&str] = &["image/png", "image/jpeg", "image/gif", "application/pdf", "text/plain", "text/calendar"];
 
-pub async fn list(app: &App, caller: Caller, request: HttpRequest) -> Result<HttpAnswer, Problem> {
-    let limit = limit(&request)?;
-    let status = request.query.get("status").map(|text| status(text)).transpose()?;
-    let assignee = request.query.get("assignee").map(|text| assignee(text)).transpose()?;
-    if assignee.is_some() && (status.is_some() || !matches!(caller.role, Role::Agent | Role::Admin)) {
-        return Err(bad("bad-assignee", "Only agents narrow the list by `assignee`, and by nothing else with it.".to_owned()));
-    }
-    let filter = match (caller.role, caller.address.as_deref(), status) {
-        (Role::Agent | Role::Admin, _, None) => assignee.as_ref().map_or(Filter::All, Filter::AssignedTo),
-        (Role::Agent | Role::Admin, _, Some(status)) => Filter::Status(status),
-        (Role::Requester, Some(address), None) => Filter::RequestedBy(address),
-        (Role::Requester, None, None) | (Role::Operator | Role::PrivacyOfficer | Role::Feeder, ..) => {
-            return Ok(json(200, &Page { tickets: Vec::new(), next: None }));
-        }
-        (Role::Requester, _, Some(_)) => return Err(bad("bad-status", "Only agents narrow the list by `status`.".to_owned())),
-    };
-    let keys = app.keyring.keys(&caller.tenant).await?;
-    let narrowed = ["status", "assignee"].map(|name| request.query.get(name).map_or("", String::as_str)).join("\n");
-    let scope = cursor::Scope { caller: &caller, route: "tickets", filter: &narrowed };
-    let now = app.ports.clock.now();
-    let after = match request.query.get("cursor") {
-        Some(text) => Some(cursor::open(&keys, &scope, text, now)?),
-        None => None,
-    };
-    let (found, next) = store::tickets(&app.desk, &caller.tenant, filter, after, limit).await?;
-    let next = next.map(|key| cursor::seal(&keys, &scope, &key, now)).transpose()?;
-    let settings = tenants::settings(app.ports.documents.as_ref(), &app.keyring, &caller.tenant).await?;
-    let seen = Seen { viewer: viewer(&caller), settings: &settings, now };
-    Ok(json(200, &Page { tickets: found.iter().map(|ticket| TicketBody::new(ticket, &seen)).collect(), next }))
-}
-
 pub async fn get(app: &App, caller: Caller, request: HttpRequest) -> Result<HttpAnswer, Problem> {
     let (ticket, etag) = store::seen_version(&app.desk, &caller.tenant, viewer(&caller), id(&request.params, "id")?).await?;
-    shown(app, &caller, &ticket, &etag).await
+    shown(app, &caller, 200, &ticket, &etag).await
 }
 
 pub async fn change(app: &App, caller: Caller, request: HttpRequest) -> Result<HttpAnswer, Problem> {
@@ -69,26 +41,25 @@ pub async fn change(app: &App, caller: Caller, request: HttpRequest) -> Result<H
     still(&request, &etag)?;
     let example = r#"{"status": "pending", "assignee": {"group": "printers"}, "tags": ["vpn"]}, or what else is to be changed"#;
     let body: ChangeRequest = body(&request, CHANGE_BODY_BYTES_MAX, example)?;
-    let ChangeRequest { status, priority, assignee, category, tags, due_at } = body;
-    let change = Change { status, priority, assignee, category, tags, due_at: due_at.map(|due| due.map(|Instant(at)| at)) };
+    let change = body.change()?;
     // Who says which version he read, is told if it is another one by now.
     let read = request.headers.contains_key("if-match").then_some(&etag);
     let (ticket, etag) = tickets::change_ticket(&app.desk, &caller.tenant, id, read, &change, &caller.subject).await?;
-    shown(app, &caller, &ticket, &etag).await
+    shown(app, &caller, 200, &ticket, &etag).await
 }
 
-async fn shown(app: &App, caller: &Caller, ticket: &Ticket, etag: &Etag) -> Result<HttpAnswer, Problem> {
+pub async fn shown(app: &App, caller: &Caller, status: u16, ticket: &Ticket, etag: &Etag) -> Result<HttpAnswer, Problem> {
     let settings = tenants::settings(app.ports.documents.as_ref(), &app.keyring, &caller.tenant).await?;
-    let mut answer = json(200, &TicketBody::new(ticket, &Seen { viewer: viewer(caller), settings: &settings, now: app.ports.clock.now() }));
+    let mut answer = json(status, &TicketBody::new(ticket, &Seen { viewer: viewer(caller), settings: &settings, now: app.ports.clock.now() }));
     answer.headers.push(("etag", quoted(etag)));
     Ok(answer)
 }
 
 /// Who looks at a ticket, when, and by which hours its clocks run.
-struct Seen<'a> {
-    viewer: Viewer<'a>,
-    settings: &'a Settings,
-    now: OffsetDateTime,
+pub struct Seen<'a> {
+    pub viewer: Viewer<'a>,
+    pub settings: &'a Settings,
+    pub now: OffsetDateTime,
 }
 
 pub async fn comments(app: &App, caller: Caller, request: HttpRequest) -> Result<HttpAnswer, Problem> {
@@ -148,9 +119,10 @@ struct CommentRequest {
 }
 
 /// `null` takes away what may be absent; what is not named stays.
-#[derive(Deserialize)]
+#[derive(Default, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct ChangeRequest {
+pub struct ChangeRequest {
+    subject: Option<String>,
     status: Option<Status>,
     priority: Option<Priority>,
     #[serde(default, deserialize_with = "present")]
@@ -160,18 +132,38 @@ struct ChangeRequest {
     tags: Option<Vec<String>>,
     #[serde(default, deserialize_with = "present")]
     due_at: Option<Option<Instant>>,
+    /// All of them.
+    cc: Option<Vec<PartyRequest>>,
+    /// By their names; `null` takes one away.
+    #[serde(default)]
+    fields: FieldChanges,
+}
+
+/// Somebody by his address.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PartyRequest {
+    address: String,
+    name: Option<String>,
+}
+
+impl PartyRequest {
+    pub fn party(&self) -> Result<Party, Problem> {
+        Ok(tickets::party(&self.address, self.name.as_deref())?)
+    }
+}
+
+impl ChangeRequest {
+    pub fn change(self) -> Result<Change, Problem> {
+        let ChangeRequest { subject, status, priority, assignee, category, tags, due_at, cc, fields } = self;
+        let cc = cc.map(|cc| cc.iter().map(PartyRequest::party).collect()).transpose()?;
+        let due_at = due_at.map(|due| due.map(|Instant(at)| at));
+        Ok(Change { status, priority, assignee, category, tags, due_at, subject, cc, fields })
+    }
 }
 
 #[derive(Deserialize)]
-struct Instant(#[serde(with = "time::serde::rfc3339")] OffsetDateTime);
-
-#[derive(Serialize)]
-struct Page<'a> {
-    tickets: Vec<TicketBody<'a>>,
-    /// For `?cursor=`; absent on the last page.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    next: Option<String>,
-}
+pub struct Instant(#[serde(with = "time::serde::rfc3339")] OffsetDateTime);
 
 #[derive(Serialize)]
 struct CommentPage<'a> {
@@ -182,7 +174,7 @@ struct CommentPage<'a> {
 }
 
 #[derive(Serialize)]
-struct TicketBody<'a> {
+pub struct TicketBody<'a> {
     id: String,
     number: u64,
     subject: &'a str,
@@ -213,6 +205,7 @@ struct DeskBody<'a> {
     due_at: Option<OffsetDateTime>,
     #[serde(with = "time::serde::rfc3339::option")]
     solved_at: Option<OffsetDateTime>,
+    fields: &'a BTreeMap<String, FieldValue>,
     links: &'a [Link],
     merged_into: Option<TicketId>,
     /// In seconds of the desk's hours.
@@ -288,7 +281,7 @@ impl<'a> From<&'a Party> for PartyBody<'a> {
 }
 
 impl<'a> TicketBody<'a> {
-    fn new(ticket: &'a Ticket, seen: &Seen<'_>) -> Self {
+    pub fn new(ticket: &'a Ticket, seen: &Seen<'_>) -> Self {
         let desk = DeskBody {
             priority: ticket.priority,
             assignee: ticket.assignee.as_ref(),
@@ -296,6 +289,7 @@ impl<'a> TicketBody<'a> {
             tags: &ticket.tags,
             due_at: ticket.due_at,
             solved_at: ticket.solved_at,
+            fields: &ticket.fields,
             links: &ticket.links,
             merged_into: ticket.merged_into,
             times: ticket.clocks.times(ticket.status, seen.now, seen.settings),
@@ -354,27 +348,11 @@ impl<'a> CommentBody<'a> {
     }
 }
 
-fn viewer(caller: &Caller) -> Viewer<'_> {
+pub fn viewer(caller: &Caller) -> Viewer<'_> {
     match caller.role {
         Role::Agent | Role::Admin => Viewer::Agent,
         // These get nowhere near a ticket; as somebody without an address he sees none.
         Role::Operator | Role::PrivacyOfficer | Role::Feeder => Viewer::Requester(None),
         Role::Requester => Viewer::Requester(caller.address.as_deref()),
     }
-}
-
-/// `person:SUBJECT` or `group:NAME`.
-fn assignee(text: &str) -> Result<Assignee, Problem> {
-    match text.split_once(':') {
-        Some(("person", subject)) if !subject.is_empty() => Ok(Assignee::Person(subject.to_owned())),
-        Some(("group", name)) if !name.is_empty() => Ok(Assignee::Group(name.to_owned())),
-        _ => Err(bad("bad-assignee", "`assignee` is `person:SUBJECT` or `group:NAME`.".to_owned())),
-    }
-}
-
-fn status(text: &str) -> Result<Status, Problem> {
-    [Status::New, Status::InProgress, Status::Pending, Status::Solved]
-        .into_iter()
-        .find(|status| status.name() == text)
-        .ok_or_else(|| bad("bad-status", "`status` is one of new, in_progress, pending, solved.".to_owned()))
 }

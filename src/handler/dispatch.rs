@@ -134,7 +134,10 @@ async fn run(app: &App, function: &Function, params: route::Params, request: Wir
             Outcome::Http(match access {
                 Access::Everyone(run) => run(app, request).await,
                 Access::Callers(action, run) => match caller(app, *action, authorization.as_deref()).await {
-                    Ok(caller) => run(app, caller, request).await,
+                    Ok(caller) => match functions::known(app, caller).await {
+                        Ok(caller) => run(app, caller, request).await,
+                        Err(error) => Err(error.into()),
+                    },
                     Err(error) => Err(Problem::from(error)),
                 },
             })

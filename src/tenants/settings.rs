@@ -1,5 +1,7 @@
 //! What a tenant's admin sets.
 
+use std::collections::BTreeSet;
+
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 
@@ -12,6 +14,10 @@ const MAILS_A_SENDER: u32 = 200;
 const MAILS_A_MAILBOX: u32 = 5_000;
 const MAILS_A_CONVERSATION: u32 = 30;
 
+/// Fields of a tenant, characters of the name of one and of a choice, and choices of one.
+const FIELDS_MAX: usize = 30;
+const FIELD_NAME_CHARACTERS_MAX: usize = 100;
+const CHOICES_MAX: usize = 50;
 /// The most of each.
 const REOPEN_DAYS_MAX: u32 = 3_650;
 const MAILS_MAX: u32 = 10_000;
@@ -26,6 +32,8 @@ pub struct Settings {
     pub acknowledge: bool,
     /// An answer to a ticket that was solved more days ago opens a new one that is linked with it.
     pub reopen_days: u16,
+    /// Fields that its tickets have besides.
+    pub fields: Vec<FieldRule>,
     /// When the desk works, which is what reply and resolution times count; without it they count always.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub business_hours: Option<BusinessHours>,
@@ -37,11 +45,35 @@ pub struct Settings {
     pub mails_a_conversation: u32,
 }
 
+/// A field that a tenant adds to his tickets.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FieldRule {
+    pub name: String,
+    pub kind: FieldKind,
+    /// Of a choice.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub choices: Vec<String>,
+}
+
+/// What a field holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum FieldKind {
+    Text,
+    Number,
+    /// `2026-12-25`
+    Date,
+    /// One of the rule's choices.
+    Choice,
+}
+
 impl Default for Settings {
     fn default() -> Self {
         Settings {
             acknowledge: true,
             reopen_days: REOPEN_DAYS,
+            fields: Vec::new(),
             business_hours: None,
             mails_a_sender: MAILS_A_SENDER,
             mails_a_mailbox: MAILS_A_MAILBOX,
@@ -63,10 +95,28 @@ impl Settings {
         let within = |name: &str, value: u32, least: u32, most: u32| {
             if (least..=most).contains(&value) { Ok(()) } else { Err(format!("`{name}` is a number from {least} to {most}")) }
         };
+        check_fields(&self.fields)?;
         self.business_hours.as_ref().map_or(Ok(()), BusinessHours::check)?;
         within("reopen_days", u32::from(*reopen_days), 0, REOPEN_DAYS_MAX)?;
         within("mails_a_sender", *mails_a_sender, 1, MAILS_MAX)?;
         within("mails_a_mailbox", *mails_a_mailbox, MAILS_A_MAILBOX_LEAST, MAILS_MAX)?;
         within("mails_a_conversation", *mails_a_conversation, 2, MAILS_MAX)
     }
+}
+
+fn check_fields(fields: &[FieldRule]) -> Result<(), String> {
+    let is_a_name = |name: &str| (1..=FIELD_NAME_CHARACTERS_MAX).contains(&name.chars().count()) && !name.chars().any(char::is_control);
+    let names: BTreeSet<&str> = fields.iter().map(|rule| rule.name.as_str()).collect();
+    if fields.len() > FIELDS_MAX || names.len() < fields.len() || !names.iter().all(|name| is_a_name(name)) {
+        return Err(format!("`fields` are at most {FIELDS_MAX}, each with a name of its own of 1 to {FIELD_NAME_CHARACTERS_MAX} characters"));
+    }
+    for rule in fields {
+        let choices = if rule.kind == FieldKind::Choice { 1..=CHOICES_MAX } else { 0..=0 };
+        if !choices.contains(&rule.choices.len()) || !rule.choices.iter().all(|choice| is_a_name(choice)) {
+            return Err(format!(
+                "a field of kind choice has 1 to {CHOICES_MAX} choices of 1 to {FIELD_NAME_CHARACTERS_MAX} characters, others have none"
+            ));
+        }
+    }
+    Ok(())
 }

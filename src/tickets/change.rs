@@ -4,13 +4,16 @@ use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 
 use super::{
-    Desk, Error, Status, Ticket, new_ulid, store,
+    CC_MAX, Desk, Error, Party, Status, Ticket, due,
+    fields::{self, FieldChanges},
+    history, links, new_ulid, store,
     tries::{TRYING_FOR_A_CALLER, Tries},
 };
 use crate::{
     audit,
     ids::{Kind, RecordId, TenantId, TicketId, partition},
     keys::TenantKeys,
+    mail::{limits::SUBJECT_CHARS_MAX, redact::redact_text},
     ports::{Etag, Fault},
     tenants::{self, Settings},
 };
@@ -50,6 +53,10 @@ pub struct Change {
     /// All of them.
     pub tags: Option<Vec<String>>,
     pub due_at: Option<Option<OffsetDateTime>>,
+    pub subject: Option<String>,
+    /// All of them.
+    pub cc: Option<Vec<Party>>,
+    pub fields: FieldChanges,
 }
 
 /// Changes a ticket, whoever changes it at the same moment; or, with the version that the caller `read`, only if it still is that.
@@ -87,51 +94,55 @@ async fn change_once(
     }
     let now = desk.ports.clock.now();
     let settings = tenants::settings(desk.ports.documents.as_ref(), &desk.keyring, tenant).await?;
-    let mut ticket = changed(before.clone(), change, now, &settings);
+    let mut ticket = changed(before.clone(), change, now, &settings)?;
     if ticket == before {
         return Ok((before, etag));
     }
+    links::is_not_merged(desk, keys, tenant, &before).await?;
     ticket.updated_at = ticket.updated_at.max(now);
     let event = audit::Event { at: now, actor: actor.to_owned(), action: audit::Action::TicketChanged, target: id.to_string() };
-    let writes = vec![
+    let mut writes = vec![
         store::ticket_write(keys, tenant, &ticket, Some(etag))?,
         audit::record(keys, tenant, RecordId::new(new_ulid(desk.ports.entropy.as_ref(), now)), &event)?,
     ];
+    writes.extend(history::write(desk, keys, tenant, &before, &ticket, actor, now)?);
+    writes.extend(due::write(desk, keys, tenant, &before, &ticket).await?);
     let etags = desk.ports.documents.commit(&partition(tenant, Kind::Ticket), writes).await?;
-    let etag = etags.into_iter().next().ok_or_else(|| Fault::Corrupt("a commit names no version of what it wrote".to_owned()))?;
-    Ok((ticket, etag))
+    Ok((ticket, store::first(etags)?))
 }
 
-fn changed(mut ticket: Ticket, change: &Change, now: OffsetDateTime, settings: &Settings) -> Ticket {
-    let Change { status, priority, assignee, category, tags, due_at } = change.clone();
+/// The ticket with what is changed of it. The change is one that was checked.
+pub(super) fn changed(mut ticket: Ticket, change: &Change, now: OffsetDateTime, settings: &Settings) -> Result<Ticket, Error> {
+    let Change { status, priority, assignee, category, tags, due_at, subject, cc, fields } = change.clone();
     ticket.turn(status.unwrap_or(ticket.status), now, settings);
     ticket.priority = priority.unwrap_or(ticket.priority);
     ticket.assignee = assignee.unwrap_or(ticket.assignee);
     ticket.category = category.unwrap_or(ticket.category);
     ticket.tags = tags.unwrap_or(ticket.tags);
     ticket.due_at = due_at.unwrap_or(ticket.due_at);
-    ticket
+    ticket.subject = subject.unwrap_or(ticket.subject);
+    if let Some(cc) = cc {
+        ticket.cc = Vec::new();
+        ticket.copy_to(cc);
+    }
+    fields::set(&mut ticket, &fields, &settings.fields)?;
+    Ok(ticket)
 }
 
 /// The change as it may be kept: each tag once, in lower case, in their order.
-fn checked(change: &Change) -> Result<Change, Error> {
+pub(super) fn checked(change: &Change) -> Result<Change, Error> {
     let mut change = change.clone();
-    let name = |text: &str| {
-        let text = text.trim().to_owned();
-        let fits = (1..=NAME_CHARACTERS_MAX).contains(&text.chars().count()) && !text.chars().any(char::is_control);
-        fits.then_some(text).ok_or(Error::BadChange)
-    };
     if let Some(Some(assignee)) = &mut change.assignee {
         let (Assignee::Person(text) | Assignee::Group(text)) = assignee;
-        *text = name(text)?;
+        *text = named(text)?;
     }
     if let Some(Some(category)) = &mut change.category {
-        *category = name(category)?;
+        *category = named(category)?;
     }
     if let Some(tags) = &mut change.tags {
         let mut kept = Vec::new();
         for tag in tags.iter() {
-            let tag = name(tag)?.to_lowercase();
+            let tag = named(tag)?.to_lowercase();
             if !kept.contains(&tag) {
                 kept.push(tag);
             }
@@ -141,7 +152,24 @@ fn checked(change: &Change) -> Result<Change, Error> {
         }
         *tags = kept;
     }
+    if let Some(subject) = &mut change.subject {
+        let text = redact_text(subject.trim()).0;
+        if text.is_empty() || text.chars().count() > SUBJECT_CHARS_MAX || text.chars().any(char::is_control) {
+            return Err(Error::BadTicket);
+        }
+        *subject = text;
+    }
+    if change.cc.as_ref().is_some_and(|cc| cc.len() > CC_MAX) {
+        return Err(Error::BadParty);
+    }
     Ok(change)
+}
+
+/// A name, of a person, a group, a category or a tag, as it may be kept.
+pub(super) fn named(text: &str) -> Result<String, Error> {
+    let text = text.trim().to_owned();
+    let fits = (1..=NAME_CHARACTERS_MAX).contains(&text.chars().count()) && !text.chars().any(char::is_control);
+    fits.then_some(text).ok_or(Error::BadChange)
 }
 
 #[cfg(test)]

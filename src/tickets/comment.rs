@@ -16,7 +16,7 @@ use crate::{
 use time::OffsetDateTime;
 
 use super::{
-    Author, Comment, Content, Desk, Error, Said, Status, Ticket, new_ulid, store, thread,
+    Author, Comment, Content, Desk, Error, Said, Status, Ticket, links, new_ulid, store, thread,
     tries::{TRYING_FOR_A_CALLER, Tries},
 };
 
@@ -65,6 +65,7 @@ struct Drafted<'a> {
 
 async fn add_once(desk: &Desk, keys: &TenantKeys, tenant: &TenantId, new: &NewComment<'_>, draft: &mut Drafted<'_>) -> Result<Comment, Error> {
     let (mut ticket, etag) = store::ticket(desk, keys, tenant, new.ticket).await?.ok_or(Error::NotFound)?;
+    links::is_not_merged(desk, keys, tenant, &ticket).await?;
     let (id, at, author) = (draft.id, draft.at, Author::Agent(new.agent.to_owned()));
     let content = match draft.content.take() {
         Some(content) => content,
@@ -102,12 +103,7 @@ async fn add_once(desk: &Desk, keys: &TenantKeys, tenant: &TenantId, new: &NewCo
 
 async fn content(desk: &Desk, keys: &TenantKeys, tenant: &TenantId, id: CommentId, author: &Author, text: &str) -> Result<Content, Error> {
     let said = Said { text: text.to_owned(), reply: None, html: None, attachments: Vec::new() };
-    let name = format!("{tenant}/{id}/said");
-    let (content, long) = store::placed(said, author, None, name.clone())?;
-    if let Some(bytes) = long {
-        store::seal_blob(desk.ports.blobs.as_ref(), keys, &name, &bytes).await?;
-    }
-    Ok(content)
+    store::kept(desk, keys, tenant, id, author, said).await
 }
 
 fn change(

@@ -8,10 +8,11 @@ use bytes::Bytes;
 use zeroize::Zeroizing;
 
 use super::{
-    Desk, Error, Ticket, Why,
+    Desk, Error, INTAKE, Ticket, Why,
     arrival::{Arrival, Parts, comment, continued, opened, opens_ticket, store_parts, writes},
+    contacts,
     contract::{self, Request},
-    links, rates,
+    history, links, rates,
     refs::{self, Loaded},
     store,
     thread::{self, Because, Known, Verdict},
@@ -294,8 +295,10 @@ async fn take_in_once(desk: &Desk, arrival: &Arrival<'_>, raw: &[u8], parts: &mu
         None => store_parts(desk, arrival, raw).await?,
     };
     let stored = parts.insert(stored);
+    let mut before = None;
     let (ticket, read, link, outcome) = match place {
         Place::In { ticket, read, because, counts } => {
+            before = Some(ticket.clone());
             let outcome = Outcome::Joined { number: ticket.number, because };
             (continued(*ticket, arrival, counts), Some(read), None, outcome)
         }
@@ -307,7 +310,7 @@ async fn take_in_once(desk: &Desk, arrival: &Arrival<'_>, raw: &[u8], parts: &mu
             (opened(desk, arrival, next), None, link, Outcome::Opened { number: next })
         }
     };
-    commit(desk, arrival, ticket, read, link, stored, &refs).await?;
+    commit(desk, arrival, ticket, before.zip(read), link, stored, &refs).await?;
     Ok(Taken::In(outcome))
 }
 
@@ -343,7 +346,7 @@ async fn commit(
     desk: &Desk,
     arrival: &Arrival<'_>,
     mut ticket: Ticket,
-    read: Option<Etag>,
+    before: Option<(Box<Ticket>, Etag)>,
     link: Option<(Box<Ticket>, Etag, Why)>,
     parts: &Parts,
     refs: &refs::Refs,
@@ -352,11 +355,18 @@ async fn commit(
     let comment = comment(desk, arrival, ticket.id, parts, refs.message_id_reused());
     let mut more = refs.writes(arrival, &ticket, why)?;
     if let Some((mut other, etag, why)) = link {
+        let unlinked = other.clone();
         ticket.link(&other, why);
         other.link(&ticket, why.turned());
         more.push(store::ticket_write(arrival.keys, &arrival.tenant.id, &other, Some(etag))?);
+        more.extend(history::write(desk, arrival.keys, &arrival.tenant.id, &unlinked, &other, INTAKE, arrival.now)?);
     }
-    let mut writes = writes(desk, arrival, &ticket, read, &comment)?;
+    let (keys, tenant, now) = (arrival.keys, &arrival.tenant.id, arrival.now);
+    match &before {
+        Some((before, _)) => more.extend(history::write(desk, keys, tenant, before, &ticket, INTAKE, now)?),
+        None => more.extend(contacts::first_seen(desk, keys, tenant, &ticket.requester, now).await?),
+    }
+    let mut writes = writes(desk, arrival, &ticket, before.map(|(_, read)| read), &comment)?;
     writes.append(&mut more);
     desk.ports.documents.commit(&partition(&arrival.tenant.id, Kind::Ticket), writes).await?;
     Ok(())

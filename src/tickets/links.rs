@@ -1,14 +1,113 @@
-//! Tickets that belong together.
+//! Tickets that belong together: linked by people, or one taken into another.
 
-use super::{Desk, Error, Ticket, store};
+use super::{
+    Desk, Error, Status, Ticket, Why, history, new_ulid, store,
+    tries::{TRYING_FOR_A_CALLER, Tries},
+};
 use crate::{
-    ids::{TenantId, TicketId},
+    audit,
+    ids::{Kind, RecordId, TenantId, TicketId, partition},
     keys::TenantKeys,
-    ports::Etag,
+    ports::{Etag, Write},
+    tenants::{self, Settings},
 };
 
 /// Merges that are followed from one ticket; a circle ends there.
 const MERGES_MAX: usize = 10;
+
+/// What becomes of two tickets.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Together {
+    /// Each names the other.
+    Linked,
+    /// Neither names the other as related any more.
+    Apart,
+    /// The second takes the first in: it is solved, what comes for it goes there, and who took part in it is in copy there.
+    Merged,
+}
+
+/// Links two tickets, undoes that, or merges the first into the second, in one commit. Said twice it changes nothing more. Answers the first.
+pub async fn join(desk: &Desk, tenant: &TenantId, first: TicketId, second: TicketId, how: Together, actor: &str) -> Result<(Ticket, Etag), Error> {
+    if first == second {
+        return Err(Error::BadLink);
+    }
+    let keys = desk.keyring.keys(tenant).await?;
+    let settings = tenants::settings(desk.ports.documents.as_ref(), &desk.keyring, tenant).await?;
+    let mut tries = Tries::within(TRYING_FOR_A_CALLER);
+    loop {
+        let work = Work { desk, keys: &keys, tenant, settings: &settings, actor };
+        match join_once(&work, first, second, how).await {
+            Err(error) if error.is_conflict() && tries.again(desk).await => {}
+            done => return done,
+        }
+    }
+}
+
+struct Work<'a> {
+    desk: &'a Desk,
+    keys: &'a TenantKeys,
+    tenant: &'a TenantId,
+    settings: &'a Settings,
+    actor: &'a str,
+}
+
+async fn join_once(work: &Work<'_>, first: TicketId, second: TicketId, how: Together) -> Result<(Ticket, Etag), Error> {
+    let Work { desk, keys, tenant, .. } = *work;
+    let (one, two) = futures::try_join!(store::ticket(desk, keys, tenant, first), store::ticket(desk, keys, tenant, second))?;
+    let ((one_before, one_read), (two_before, two_read)) = (one.ok_or(Error::NotFound)?, two.ok_or(Error::NotFound)?);
+    let (mut one, mut two) = (one_before.clone(), two_before.clone());
+    let now = desk.ports.clock.now();
+    match how {
+        Together::Linked => {
+            one.link(&two, Why::Related);
+            two.link(&one, Why::Related);
+            if !one.is_linked(&two) || !two.is_linked(&one) {
+                return Err(Error::BadLink);
+            }
+        }
+        Together::Apart => {
+            one.links.retain(|link| link.ticket != second || link.why != Why::Related);
+            two.links.retain(|link| link.ticket != first || link.why != Why::Related);
+        }
+        Together::Merged => {
+            if one.merged_into == Some(second) {
+                return Ok((one, one_read));
+            }
+            // The other may have been merged into this one: no circle.
+            if one.merged_into.is_some() || two.merged_into.is_some() {
+                return Err(Error::BadLink);
+            }
+            one.merged_into = Some(second);
+            one.turn(Status::Solved, now, work.settings);
+            two.copy_to(one.parties().cloned().collect::<Vec<_>>());
+            one.link(&two, Why::MergedInto);
+            two.link(&one, Why::Merged);
+        }
+    }
+    if one == one_before && two == two_before {
+        return Ok((one, one_read));
+    }
+    let mut writes = Vec::new();
+    for (before, after, read) in [(&one_before, &mut one, one_read), (&two_before, &mut two, two_read)] {
+        writes.extend(rewritten(work, before, after, read)?);
+    }
+    let etags = desk.ports.documents.commit(&partition(tenant, Kind::Ticket), writes).await?;
+    Ok((one, store::first(etags)?))
+}
+
+/// The writes of one of the two.
+fn rewritten(work: &Work<'_>, before: &Ticket, after: &mut Ticket, read: Etag) -> Result<Vec<Write>, Error> {
+    let Work { desk, keys, tenant, actor, .. } = *work;
+    let now = desk.ports.clock.now();
+    after.updated_at = after.updated_at.max(now);
+    let event = audit::Event { at: now, actor: actor.to_owned(), action: audit::Action::TicketChanged, target: after.id.to_string() };
+    let mut writes = vec![
+        store::ticket_write(keys, tenant, after, Some(read))?,
+        audit::record(keys, tenant, RecordId::new(new_ulid(desk.ports.entropy.as_ref(), now)), &event)?,
+    ];
+    writes.extend(history::write(desk, keys, tenant, before, after, actor, now)?);
+    Ok(writes)
+}
 
 /// The ticket, or the one that took it in, and its version.
 pub(super) async fn end_of_merges(desk: &Desk, keys: &TenantKeys, tenant: &TenantId, id: TicketId) -> Result<Option<(Ticket, Etag)>, Error> {
@@ -18,4 +117,13 @@ pub(super) async fn end_of_merges(desk: &Desk, keys: &TenantKeys, tenant: &Tenan
         found = store::ticket(desk, keys, tenant, into).await?;
     }
     Ok(found)
+}
+
+/// Fails, and says where to go on, if another ticket took this one in.
+pub(super) async fn is_not_merged(desk: &Desk, keys: &TenantKeys, tenant: &TenantId, ticket: &Ticket) -> Result<(), Error> {
+    if ticket.merged_into.is_none() {
+        return Ok(());
+    }
+    let end = end_of_merges(desk, keys, tenant, ticket.id).await?;
+    Err(Error::Merged { into: end.map_or(ticket.number, |(end, _)| end.number) })
 }

@@ -5,7 +5,7 @@ mod contract;
 mod arrival;
 mod refs;
 mod rates;
-mod links;
+pub mod links;
 mod tries;
 pub mod thread;
 pub mod clock;
@@ -14,9 +14,16 @@ pub mod unprocessed;
 pub mod held;
 mod comment;
 mod change;
+mod create;
+pub mod list;
+pub mod contacts;
+pub mod idempotency;
+pub mod history;
+mod due;
+pub mod fields;
 pub mod store;
 
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
@@ -25,12 +32,14 @@ use tokio::sync::Semaphore;
 pub use change::{Assignee, Change, NAME_CHARACTERS_MAX, Priority, TAGS_MAX, change_ticket};
 use clock::Clocks;
 pub use comment::{COMMENT_CHARACTERS_MAX, NewComment, add_comment};
+pub use create::{NewTicket, create_ticket, party};
+use fields::FieldValue;
 use numbers::Numbers;
 
 use crate::{
     ids::{CommentId, TicketId},
     keys::{self, Keyring},
-    mail::Held,
+    mail::{Held, limits::SUBJECT_CHARS_MAX},
     outbox,
     ports::{Fault, MessageTooLarge, Ports, new_ulid},
     tenants::{self, Settings},
@@ -38,6 +47,8 @@ use crate::{
 
 /// Who takes mail in, in the audit events.
 const INTAKE: &str = "intake";
+/// What somebody is told who is no contact and cannot become one.
+pub const NO_ADDRESS: &str = "Your directory vouches for no address of yours, or somebody else has it: write to the desk by mail.";
 /// Parties in copy of a ticket: with the requester and what else a commit writes they must fit one.
 pub const CC_MAX: usize = 20;
 /// Links of a ticket.
@@ -87,6 +98,9 @@ pub struct Ticket {
     pub tags: Vec<String>,
     #[serde(default, with = "time::serde::rfc3339::option", skip_serializing_if = "Option::is_none")]
     pub due_at: Option<OffsetDateTime>,
+    /// What the tenant's own fields hold.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub fields: BTreeMap<String, FieldValue>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub links: Vec<Link>,
     /// The ticket that took this one in: what comes for this one goes there.
@@ -123,6 +137,7 @@ impl Ticket {
             category: None,
             tags: Vec::new(),
             due_at: None,
+            fields: BTreeMap::new(),
             links: Vec::new(),
             merged_into: None,
             created_at: now,
@@ -158,6 +173,11 @@ impl Ticket {
         self.clocks.turned(status, now, settings);
         self.solved_at = (status == Status::Solved).then(|| self.solved_at.unwrap_or(now));
         self.status = status;
+    }
+
+    /// Whether it names another as related.
+    pub(crate) fn is_linked(&self, other: &Ticket) -> bool {
+        self.links.iter().any(|link| link.ticket == other.id && link.why == Why::Related)
     }
 
     /// Links it with another, once, as long as there is room.
@@ -368,6 +388,18 @@ pub enum Error {
     MessageTooLarge(#[from] MessageTooLarge),
     #[error("there is no such ticket, comment or attachment")]
     NotFound,
+    #[error("a ticket needs a subject on one line, at most {SUBJECT_CHARS_MAX} characters, and words, at most {COMMENT_CHARACTERS_MAX}")]
+    BadTicket,
+    #[error("somebody has an address, and a name of 1 to {NAME_CHARACTERS_MAX} characters or none; at most {CC_MAX} are in copy")]
+    BadParty,
+    #[error("the desk has several mailboxes, or not this one: name the one that answers come from")]
+    WhichMailbox,
+    #[error("{0}")]
+    BadField(String),
+    #[error("the ticket was merged into number {into}: go on there")]
+    Merged { into: u64 },
+    #[error("a ticket is linked or merged with another one of the same desk that is not merged itself, and has at most {LINKS_MAX} links")]
+    BadLink,
     #[error("a comment needs words, at most {COMMENT_CHARACTERS_MAX} characters")]
     BadComment,
     #[error("an assignee, a category and a tag have 1 to {NAME_CHARACTERS_MAX} characters, and a ticket has at most {TAGS_MAX} tags")]

@@ -12,7 +12,7 @@ use crate::{
     ids::{CommentId, Kind, TenantId, TicketId, partition},
     keys::{Place, TenantKeys},
     outbox,
-    ports::{Blobs, Etag, Fault, Order, Put, Scan, Slot, Write, timestamp},
+    ports::{Blobs, Etag, Fault, Put, Scan, Slot, Write, timestamp},
 };
 
 /// The container of sealed originals, attachments and long words.
@@ -29,19 +29,6 @@ pub const PAGE_WORDS_BYTES: usize = 4 * 1024 * 1024;
 /// Where a tenant's blobs are: containers, and what the names of his begin with in each.
 pub fn blobs_of(tenant: &TenantId) -> Vec<(&'static str, String)> {
     vec![(CONTAINER, format!("{tenant}/")), (outbox::CONTAINER, format!("{tenant}/")), (INTAKE_CONTAINER, pushed_prefix(tenant))]
-}
-
-/// How a list of tickets is narrowed.
-#[derive(Debug, Clone, Copy)]
-pub enum Filter<'a> {
-    /// Newest number first.
-    All,
-    /// Latest change first.
-    Status(super::Status),
-    /// Latest change first.
-    RequestedBy(&'a str),
-    /// Latest change first.
-    AssignedTo(&'a Assignee),
 }
 
 /// The write of a ticket: new, or in place of the version that was read.
@@ -77,6 +64,21 @@ pub fn placed(said: Said, author: &Author, mail: Option<&MailOrigin>, blob: Stri
     }
 }
 
+/// The same, its blob stored if it needs one.
+pub(super) async fn kept(desk: &Desk, keys: &TenantKeys, tenant: &TenantId, id: CommentId, author: &Author, said: Said) -> Result<Content, Error> {
+    let name = format!("{tenant}/{id}/said");
+    let (content, long) = placed(said, author, None, name.clone())?;
+    if let Some(bytes) = long {
+        seal_blob(desk.ports.blobs.as_ref(), keys, &name, &bytes).await?;
+    }
+    Ok(content)
+}
+
+/// The new version of the first document of a commit.
+pub(super) fn first(etags: Vec<Etag>) -> Result<Etag, Error> {
+    etags.into_iter().next().ok_or_else(|| Fault::Corrupt("a commit names no version of what it wrote".to_owned()).into())
+}
+
 fn json<T: Serialize>(part: &T) -> Result<Vec<u8>, Error> {
     serde_json::to_vec(part).map_err(|_| Fault::Corrupt("a part of a comment is no JSON".to_owned()).into())
 }
@@ -101,40 +103,6 @@ pub(super) async fn numbered(desk: &Desk, keys: &TenantKeys, tenant: &TenantId, 
     let place = partition(tenant, Kind::Ticket);
     let found = desk.ports.documents.scan(&Scan::prefix(&place, Slot::K4, &number_key(number), 1)).await?;
     found.first().map(|document| Ok(keys.open_document::<Ticket>(document)?.id)).transpose()
-}
-
-/// A page of tickets, and where the next one begins. `after` is what an earlier page gave.
-pub async fn tickets(
-    desk: &Desk,
-    tenant: &TenantId,
-    filter: Filter<'_>,
-    after: Option<String>,
-    limit: usize,
-) -> Result<(Vec<Ticket>, Option<String>), Error> {
-    let keys = desk.keyring.keys(tenant).await?;
-    let limit = limit.min(LIST_MAX);
-    let place = partition(tenant, Kind::Ticket);
-    let (slot, prefix) = match filter {
-        Filter::All => (Slot::K4, "number:".to_owned()),
-        Filter::Status(status) => (Slot::K1, format!("{}+", status.name())),
-        Filter::AssignedTo(assignee) => (Slot::K2, format!("{}+", assignee_key(&keys, assignee))),
-        Filter::RequestedBy(address) => (Slot::K3, format!("{}+", requester_key(&keys, address))),
-    };
-    let mut scan = Scan::prefix(&place, slot, &prefix, limit);
-    scan.order = Order::Descending;
-    if let Some(after) = after.filter(|after| after.starts_with(&prefix)) {
-        scan.range.end = after;
-    }
-    let found = desk.ports.documents.scan(&scan).await?;
-    let at = match slot {
-        Slot::K1 => 0,
-        Slot::K2 => 1,
-        Slot::K3 => 2,
-        _ => 3,
-    };
-    let next = (found.len() == limit).then(|| found.last().and_then(|document| document.keys[at].clone())).flatten();
-    let tickets = found.iter().map(|document| Ok(keys.open_document(document)?)).collect::<Result<_, Error>>()?;
-    Ok((tickets, next))
 }
 
 /// A ticket that the viewer may see, and the version that was read; to him, any other does not exist.
@@ -216,12 +184,12 @@ pub async fn open_blob(blobs: &dyn Blobs, keys: &TenantKeys, name: &str) -> Resu
     Ok(keys.open(&Place::blob(CONTAINER, name), &sealed)?)
 }
 
-fn requester_key(keys: &TenantKeys, address: &str) -> String {
+pub(super) fn requester_key(keys: &TenantKeys, address: &str) -> String {
     keys.index("requester", &[address.as_bytes()])
 }
 
 /// A person and a group of one name are two.
-fn assignee_key(keys: &TenantKeys, assignee: &Assignee) -> String {
+pub(super) fn assignee_key(keys: &TenantKeys, assignee: &Assignee) -> String {
     match assignee {
         Assignee::Person(subject) => keys.index("assignee-person", &[subject.as_bytes()]),
         Assignee::Group(name) => keys.index("assignee-group", &[name.as_bytes()]),

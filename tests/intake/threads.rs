@@ -198,6 +198,7 @@ async fn too_much_of_one_sender_is_held_in_order_and_a_person_may_let_it_go() {
     let held = world.unprocessed("contoso").await;
     assert_eq!(held.len(), 3);
     let contoso = "contoso".parse().unwrap();
+    world.clock.advance(Duration::SECOND);
     unprocessed::let_go(&world.app.desk, &contoso, held[0].id, "test").await.unwrap();
     super::take_what_waits(&world).await;
     let subjects = async || world.tickets("contoso").await.iter().map(|ticket| ticket["subject"].as_str().unwrap().to_owned()).collect::<Vec<_>>();

@@ -46,6 +46,7 @@ const OWN_WORDS: &[&str] = &[
 ];
 /// And what stands in the store beside what is sealed.
 const STORE_WORDS: &[&str] = &[
+    "contact",  // begins the id of a contact, and is its kind
     "contoso",  // a tenant's id, chosen by the operator: the name of his partition
     "fabrikam", // the other one's
     "number",   // begins the index key of a ticket's number

@@ -1,0 +1,67 @@
+//! Tickets that are opened over HTTP.
+
+use serde::Deserialize;
+
+use super::{
+    App, HttpAnswer, HttpRequest, Problem,
+    answer::body,
+    idempotency::idempotency_key,
+    tickets::{ChangeRequest, PartyRequest, shown, viewer},
+};
+use crate::{
+    access::Caller,
+    tenants::Mailbox,
+    tickets::{self, Author, Change, NewTicket, Party, Viewer, idempotency::Request},
+};
+
+/// Bytes of a new ticket's JSON.
+const BODY_BYTES_MAX: usize = 512 * 1024;
+
+/// Opens a ticket: a requester for himself, an agent for anybody.
+pub async fn create(app: &App, caller: Caller, request: HttpRequest) -> Result<HttpAnswer, Problem> {
+    let example = r#"{"subject": "...", "text": "...", "requester": {"address": "ann@northwind.example"}}"#;
+    let asked: CreateRequest = body(&request, BODY_BYTES_MAX, example)?;
+    let key = idempotency_key(&request)?;
+    let (requester, author, set) = match viewer(&caller) {
+        Viewer::Agent => {
+            let requester = asked.requester.as_ref().ok_or(tickets::Error::BadParty)?.party()?;
+            (requester, Author::Agent(caller.subject.clone()), asked.set.unwrap_or_default().change()?)
+        }
+        Viewer::Requester(address) => {
+            if asked.requester.is_some() || asked.set.is_some() {
+                let detail = "Whoever asks for himself names no `requester`, and what is `set` is the desk's affair.";
+                return Err(Problem::new(403, "not-allowed", "You may not do that", detail));
+            }
+            let address = address.ok_or_else(|| Problem::new(403, "no-address", "You have no address", tickets::NO_ADDRESS))?;
+            let party = Party { address: Some(address.to_owned()), name: None };
+            (party.clone(), Author::Sender(party), Change::default())
+        }
+    };
+    let new = NewTicket {
+        subject: &asked.subject,
+        text: &asked.text,
+        mailbox: asked.mailbox,
+        requester,
+        // He logged in; what an agent writes of somebody is taken from him.
+        requester_proven: true,
+        author,
+        set,
+        actor: &caller.subject,
+        request: key.map(|key| Request { key, caller: &caller.subject, body: &request.body }),
+    };
+    let (ticket, etag) = tickets::create_ticket(&app.desk, &caller.tenant, &new).await?;
+    shown(app, &caller, 201, &ticket, &etag).await
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct CreateRequest {
+    subject: String,
+    text: String,
+    /// Where answers come from; without it the desk's only one.
+    mailbox: Option<Mailbox>,
+    /// From agents alone.
+    requester: Option<PartyRequest>,
+    /// What else the ticket has from the beginning, as in a change. From agents alone.
+    set: Option<ChangeRequest>,
+}

@@ -1,0 +1,214 @@
+//! Lists of tickets over HTTP. An address never stands in a URL: whoever looks for one asks by POST.
+
+use serde::{Deserialize, Deserializer, Serialize};
+use time::{OffsetDateTime, format_description::well_known::Rfc3339};
+
+use super::{
+    App, HttpAnswer, HttpRequest, Problem,
+    answer::{bad, body, json, limit},
+    cursor,
+    tickets::{Seen, TicketBody, viewer},
+};
+use crate::{
+    access::Caller,
+    ports::Order,
+    tenants,
+    tickets::{
+        Assignee, Priority, Status, Viewer,
+        list::{self, Filter, Sort, Span, Whose},
+        store::LIST_MAX,
+    },
+};
+
+/// Bytes of a search's JSON.
+const SEARCH_BODY_BYTES_MAX: usize = 16 * 1024;
+
+pub async fn list(app: &App, caller: Caller, request: HttpRequest) -> Result<HttpAnswer, Problem> {
+    let limit = limit(&request)?;
+    let value = |name: &str| request.query.get(name).map(String::as_str);
+    let asked = Asked {
+        status: value("status").map(|text| text.split(',').map(status).collect()).transpose()?.unwrap_or_default(),
+        assignee: value("assignee").map(whose).transpose()?,
+        priority: value("priority").map(priority).transpose()?,
+        category: value("category").map(str::to_owned),
+        tag: value("tag").map(str::to_owned),
+        number: value("number").map(|text| text.parse().map_err(|_| bad("bad-number", "`number` is a ticket's number.".to_owned()))).transpose()?,
+        created_from: instant(&request, "created_from")?,
+        created_to: instant(&request, "created_to")?,
+        updated_from: instant(&request, "updated_from")?,
+        updated_to: instant(&request, "updated_to")?,
+        sort: value("sort").map(sort).transpose()?.unwrap_or_default(),
+        order: value("order").map(order).transpose()?.unwrap_or_default(),
+        requester: None,
+        limit: Some(limit),
+        cursor: value("cursor").map(str::to_owned),
+    };
+    answer(app, &caller, "tickets", asked).await
+}
+
+pub async fn search(app: &App, caller: Caller, request: HttpRequest) -> Result<HttpAnswer, Problem> {
+    let example = r#"{"requester": "ann@northwind.example", "status": ["new"]}, or what else narrows the list"#;
+    let asked: Asked = body(&request, SEARCH_BODY_BYTES_MAX, example)?;
+    if asked.limit.is_some_and(|limit| !(1..=LIST_MAX).contains(&limit)) {
+        return Err(bad("bad-limit", format!("`limit` is a number from 1 to {LIST_MAX}.")));
+    }
+    answer(app, &caller, "search", asked).await
+}
+
+async fn answer(app: &App, caller: &Caller, route: &str, asked: Asked) -> Result<HttpAnswer, Problem> {
+    let filter = match viewer(caller) {
+        Viewer::Agent => asked.filter(),
+        Viewer::Requester(_) if asked.is_of_the_desk() => {
+            let detail = "Only agents ask for `assignee`, `priority`, `category`, `tag` and the order of `due`.";
+            return Err(bad("bad-filter", detail.to_owned()));
+        }
+        // He sees his own, whosever he asks for.
+        Viewer::Requester(Some(address)) => Filter { requester: Some(address.to_owned()), ..asked.filter() },
+        Viewer::Requester(None) => return Ok(json(200, &Page { tickets: Vec::new(), next: None })),
+    };
+    let (tenant, _) = tenants::get(app.ports.documents.as_ref(), &app.keyring, &caller.tenant).await?.ok_or(tenants::Error::NotFound)?;
+    let keys = app.keyring.keys(&caller.tenant).await?;
+    let narrowed = format!("{filter:?}\n{:?}\n{:?}", asked.sort, asked.order);
+    let scope = cursor::Scope { caller, route, filter: &narrowed };
+    let now = app.ports.clock.now();
+    let after = asked.cursor.as_deref().map(|text| cursor::open(&keys, &scope, text, now)).transpose()?;
+    let limit = asked.limit.unwrap_or(LIST_MAX);
+    let page = list::page(&app.desk, &caller.tenant, &filter, asked.sort.0, asked.order.0, after, limit).await?;
+    let next = page.next.map(|key| cursor::seal(&keys, &scope, &key, now)).transpose()?;
+    let seen = Seen { viewer: viewer(caller), settings: &tenant.settings, now };
+    Ok(json(200, &Page { tickets: page.tickets.iter().map(|ticket| TicketBody::new(ticket, &seen)).collect(), next }))
+}
+
+/// What narrows a list, in which order it is, and which page of it is meant.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct Asked {
+    status: Vec<Status>,
+    #[serde(deserialize_with = "whose_in_json")]
+    assignee: Option<Whose>,
+    /// An address.
+    requester: Option<String>,
+    priority: Option<Priority>,
+    category: Option<String>,
+    tag: Option<String>,
+    number: Option<u64>,
+    #[serde(with = "time::serde::rfc3339::option")]
+    created_from: Option<OffsetDateTime>,
+    #[serde(with = "time::serde::rfc3339::option")]
+    created_to: Option<OffsetDateTime>,
+    #[serde(with = "time::serde::rfc3339::option")]
+    updated_from: Option<OffsetDateTime>,
+    #[serde(with = "time::serde::rfc3339::option")]
+    updated_to: Option<OffsetDateTime>,
+    #[serde(deserialize_with = "sort_in_json")]
+    sort: By,
+    #[serde(deserialize_with = "order_in_json")]
+    order: Direction,
+    limit: Option<usize>,
+    cursor: Option<String>,
+}
+
+#[derive(Debug, Default)]
+struct By(Sort);
+
+/// The newest first, unless it is asked otherwise.
+#[derive(Debug)]
+struct Direction(Order);
+
+impl Default for Direction {
+    fn default() -> Self {
+        Direction(Order::Descending)
+    }
+}
+
+impl Asked {
+    /// Whether it is narrowed or ordered by what a requester is not shown.
+    fn is_of_the_desk(&self) -> bool {
+        let Asked { assignee, priority, category, tag, sort, .. } = self;
+        assignee.is_some() || priority.is_some() || category.is_some() || tag.is_some() || sort.0 == Sort::Due
+    }
+
+    fn filter(&self) -> Filter {
+        Filter {
+            status: self.status.clone(),
+            assignee: self.assignee.clone(),
+            requester: self.requester.as_ref().map(|address| address.trim().to_lowercase()),
+            priority: self.priority,
+            category: self.category.clone(),
+            tag: self.tag.as_ref().map(|tag| tag.trim().to_lowercase()),
+            number: self.number,
+            created: Span { from: self.created_from, to: self.created_to },
+            updated: Span { from: self.updated_from, to: self.updated_to },
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct Page<'a> {
+    tickets: Vec<TicketBody<'a>>,
+    /// For `?cursor=`; absent on the last page. A page may be short, or empty, and have a next one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    next: Option<String>,
+}
+
+fn status(text: &str) -> Result<Status, Problem> {
+    [Status::New, Status::InProgress, Status::Pending, Status::Solved]
+        .into_iter()
+        .find(|status| status.name() == text.trim())
+        .ok_or_else(|| bad("bad-status", "`status` is one or several of new, in_progress, pending, solved, with commas.".to_owned()))
+}
+
+/// `person:SUBJECT`, `group:NAME` or `none`.
+fn whose(text: &str) -> Result<Whose, Problem> {
+    match text.split_once(':') {
+        Some(("person", subject)) if !subject.is_empty() => Ok(Whose::Assigned(Assignee::Person(subject.to_owned()))),
+        Some(("group", name)) if !name.is_empty() => Ok(Whose::Assigned(Assignee::Group(name.to_owned()))),
+        None if text == "none" => Ok(Whose::Nobodys),
+        _ => Err(bad("bad-assignee", "`assignee` is `person:SUBJECT`, `group:NAME` or `none`.".to_owned())),
+    }
+}
+
+fn priority(text: &str) -> Result<Priority, Problem> {
+    serde_json::from_value(text.into()).map_err(|_| bad("bad-priority", "`priority` is one of low, normal, high, urgent.".to_owned()))
+}
+
+fn sort(text: &str) -> Result<By, Problem> {
+    match text {
+        "updated" => Ok(By(Sort::Updated)),
+        "created" => Ok(By(Sort::Created)),
+        "due" => Ok(By(Sort::Due)),
+        _ => Err(bad("bad-sort", "`sort` is one of updated, created, due.".to_owned())),
+    }
+}
+
+fn order(text: &str) -> Result<Direction, Problem> {
+    match text {
+        "asc" => Ok(Direction(Order::Ascending)),
+        "desc" => Ok(Direction(Order::Descending)),
+        _ => Err(bad("bad-order", "`order` is asc or desc.".to_owned())),
+    }
+}
+
+fn instant(request: &HttpRequest, name: &'static str) -> Result<Option<OffsetDateTime>, Problem> {
+    let text = request.query.get(name);
+    let wrong = |_| bad("bad-instant", format!("`{name}` is an instant like 2026-11-26T09:00:00Z (RFC 3339)."));
+    text.map(|text| OffsetDateTime::parse(text, &Rfc3339).map_err(wrong)).transpose()
+}
+
+fn whose_in_json<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Whose>, D::Error> {
+    parsed(deserializer, whose)
+}
+
+fn sort_in_json<'de, D: Deserializer<'de>>(deserializer: D) -> Result<By, D::Error> {
+    Ok(parsed(deserializer, sort)?.unwrap_or_default())
+}
+
+fn order_in_json<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Direction, D::Error> {
+    Ok(parsed(deserializer, order)?.unwrap_or_default())
+}
+
+/// A text as it is read in a query.
+fn parsed<'de, D: Deserializer<'de>, T>(deserializer: D, read: fn(&str) -> Result<T, Problem>) -> Result<Option<T>, D::Error> {
+    let text = Option::<String>::deserialize(deserializer)?;
+    text.map(|text| read(&text).map_err(|problem| serde::de::Error::custom(problem.detail))).transpose()
+}

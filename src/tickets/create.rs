@@ -1,0 +1,146 @@
+//! A ticket that is opened over HTTP: by a requester for himself, or by an agent for somebody.
+
+use time::OffsetDateTime;
+
+use super::{
+    Author, Change, Comment, Content, Desk, Error, Party, Said, Ticket,
+    change::{self, named},
+    contacts, due, history,
+    idempotency::{self, Request},
+    new_ulid, store,
+    tries::{TRYING_FOR_A_CALLER, Tries},
+};
+use crate::{
+    audit,
+    ids::{CommentId, Kind, RecordId, TenantId, TicketId, partition},
+    keys::TenantKeys,
+    mail::{limits::SUBJECT_CHARS_MAX, redact::redact_text},
+    ports::Etag,
+    tenants::{self, Mailbox, Tenant},
+};
+
+/// What somebody asks for.
+pub struct NewTicket<'a> {
+    pub subject: &'a str,
+    pub text: &'a str,
+    /// Answers come from it; without it from the tenant's only one.
+    pub mailbox: Option<Mailbox>,
+    pub requester: Party,
+    /// Whether he is who he says.
+    pub requester_proven: bool,
+    pub author: Author,
+    /// What else is set, as a change of the new ticket.
+    pub set: Change,
+    /// The token's subject.
+    pub actor: &'a str,
+    /// If the caller may ask again.
+    pub request: Option<Request<'a>>,
+}
+
+/// Opens a ticket with its first comment, once for each request that names a key.
+pub async fn create_ticket(desk: &Desk, id: &TenantId, new: &NewTicket<'_>) -> Result<(Ticket, Etag), Error> {
+    let words = |text: &str, characters_max: usize| {
+        let text = text.trim();
+        let fits = !text.is_empty() && text.chars().count() <= characters_max;
+        fits.then(|| redact_text(text).0).ok_or(Error::BadTicket)
+    };
+    let (subject, text) = (words(new.subject, SUBJECT_CHARS_MAX)?, words(new.text, super::COMMENT_CHARACTERS_MAX)?);
+    if subject.chars().any(char::is_control) {
+        return Err(Error::BadTicket);
+    }
+    let keys = desk.keyring.keys(id).await?;
+    let (tenant, _) = tenants::get(desk.ports.documents.as_ref(), &desk.keyring, id).await?.ok_or(tenants::Error::NotFound)?;
+    let mailbox = mailbox(&tenant, new.mailbox.as_ref())?;
+    let mut draft = Draft { subject, text, mailbox, now: desk.ports.clock.now(), number: None, content: None };
+    let mut tries = Tries::within(TRYING_FOR_A_CALLER);
+    loop {
+        match create_once(desk, &keys, &tenant, new, &mut draft).await {
+            Err(error) if error.is_conflict() && tries.again(desk).await => {}
+            done => return done,
+        }
+    }
+}
+
+/// What does not change from try to try.
+struct Draft {
+    subject: String,
+    text: String,
+    mailbox: Mailbox,
+    now: OffsetDateTime,
+    number: Option<u64>,
+    content: Option<(CommentId, Content)>,
+}
+
+async fn create_once(desk: &Desk, keys: &TenantKeys, tenant: &Tenant, new: &NewTicket<'_>, draft: &mut Draft) -> Result<(Ticket, Etag), Error> {
+    if let Some(request) = new.request
+        && let Some(made) = idempotency::made(desk, keys, &tenant.id, request).await?
+    {
+        let made: TicketId = made.parse().map_err(|_| Error::NotFound)?;
+        return store::ticket(desk, keys, &tenant.id, made).await?.ok_or(Error::NotFound);
+    }
+    let (now, entropy) = (draft.now, desk.ports.entropy.as_ref());
+    let number = match draft.number {
+        Some(number) => number,
+        None => *draft.number.insert(desk.numbers.next(desk.ports.documents.as_ref(), keys, &tenant.id).await?),
+    };
+    let (comment, content) = match draft.content.take() {
+        Some(content) => content,
+        None => content(desk, keys, tenant, new, &draft.text, now).await?,
+    };
+    let (comment, content) = draft.content.insert((comment, content)).clone();
+    let id = TicketId::new(new_ulid(entropy, now));
+    let empty = Ticket::opened(id, number, draft.subject.clone(), draft.mailbox.clone(), new.requester.clone(), now);
+    let mut ticket = change::changed(empty.clone(), &change::checked(&new.set)?, now, &tenant.settings)?;
+    ticket.requester_proven = new.requester_proven;
+    if matches!(new.author, Author::Agent(_)) {
+        // The desk spoke first: nobody waits for its answer.
+        ticket.clocks.answered(now, &tenant.settings);
+    }
+    let comment = Comment { id: comment, ticket: id, at: now, public: true, author: new.author.clone(), content, mail: None };
+    let event = audit::Event { at: now, actor: new.actor.to_owned(), action: audit::Action::TicketOpened, target: id.to_string() };
+    let mut writes = vec![
+        store::ticket_write(keys, &tenant.id, &ticket, None)?,
+        store::comment_write(keys, &tenant.id, &comment)?,
+        store::usage_write(keys, &tenant.id, comment.id, now)?,
+        audit::record(keys, &tenant.id, RecordId::new(new_ulid(entropy, now)), &event)?,
+    ];
+    writes.extend(history::write(desk, keys, &tenant.id, &empty, &ticket, new.actor, now)?);
+    writes.extend(due::write(desk, keys, &tenant.id, &empty, &ticket).await?);
+    writes.extend(contacts::first_seen(desk, keys, &tenant.id, &ticket.requester, now).await?);
+    if let Some(request) = new.request {
+        writes.push(idempotency::remember(keys, &tenant.id, request, id.to_string(), now)?);
+    }
+    let etags = desk.ports.documents.commit(&partition(&tenant.id, Kind::Ticket), writes).await?;
+    Ok((ticket, store::first(etags)?))
+}
+
+/// The first comment's id and words, stored once.
+async fn content(
+    desk: &Desk,
+    keys: &TenantKeys,
+    tenant: &Tenant,
+    new: &NewTicket<'_>,
+    text: &str,
+    now: OffsetDateTime,
+) -> Result<(CommentId, Content), Error> {
+    let id = CommentId::new(new_ulid(desk.ports.entropy.as_ref(), now));
+    let said = Said { text: text.to_owned(), reply: None, html: None, attachments: Vec::new() };
+    Ok((id, store::kept(desk, keys, &tenant.id, id, &new.author, said).await?))
+}
+
+/// The mailbox that is meant, if it is the tenant's.
+fn mailbox(tenant: &Tenant, named: Option<&Mailbox>) -> Result<Mailbox, Error> {
+    match (named, tenant.mailboxes.as_slice()) {
+        (Some(named), own) if own.contains(named) => Ok(named.clone()),
+        (None, [only]) => Ok(only.clone()),
+        _ => Err(Error::WhichMailbox),
+    }
+}
+
+/// Somebody by his address, in lower case, and his name.
+pub fn party(address: &str, name: Option<&str>) -> Result<Party, Error> {
+    // What may be a mailbox of ours may be anybody's address.
+    let address = Mailbox::parse(address).map_err(|_| Error::BadParty)?.as_str().to_owned();
+    let name = name.map(named).transpose().map_err(|_| Error::BadParty)?.map(|name| redact_text(&name).0);
+    Ok(Party { address: Some(address), name })
+}

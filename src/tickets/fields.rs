@@ -1,0 +1,70 @@
+//! The fields that a tenant adds to tickets: his rules, and the values that they allow.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use time::Date;
+
+use super::{Error, Ticket};
+use crate::{
+    mail::redact::redact_text,
+    tenants::{FieldKind, FieldRule},
+};
+
+/// Characters of a text.
+pub const TEXT_CHARACTERS_MAX: usize = 1_000;
+
+/// A value: a number, or a text, which may be a date or a choice.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum FieldValue {
+    Number(serde_json::Number),
+    Text(String),
+}
+
+/// Values by the names of their fields; `None` takes one away.
+pub type FieldChanges = BTreeMap<String, Option<FieldValue>>;
+
+/// Sets what the rules allow. A field whose rule is gone can be taken away, and not set.
+pub(super) fn set(ticket: &mut Ticket, changes: &FieldChanges, rules: &[FieldRule]) -> Result<(), Error> {
+    for (name, value) in changes {
+        let rule = rules.iter().find(|rule| rule.name == *name);
+        match (value, rule) {
+            (None, _) => {
+                ticket.fields.remove(name);
+            }
+            (Some(value), Some(rule)) => {
+                let value = allowed(value, rule).ok_or_else(|| Error::BadField(words(rule)))?;
+                ticket.fields.insert(name.clone(), value);
+            }
+            (Some(_), None) => return Err(Error::BadField("the settings of the desk name no such field".to_owned())),
+        }
+    }
+    Ok(())
+}
+
+fn allowed(value: &FieldValue, rule: &FieldRule) -> Option<FieldValue> {
+    let fits = match (rule.kind, value) {
+        (FieldKind::Number, FieldValue::Number(_)) => true,
+        (FieldKind::Text, FieldValue::Text(text)) => {
+            return (text.chars().count() <= TEXT_CHARACTERS_MAX).then(|| FieldValue::Text(redact_text(text).0));
+        }
+        (FieldKind::Date, FieldValue::Text(text)) => {
+            text.len() == "2026-12-25".len() && Date::parse(text, &time::format_description::well_known::Iso8601::DATE).is_ok()
+        }
+        (FieldKind::Choice, FieldValue::Text(text)) => rule.choices.contains(text),
+        _ => false,
+    };
+    fits.then(|| value.clone())
+}
+
+/// What the rule asks for. The name is the tenant's own word, not a person's.
+fn words(rule: &FieldRule) -> String {
+    let what = match rule.kind {
+        FieldKind::Text => format!("a text of at most {TEXT_CHARACTERS_MAX} characters"),
+        FieldKind::Number => "a number".to_owned(),
+        FieldKind::Date => "a date like 2026-12-25".to_owned(),
+        FieldKind::Choice => format!("one of {}", rule.choices.join(", ")),
+    };
+    format!("`{}` is {what}", rule.name)
+}

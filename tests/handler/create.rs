@@ -1,0 +1,166 @@
+//! Tickets that are opened over HTTP.
+
+use helpdesk::{
+    access::Role,
+    ports::{Scan, Slot},
+};
+use serde_json::{Value, json};
+
+use crate::support::world::World;
+
+const ANN: &str = "ann@adventure-works.example";
+
+async fn create(world: &World, token: &str, key: Option<&str>, body: &Value) -> (u16, Value) {
+    let headers: Vec<(&str, &str)> = key.map(|key| ("idempotency-key", key)).into_iter().collect();
+    let answer = world.http_with("POST", "/api/tickets", Some(token), &headers, body.to_string().as_bytes()).await;
+    (answer.status, serde_json::from_slice(&answer.body).unwrap())
+}
+
+#[tokio::test]
+async fn a_requester_opens_a_ticket_for_himself_and_an_agent_for_anybody() {
+    let world = World::new().await;
+    let (ann, agent) = (world.token("contoso", Role::Requester, Some(ANN)), world.token("contoso", Role::Agent, None));
+    let (status, own) = create(&world, &ann, None, &json!({ "subject": "My key", "text": "It is lost. Card 4111 1111 1111 1111." })).await;
+    assert_eq!((status, &own["requester"]["address"], &own["requester_proven"]), (201, &json!(ANN), &json!(true)));
+    let bob = json!({
+        "subject": " A call ", "text": "He called.", "requester": { "address": "Bob@Northwind.example", "name": "Bob" },
+        "set": { "priority": "high", "tags": ["phone"], "cc": [{ "address": "carol@northwind.example" }], "due_at": "2026-12-01T10:00:00Z" },
+    });
+    let (status, made) = create(&world, &agent, None, &bob).await;
+    assert_eq!((status, &made["subject"], &made["status"], &made["priority"]), (201, &json!("A call"), &json!("new"), &json!("high")), "{made}");
+    assert_eq!((&made["requester"]["address"], &made["cc"][0]["address"]), (&json!("bob@northwind.example"), &json!("carol@northwind.example")));
+    assert_eq!(made["times"]["waiting_seconds"], Value::Null, "the desk spoke first");
+    let comments = world.comments("contoso", &own).await;
+    assert_eq!((&comments[0]["author"]["sender"]["address"], &comments[0]["public"]), (&json!(ANN), &json!(true)));
+    assert!(!comments[0]["text"].as_str().unwrap().contains("4111 1111"));
+    assert_eq!(world.comments("contoso", &made).await[0]["author"]["agent"], "test-agent");
+    // Each sees what is his.
+    let (_, seen) = world.get("/api/tickets", &ann).await;
+    assert_eq!(seen["tickets"].as_array().unwrap().len(), 1);
+    let (_, history) = world.get(&format!("/api/tickets/{}/history", made["id"].as_str().unwrap()), &agent).await;
+    let changed: Vec<&str> = history["history"][0]["changes"].as_array().unwrap().iter().map(|change| change["what"].as_str().unwrap()).collect();
+    assert_eq!(changed, ["priority", "tags", "due_at", "cc"]);
+}
+
+#[tokio::test]
+async fn a_key_makes_one_ticket_however_often_it_is_asked() {
+    let world = World::new().await;
+    let agent = world.token("contoso", Role::Agent, None);
+    let body = json!({ "subject": "Once", "text": "Words.", "requester": { "address": ANN } });
+    let asked = futures::future::join_all((0..6).map(|_| create(&world, &agent, Some("k-1"), &body))).await;
+    for (status, made) in &asked {
+        assert_eq!((*status, &made["id"]), (201, &asked[0].1["id"]));
+    }
+    assert_eq!(world.tickets("contoso").await.len(), 1);
+    assert_eq!(world.comments("contoso", &asked[0].1).await.len(), 1);
+    let other = json!({ "subject": "Other", "text": "Words.", "requester": { "address": ANN } });
+    assert_eq!(create(&world, &agent, Some("k-1"), &other).await.0, 422);
+    // Another caller's key is another, and so is another's tenant.
+    let ann = world.token("contoso", Role::Requester, Some(ANN));
+    assert_eq!(create(&world, &ann, Some("k-1"), &json!({ "subject": "Mine", "text": "Words." })).await.0, 201);
+    world.clock.advance(time::Duration::hours(25));
+    let agent = world.token("contoso", Role::Agent, None);
+    assert_eq!(create(&world, &agent, Some("k-1"), &other).await.0, 201, "it is forgotten after a day");
+    for wrong in ["", "two words", &"k".repeat(201)] {
+        assert_eq!(create(&world, &agent, Some(wrong), &other).await.0, 400, "{wrong:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_port_that_fails_at_any_call_makes_no_second_ticket_of_a_key() {
+    use crate::support::faulty::{Plan, faulty};
+    use std::sync::Arc;
+    for after in [false, true] {
+        for call in 1.. {
+            let plan = Arc::new(Plan::default());
+            let world = World::with(|ports| faulty(&ports, &plan)).await;
+            let ann = world.token("contoso", Role::Requester, Some(ANN));
+            let body = json!({ "subject": "Once", "text": "x".repeat(20_000) });
+            plan.fail_at(call, after);
+            let mut tries = 0;
+            while create(&world, &ann, Some("k"), &body).await.0 != 201 {
+                tries += 1;
+                assert!(tries < 3, "call {call}, after: {after}");
+            }
+            let planned = plan.calls();
+            plan.fail_at(0, false);
+            assert_eq!(world.tickets("contoso").await.len(), 1, "call {call}, after: {after}");
+            assert_eq!(world.tickets("contoso").await[0]["comments"], 1);
+            if call > planned {
+                assert!(call > 8, "only {planned} calls were tried");
+                break;
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_cannot_be_a_ticket_is_refused_with_a_reason() {
+    let world = World::new().await;
+    let (ann, agent) = (world.token("contoso", Role::Requester, Some(ANN)), world.token("contoso", Role::Agent, None));
+    let with = |member: &str, value: Value| {
+        let mut body = json!({ "subject": "S", "text": "Words.", "requester": { "address": ANN } });
+        body[member] = value;
+        body
+    };
+    for (body, status, slug) in [
+        (with("subject", json!(" ")), 400, "bad-ticket"),
+        (with("subject", json!("two\nlines")), 400, "bad-ticket"),
+        (with("subject", json!("s".repeat(999))), 400, "bad-ticket"),
+        (with("text", json!("")), 400, "bad-ticket"),
+        (with("text", json!("t".repeat(50_001))), 400, "bad-ticket"),
+        (with("requester", json!({ "address": "nobody" })), 400, "bad-ticket"),
+        (with("requester", Value::Null), 400, "bad-ticket"),
+        (with("requester", json!({ "address": ANN, "name": "a\u{7}" })), 400, "bad-ticket"),
+        (with("mailbox", json!("support@fabrikam.example")), 400, "bad-ticket"),
+        (with("set", json!({ "cc": vec![json!({ "address": ANN }); 21] })), 400, "bad-ticket"),
+        (with("set", json!({ "fields": { "Asset": "x" } })), 400, "bad-field"),
+        (with("set", json!({ "priority": "mild" })), 400, "bad-json"),
+        (with("colour", json!("red")), 400, "bad-json"),
+    ] {
+        let (answered, problem) = create(&world, &agent, None, &body).await;
+        assert_eq!((answered, &problem["type"]), (status, &json!(format!("urn:helpdesk:problem:{slug}"))), "{body} {problem}");
+    }
+    // A requester is himself, and sets nothing.
+    assert_eq!(create(&world, &ann, None, &with("subject", json!("For Bob"))).await.0, 403);
+    let nobody = world.token("contoso", Role::Requester, None);
+    // The subject of the test's requesters is one: this one is known by now.
+    assert_eq!(create(&world, &nobody, None, &json!({ "subject": "S", "text": "Words." })).await.0, 403);
+    assert!(world.tickets("contoso").await.is_empty());
+    assert!(world.ports.documents.scan(&Scan::prefix("t:contoso", Slot::Id, "comment:", 10)).await.unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn a_desks_own_fields_hold_what_their_rules_allow() {
+    let world = World::new().await;
+    world
+        .set(|settings| {
+            let rules = json!([
+                { "name": "Asset", "kind": "text" }, { "name": "Seats", "kind": "number" }, { "name": "Bought", "kind": "date" },
+                { "name": "Site", "kind": "choice", "choices": ["Köln", "Bonn"] },
+            ]);
+            settings.fields = serde_json::from_value(rules).unwrap();
+        })
+        .await;
+    let agent = world.token("contoso", Role::Agent, None);
+    let fields = json!({ "Asset": "PC 12, card 4111111111111111", "Seats": 3.5, "Bought": "2026-02-28", "Site": "Bonn" });
+    let body = json!({ "subject": "S", "text": "Words.", "requester": { "address": ANN }, "set": { "fields": fields } });
+    let (status, made) = create(&world, &agent, None, &body).await;
+    assert_eq!((status, &made["fields"]["Seats"], &made["fields"]["Site"]), (201, &json!(3.5), &json!("Bonn")));
+    assert!(!made["fields"]["Asset"].as_str().unwrap().contains("41111111"));
+    let path = format!("/api/tickets/{}", made["id"].as_str().unwrap());
+    let patch = async |fields: Value| {
+        let answer = world.http("PATCH", &path, Some(&agent), json!({ "fields": fields }).to_string().as_bytes()).await;
+        (answer.status, serde_json::from_slice::<Value>(&answer.body).unwrap())
+    };
+    for wrong in
+        [json!({ "Seats": "three" }), json!({ "Bought": "2026-02-30" }), json!({ "Site": "Mars" }), json!({ "Colour": "red" }), json!({ "Asset": 7 })]
+    {
+        assert_eq!(patch(wrong.clone()).await.0, 400, "{wrong}");
+    }
+    // A field whose rule is gone is still read, can be taken away, and not set.
+    world.set(|settings| settings.fields.retain(|rule| rule.name != "Site")).await;
+    assert_eq!(patch(json!({ "Site": "Köln" })).await.0, 400);
+    let (status, changed) = patch(json!({ "Site": null, "Seats": 4 })).await;
+    assert_eq!((status, &changed["fields"]["Site"], &changed["fields"]["Seats"]), (200, &Value::Null, &json!(4)));
+}

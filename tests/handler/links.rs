@@ -1,0 +1,110 @@
+//! Tickets that belong together.
+
+use helpdesk::access::Role;
+use serde_json::{Value, json};
+
+use crate::support::world::{HELP, SUPPORT, World, mail, proven, queue};
+
+const ANN: &str = "ann@adventure-works.example";
+const BOB: &str = "bob@northwind.example";
+
+struct Desk {
+    world: World,
+    agent: String,
+}
+
+/// Tickets 1 to 3 in contoso: of Ann, of Bob, of Ann.
+async fn desk() -> Desk {
+    let world = World::new().await;
+    for (at, sender) in [ANN, BOB, ANN].into_iter().enumerate() {
+        world.mail(HELP, &format!("{at}.eml"), &mail(sender, &format!("q{at}@a.example"), &format!("Question {at}"), "", "Words.")).await;
+        world.clock.advance(time::Duration::SECOND);
+    }
+    let agent = world.token("contoso", Role::Agent, None);
+    Desk { world, agent }
+}
+
+impl Desk {
+    async fn ticket(&self, number: u64) -> Value {
+        self.world.tickets("contoso").await.into_iter().find(|ticket| ticket["number"] == number).unwrap()
+    }
+
+    async fn id(&self, number: u64) -> String {
+        self.ticket(number).await["id"].as_str().unwrap().to_owned()
+    }
+
+    async fn call(&self, method: &str, path: &str, body: Value) -> (u16, Value) {
+        let answer = self.world.http(method, path, Some(&self.agent), body.to_string().as_bytes()).await;
+        (answer.status, serde_json::from_slice(&answer.body).unwrap())
+    }
+}
+
+#[tokio::test]
+async fn a_link_stands_in_both_tickets_once_until_it_is_undone() {
+    let desk = desk().await;
+    let (one, two) = (desk.id(1).await, desk.id(2).await);
+    for _ in 0..2 {
+        let (status, linked) = desk.call("POST", &format!("/api/tickets/{one}/links"), json!({ "ticket": two })).await;
+        assert_eq!((status, &linked["links"]), (200, &json!([{ "ticket": two, "number": 2, "why": "related" }])));
+    }
+    assert_eq!(desk.ticket(2).await["links"], json!([{ "ticket": one, "number": 1, "why": "related" }]));
+    let (_, history) = desk.world.get(&format!("/api/tickets/{two}/history"), &desk.agent).await;
+    assert_eq!((history["history"].as_array().unwrap().len(), &history["history"][0]["changes"][0]["what"]), (1, &json!("links")));
+    assert_eq!(desk.call("DELETE", &format!("/api/tickets/{two}/links/{one}"), Value::Null).await.0, 200);
+    assert_eq!((&desk.ticket(1).await["links"], &desk.ticket(2).await["links"]), (&json!([]), &json!([])));
+    // Not with itself, not with another tenant's.
+    assert_eq!(desk.call("POST", &format!("/api/tickets/{one}/links"), json!({ "ticket": one })).await.0, 400);
+    desk.world.mail(SUPPORT, "f.eml", &mail(ANN, "f@a.example", "Foreign", "", "Words.")).await;
+    let foreign = desk.world.tickets("fabrikam").await[0]["id"].clone();
+    assert_eq!(desk.call("POST", &format!("/api/tickets/{one}/links"), json!({ "ticket": foreign })).await.0, 404);
+}
+
+#[tokio::test]
+async fn a_merged_ticket_is_solved_and_what_comes_for_it_goes_into_the_other() {
+    let desk = desk().await;
+    desk.world.trusts().await;
+    let (one, two, three) = (desk.id(1).await, desk.id(2).await, desk.id(3).await);
+    let merge = async |from: &str, into: &str| desk.call("POST", &format!("/api/tickets/{from}/merge"), json!({ "into": into })).await;
+    let (status, merged) = merge(&one, &two).await;
+    assert_eq!((status, &merged["status"], &merged["merged_into"]), (200, &json!("solved"), &json!(two)));
+    assert_eq!(merge(&one, &two).await.0, 200, "said twice it changes nothing");
+    let target = desk.ticket(2).await;
+    assert_eq!(
+        (&target["cc"][0]["address"], &target["links"][0]["why"], target["links"].as_array().unwrap().len()),
+        (&json!(ANN), &json!("merged"), 1)
+    );
+    // Its words stay where they are, and a mail for it goes on in the other.
+    assert_eq!(desk.world.comments("contoso", &desk.ticket(1).await).await.len(), 1);
+    let reply = proven(ANN, "r@adventure-works.example", "Re: Question 0", "In-Reply-To: <q0@a.example>\r\n", "More.");
+    assert!(desk.world.mail(HELP, "r.eml", &reply).await.1.starts_with("comment on ticket 2"));
+    // Nobody works on it any more.
+    let (status, problem) = desk.call("PATCH", &format!("/api/tickets/{one}"), json!({ "status": "new" })).await;
+    assert!(status == 409 && problem["detail"].as_str().unwrap().contains("number 2"), "{problem}");
+    let comment = json!({ "text": "Too late.", "public": true });
+    assert_eq!(desk.call("POST", &format!("/api/tickets/{one}/comments"), comment).await.0, 409);
+    // No circle, and nothing into what is merged.
+    assert_eq!(merge(&two, &one).await.0, 400);
+    assert_eq!(merge(&three, &one).await.0, 400);
+    assert_eq!(merge(&two, &two).await.0, 400);
+    // Two steps lead to the end.
+    assert_eq!(merge(&two, &three).await.0, 200);
+    let reply = proven(ANN, "s@adventure-works.example", "Re: Question 0", "In-Reply-To: <q0@a.example>\r\n", "Even more.");
+    assert!(desk.world.mail(HELP, "s.eml", &reply).await.1.starts_with("comment on ticket 3"));
+}
+
+#[tokio::test]
+async fn two_merges_at_once_make_no_circle() {
+    let desk = desk().await;
+    let (one, two) = (desk.id(1).await, desk.id(2).await);
+    let other = desk.world.another();
+    let there = desk.call("POST", &format!("/api/tickets/{one}/merge"), json!({ "into": two })).await;
+    let back = async {
+        let contoso = "contoso".parse().unwrap();
+        let (two, one) = (two.parse().unwrap(), one.parse().unwrap());
+        helpdesk::tickets::links::join(&other.desk, &contoso, two, one, helpdesk::tickets::links::Together::Merged, "test").await
+    };
+    assert!(back.await.is_err() && there.0 == 200);
+    queue(&desk.world.app, "DeliverOutbox", r#"{"v":1,"tenant":"contoso"}"#).await;
+    let merged = [desk.ticket(1).await["merged_into"].is_string(), desk.ticket(2).await["merged_into"].is_string()];
+    assert_eq!(merged, [true, false]);
+}
