@@ -21,6 +21,9 @@ const NAMED_WORDS_MAX: usize = 4;
 
 /// Whether the line is one and says nothing else.
 pub fn is_device(text: &str) -> bool {
+    if is_prose(text) {
+        return false;
+    }
     let shown = without_address(text);
     if shown.is_empty() || shown.len() > BYTES_MAX || shown.ends_with(['?', '？']) {
         return false;
@@ -87,20 +90,30 @@ fn holds(text: &str, word: &str) -> bool {
     text.match_indices(word).any(|(at, _)| begins(at))
 }
 
+/// A quick look: whether the line has too many words before anything that is not shown.
+fn is_prose(text: &str) -> bool {
+    let words = text.split_ascii_whitespace().take_while(|word| !word.contains(['[', '(', '<']) && !word.contains("http"));
+    words.filter(|word| word.bytes().any(|byte| byte.is_ascii_alphanumeric())).nth(WORDS_MAX).is_some()
+}
+
 /// Without marks around it, and of a link only its text.
-fn without_address(text: &str) -> String {
+fn without_address(text: &str) -> Cow<'_, str> {
     let is_mark = |letter: char| {
         letter.is_whitespace()
             || "*_-–—~()[]{}<>|.!\"'“”:;".contains(letter)
             || matches!(letter, '\u{2600}'..='\u{27bf}' | '\u{fe0f}' | '\u{1f000}'..='\u{1faff}')
     };
     let text = text.trim_matches(is_mark);
+    // Nearly all lines have neither brackets nor addresses.
+    if text.is_ascii() && !text.contains(['[', '(', '<']) && !text.contains("http") {
+        return Cow::Borrowed(text);
+    }
     // `[text](address)`, `text<address>`, `text (address)`, `textaddress`
     let text = without(text, "](", ')');
     let text = without(&text, "<", '>');
     let end = ["http://", "https://", "("].iter().filter_map(|start| text.find(start)).min().unwrap_or(text.len());
     let shown = text[..end].chars().filter(|letter| !matches!(letter, '[' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}'));
-    shown.collect::<String>().trim_end_matches(is_mark).to_owned()
+    Cow::Owned(shown.collect::<String>().trim_end_matches(is_mark).to_owned())
 }
 
 /// Without the first stretch between the two.
