@@ -169,8 +169,20 @@ struct Around<'a> {
 }
 
 fn without_carriage_returns(text: Cow<'_, str>) -> String {
-    let text = text.into_owned();
-    if text.contains('\r') { text.replace("\r\n", "\n").replace('\r', "\n") } else { text }
+    let mut rest = text.as_ref();
+    let mut lines = String::new();
+    while let Some(at) = memchr::memchr(b'\r', rest.as_bytes()) {
+        lines.reserve(rest.len());
+        lines.push_str(&rest[..at]);
+        lines.push('\n');
+        let after = &rest[at + 1..];
+        rest = after.strip_prefix('\n').unwrap_or(after);
+    }
+    if lines.is_empty() {
+        return text.into_owned();
+    }
+    lines.push_str(rest);
+    lines
 }
 
 /// RFC 3676: a line that ends with a blank goes on in the next one of the same quote depth; a blank at its start was put there for safety.

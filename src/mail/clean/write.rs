@@ -115,8 +115,8 @@ impl Writer {
 
 /// What HTML text means: references read, and line ends made one.
 fn decoded(text: &str, in_attribute: bool) -> Cow<'_, str> {
-    let is_plain = |byte: u8| !matches!(byte, b'&' | b'\r');
-    let Some(first) = text.bytes().position(|byte| !is_plain(byte)) else { return Cow::Borrowed(text) };
+    let odd = |text: &str| memchr::memchr2(b'&', b'\r', text.as_bytes());
+    let Some(first) = odd(text) else { return Cow::Borrowed(text) };
     let (before, mut rest) = text.split_at(first);
     let mut decoded = String::with_capacity(text.len());
     decoded.push_str(before);
@@ -141,7 +141,7 @@ fn decoded(text: &str, in_attribute: bool) -> Cow<'_, str> {
             }
             _ => 1,
         };
-        let plain = rest[bytes..].bytes().position(|byte| !is_plain(byte)).map_or(rest.len(), |at| bytes + at);
+        let plain = odd(&rest[bytes..]).map_or(rest.len(), |at| bytes + at);
         decoded.push_str(&rest[bytes..plain]);
         rest = &rest[plain..];
     }
@@ -159,6 +159,11 @@ fn escape_value(html: &mut String, value: &str) {
 }
 
 fn escape_all(html: &mut String, text: &str, quotes: bool) {
+    // Most texts are written as they are, and are looked at many bytes at a time.
+    let may_be_escaped = |byte: u8| matches!(byte, b'&' | b'<' | b'>' | b'"' | 0xc2);
+    if !text.bytes().fold(false, |any, byte| any | may_be_escaped(byte)) {
+        return html.push_str(text);
+    }
     let mut copied = 0;
     for (at, byte) in text.bytes().enumerate() {
         let (escaped, bytes) = match byte {
