@@ -80,8 +80,10 @@ pub(super) fn cut(block: Range<usize>, sheet: &mut Sheet<'_>) {
 }
 
 fn has_words(name: &[u8]) -> bool {
+    let first = name.first().map(u8::to_ascii_lowercase);
     let starts = |start: &str| name.get(..start.len()).is_some_and(|written| written.eq_ignore_ascii_case(start.as_bytes()));
-    !NO_WORDS.iter().any(|start| starts(start)) && !name.to_ascii_lowercase().ends_with(b"-id")
+    let is_id = name.last_chunk().is_some_and(|end: &[u8; 3]| end.eq_ignore_ascii_case(b"-id"));
+    !is_id && !NO_WORDS.iter().any(|start| first == Some(start.as_bytes()[0]) && starts(start))
 }
 
 /// After the line and those that continue it.
