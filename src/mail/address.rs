@@ -134,8 +134,8 @@ impl Reader<'_> {
 
     fn end_entry(&mut self) {
         let Entry { phrase, comment, angle } = std::mem::take(&mut self.entry);
-        let phrase = one_line(&encoded_word::text(phrase.as_bytes(), None));
-        let comment = one_line(&encoded_word::text(comment.as_bytes(), None));
+        let phrase = one_line(&encoded_word::text(phrase.as_bytes(), None)).into_owned();
+        let comment = one_line(&encoded_word::text(comment.as_bytes(), None)).into_owned();
         let surname = self.surname.take();
         if let Some(address) = angle.as_deref().and_then(angle_address) {
             let name = match surname {
@@ -183,7 +183,7 @@ fn hidden_in(words: &str) -> Option<(String, String)> {
         Some(written) => {
             let rest = words.replacen(written, "", 1);
             let rest = one_line(rest.trim_matches(|letter: char| letter.is_whitespace() || "<>[](),;\"'".contains(letter)));
-            Some((address(written)?, rest))
+            Some((address(written)?, rest.into_owned()))
         }
         // `user @ a.example`
         None => {

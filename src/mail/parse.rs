@@ -91,6 +91,8 @@ fn mail(parts: &[Part<'_>], trust: &Trust) -> Result<Mail, Unreadable> {
     let (html, in_html) = html.map(|html| redact::redact_html(&html)).map_or((None, 0), |(html, count)| (Some(html), count));
     let (lines, authors) = (header.lines(), header.addresses("from"));
     let author = sender::author(&lines, &authors);
+    // Where nobody's word counts, nobody's is read.
+    let trusted = if *trust == Trust::Nobody { Vec::new() } else { header.lines_beyond_doubt() };
     warnings.extend(author.err());
     let seen = Seen { headers: &lines, subject: &subject, from: from.as_ref(), text: &text, attachments: &attachments };
     let kind = kind::kind(&seen);
@@ -107,7 +109,7 @@ fn mail(parts: &[Part<'_>], trust: &Trust) -> Result<Mail, Unreadable> {
     Ok(Mail {
         kind,
         bounce: bounce::read(kind, &seen),
-        sender: sender::proof(&header.lines_beyond_doubt(), author.ok(), trust),
+        sender: sender::proof(&trusted, author.ok(), trust),
         // The page was read before card numbers were cut.
         reply: redact::redact_text(cut_bytes(&reading.words, TEXT_BYTES_MAX)).0,
         forwarded_from: reading.forwarded_from.or_else(attached),

@@ -127,7 +127,7 @@ pub fn message_id(seen: &Seen<'_>) -> Option<String> {
 }
 
 fn header_values<'a>(seen: &Seen<'a>, name: &'a str) -> impl Iterator<Item = &'a str> {
-    seen.headers.iter().filter(move |(known, _)| known == name).map(|(_, value)| value.as_str())
+    seen.headers.iter().filter(move |(known, _)| *known == name).map(|(_, value)| value.as_ref())
 }
 
 /// Its recipients, where the report itself names none.

@@ -246,7 +246,7 @@ fn is_list_manager(seen: &Seen<'_>) -> bool {
     manages && ["x-mlserver", "x-ml-name", "x-mailman-version", "list-id"].iter().any(|name| value(seen.headers, name).is_some())
 }
 
-fn has_report_header(headers: &Headers) -> bool {
+fn has_report_header(headers: &Headers<'_>) -> bool {
     REPORT_HEADERS.iter().any(|(name, word)| value(headers, name).is_some_and(|value| value.to_ascii_lowercase().contains(word)))
 }
 
@@ -255,7 +255,7 @@ fn is_forwarded(seen: &Seen<'_>) -> bool {
     is_answer_or_forwarded(seen.subject) || is_answer(seen.headers)
 }
 
-fn content_type(headers: &Headers) -> String {
+fn content_type(headers: &Headers<'_>) -> String {
     value(headers, "content-type").unwrap_or_default().to_ascii_lowercase()
 }
 
