@@ -15,6 +15,9 @@ const WORD_BYTES_MAX: usize = 40;
 const COLOR_FUNCTIONS: [&str; 4] = ["rgb", "rgba", "hsl", "hsla"];
 const UNITS: [&str; 12] = ["", "%", "px", "pt", "em", "rem", "ex", "ch", "cm", "mm", "in", "pc"];
 
+/// Bytes of the longest name of a property.
+const PROPERTY_BYTES_MAX: usize = 24;
+
 /// Nothing here moves a box away from its place. Sorted.
 #[rustfmt::skip]
 const PROPERTIES: [&str; 58] = [
@@ -54,8 +57,11 @@ pub(super) fn allowed(style: &str, grows: bool) -> Option<String> {
 }
 
 fn known(property: &str) -> Option<&'static str> {
-    let lower = |letter: &u8| letter.to_ascii_lowercase();
-    let found = PROPERTIES.binary_search_by(|known| known.bytes().cmp(property.as_bytes().iter().map(lower)));
+    let mut lower = [0; PROPERTY_BYTES_MAX];
+    let lower = lower.get_mut(..property.len())?;
+    lower.copy_from_slice(property.as_bytes());
+    lower.make_ascii_lowercase();
+    let found = PROPERTIES.binary_search_by(|known| known.as_bytes().cmp(lower));
     found.ok().map(|at| PROPERTIES[at])
 }
 

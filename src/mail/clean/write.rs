@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use super::{
     entity,
-    policy::{EVERYWHERE, Element},
+    policy::{EVERYWHERE, Element, KNOWN_ATTRIBUTES_MAX},
     style,
     tokens::Tag,
     value::{self, Rule},
@@ -58,20 +58,20 @@ impl Writer {
     }
 
     fn attributes(&mut self, element: &Element, tag: &Tag<'_>) {
-        let mut found: Vec<(&str, &str)> = Vec::new();
+        let known = || element.attributes.iter().chain(&EVERYWHERE);
+        let mut values = [None; KNOWN_ATTRIBUTES_MAX];
         let mut in_background = false;
         for (name, value) in tag.attributes().take(ATTRIBUTES_MAX) {
-            let is = |known: &str| known.eq_ignore_ascii_case(name);
-            in_background |= is("background") && value::remote_address(&decoded(value, true)).is_some();
-            // The first of two alike counts.
-            if element.attributes.iter().chain(&EVERYWHERE).any(|(known, _)| is(known)) && !found.iter().any(|(earlier, _)| is(earlier)) {
-                found.push((name, value));
+            in_background |= name.eq_ignore_ascii_case("background") && value::remote_address(&decoded(value, true)).is_some();
+            if let Some(place) = known().position(|(known, _)| known.eq_ignore_ascii_case(name)) {
+                // The first of two alike counts.
+                values[place].get_or_insert(value);
             }
         }
         let grows = element.attributes.iter().any(|(name, _)| *name == "height");
         let mut not_loaded = None;
-        for (name, rule) in element.attributes.iter().chain(&EVERYWHERE) {
-            let Some((_, value)) = found.iter().find(|(found, _)| name.eq_ignore_ascii_case(found)) else { continue };
+        for ((name, rule), value) in known().zip(values) {
+            let Some(value) = value else { continue };
             let value = decoded(value, true);
             let allowed = match rule {
                 Rule::Style => style::allowed(&value, grows).map(Cow::Owned),
