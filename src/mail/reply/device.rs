@@ -3,6 +3,7 @@
 use std::{borrow::Cow, sync::LazyLock};
 
 use super::phrases::phrases;
+use crate::mail::phrase_set::PhraseSet;
 
 /// Bytes of such a line, without a web address. What is longer is prose.
 const BYTES_MAX: usize = 110;
@@ -33,6 +34,9 @@ pub fn is_device(text: &str) -> bool {
         return false;
     }
     let lower = shown.to_lowercase();
+    if !TELLING.is_in(&lower) {
+        return false;
+    }
     let words: Vec<&str> =
         lower.split(|letter: char| letter.is_whitespace() || matches!(letter, ',' | '.' | ':' | '!')).filter(|word| !word.is_empty()).collect();
     if words.len() > WORDS_MAX || words.iter().any(|word| PROSE.contains(word)) {
@@ -47,7 +51,7 @@ pub fn is_device(text: &str) -> bool {
         return false;
     }
     // BlackBerry and others put the name first: "Ann from mobile".
-    if head.ends_with(" from mobile") && words.len() <= NAMED_WORDS_MAX {
+    if head.ends_with(FROM_MOBILE) && words.len() <= NAMED_WORDS_MAX {
         return true;
     }
     let is_short = head.split_whitespace().count() <= SHORT_WORDS_MAX;
@@ -122,6 +126,12 @@ fn without<'a>(text: &'a str, opens: &str, closes: char) -> Cow<'a, str> {
     parted.map_or(Cow::Borrowed(text), |(before, behind)| Cow::Owned(format!("{before}{behind}")))
 }
 
+/// All of which such a line has at least one.
+static TELLING: LazyLock<PhraseSet> = LazyLock::new(|| {
+    let lists = [&SENT_FROM, &FROM_SENT, &GET_OUTLOOK, &TAGLINES];
+    PhraseSet::of(lists.into_iter().flat_map(|list| list.iter().copied()).chain(BARE).chain([FROM_MOBILE]))
+});
+
 /// Words of sentences, and those that say when or whence a person sent something.
 static PROSE: LazyLock<Vec<&str>> = LazyLock::new(|| {
     phrases(
@@ -154,6 +164,9 @@ static SENT_FROM: LazyLock<Vec<&str>> = LazyLock::new(|| {
 
 /// The same without the verb.
 const BARE: [&str; 5] = ["from my ", "från min ", "fra min ", "von meinem ", "de mon "];
+
+/// How some of them name their sender.
+const FROM_MOBILE: &str = " from mobile";
 
 /// Words behind them.
 const BARE_WORDS_MAX: usize = 3;
