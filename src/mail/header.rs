@@ -196,6 +196,16 @@ pub(super) fn line_end(bytes: &[u8], start: usize) -> usize {
     memchr::memchr(b'\n', &bytes[start..]).map_or(bytes.len(), |at| start + at + 1)
 }
 
+/// As `str::lines`, but many bytes at a time.
+pub(super) fn lines(text: &str) -> impl Iterator<Item = &str> {
+    let mut rest = text;
+    std::iter::from_fn(move || {
+        let (line, after) = rest.split_at(line_end(rest.as_bytes(), 0));
+        rest = after;
+        (!line.is_empty()).then(|| line.strip_suffix('\n').map_or(line, |text| text.strip_suffix('\r').unwrap_or(text)))
+    })
+}
+
 fn ids_in(written: &str) -> Vec<String> {
     let fits = |id: &String| !id.is_empty() && id.len() <= MESSAGE_ID_BYTES_MAX;
     if written.contains('<') {

@@ -200,9 +200,12 @@ fn content(parts: &[Part<'_>], warnings: &mut Vec<Warning>) -> Content {
     let is_written = written.is_some();
     let page = if is_written { None } else { raw_html.as_deref().map(plain::page) };
     let text = written.unwrap_or_else(|| page.as_ref().map(Page::text).unwrap_or_default());
-    warn(warnings, Warning::Encrypted, text.lines().any(|line| line.starts_with("-----BEGIN PGP MESSAGE-----")));
-    warn(warnings, Warning::SignatureNotChecked, text.lines().any(|line| line.starts_with("-----BEGIN PGP SIGNED MESSAGE-----")));
-    Content { text: text.replace('\0', ""), is_written, html, raw_html, page, sent }
+    let has_line =
+        |start: &str| memchr::memmem::find(text.as_bytes(), start.as_bytes()).is_some() && text.lines().any(|line| line.starts_with(start));
+    warn(warnings, Warning::Encrypted, has_line("-----BEGIN PGP MESSAGE-----"));
+    warn(warnings, Warning::SignatureNotChecked, has_line("-----BEGIN PGP SIGNED MESSAGE-----"));
+    let text = if memchr::memchr(b'\0', text.as_bytes()).is_some() { text.replace('\0', "") } else { text };
+    Content { text, is_written, html, raw_html, page, sent }
 }
 
 fn cleaned(html: &str, warnings: &mut Vec<Warning>) -> String {

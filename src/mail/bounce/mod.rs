@@ -17,7 +17,7 @@ pub(super) use words::normalized;
 
 use std::borrow::Cow;
 
-use super::{Bounce, MailKind, Recipient, charset, header::cut_bytes, kind::Seen};
+use super::{Bounce, MailKind, Recipient, charset, header::cut_bytes, kind::Seen, part::without_carriage_returns};
 
 /// Recipients of a report that are kept. The rest is dropped.
 pub const RECIPIENTS_MAX: usize = 100;
@@ -69,8 +69,7 @@ pub(super) fn groups(seen: &Seen<'_>) -> Vec<Group> {
 pub(super) fn status_part<'a>(seen: &Seen<'a>) -> Option<Cow<'a, str>> {
     let part = seen.attachments.iter().find(|attachment| STATUS_PARTS.contains(&attachment.media_type.as_str()))?;
     let start = &part.bytes[..part.bytes.len().min(fields::FIELDS_BYTES_MAX)];
-    let text = charset::utf8(start);
-    Some(if text.contains('\r') { Cow::Owned(text.replace("\r\n", "\n").replace('\r', "\n")) } else { text })
+    Some(without_carriage_returns(charset::utf8(start)))
 }
 
 pub(super) fn notified_kind(seen: &Seen<'_>) -> Option<MailKind> {

@@ -15,7 +15,7 @@ use super::{
 use crate::mail::{
     Address, MailKind,
     bounce::{self, Action, TEXT_BYTES_MAX, normalized},
-    header::cut_bytes,
+    header::{cut_bytes, lines},
     phrase_set::PhraseSet,
 };
 
@@ -106,7 +106,7 @@ pub fn complaint(seen: &Seen<'_>) -> Option<MailKind> {
     let alone = || bounce::original_parts(seen).any(gives_back) && !is_forwarded(seen);
     let in_text = || {
         let text = cut_bytes(seen.text, OPENING_BYTES_MAX);
-        let has = |name: &str| text.lines().any(|line| line.get(..name.len()).is_some_and(|start| start.eq_ignore_ascii_case(name)));
+        let has = |name: &str| lines(text).any(|line| line.get(..name.len()).is_some_and(|start| start.eq_ignore_ascii_case(name)));
         has("feedback-type:") && has("user-agent:") && !is_forwarded(seen)
     };
     let found = in_form || alone() || in_text() || bounce::is_unsubscription(seen) || bounce::notified_kind(seen) == Some(MailKind::Complaint);
