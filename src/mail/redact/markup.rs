@@ -349,16 +349,28 @@ impl<S: Sink> Markup<S> {
 impl Markup<Tally> {
     /// How many bytes ahead leave us where we are; what they mean to the count is done.
     pub(super) fn pass(&mut self, ahead: &[u8]) -> usize {
-        let before = |ends: &dyn Fn(u8) -> bool| ahead.iter().position(|byte| ends(*byte)).unwrap_or(ahead.len());
-        let may_count = |byte: u8| byte.is_ascii_digit() || !byte.is_ascii();
+        let all = ahead.len();
         match self.state {
             _ if !self.entity.is_empty() => 0,
-            State::Text if self.raw_text.is_some() && self.hidden.is_empty() => before(&|byte| byte == b'<' || may_count(byte)),
             State::Text if self.raw_text.is_none() => self.pass_shown(ahead),
-            State::Comment { dashes: 0 } if self.hidden.is_empty() => before(&|byte| byte == b'-' || may_count(byte)),
-            State::Value { quote: Some(quote) } if !self.is_words() => before(&|byte| char::from(byte) == quote),
+            State::Text => self.pass_hidden(&ahead[..memchr::memchr(b'<', ahead).unwrap_or(all)]),
+            State::Comment { dashes: 0 } => self.pass_hidden(&ahead[..memchr::memchr(b'-', ahead).unwrap_or(all)]),
+            State::Declaration { dashes: 0 } => memchr::memchr3(b'-', b'>', b'[', ahead).unwrap_or(all),
+            State::Value { quote: Some(quote) } => {
+                let quote = if quote == '"' { b'"' } else { b'\'' };
+                if self.is_words() {
+                    self.pass_hidden(&ahead[..memchr::memchr2(quote, b'&', ahead).unwrap_or(all)])
+                } else {
+                    memchr::memchr(quote, ahead).unwrap_or(all)
+                }
+            }
             _ => 0,
         }
+    }
+
+    fn pass_hidden(&mut self, words: &[u8]) -> usize {
+        self.hidden.text(words);
+        words.len()
     }
 
     /// Words, ordinary references and ordinary tags.
@@ -419,7 +431,6 @@ struct OrdinaryTag<'a> {
 
 /// The tag that begins here, if nobody could read it otherwise and its element has markup in it: a name, attributes with or without a value.
 fn ordinary_tag(ahead: &[u8]) -> Option<OrdinaryTag<'_>> {
-    let is_name = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b':' | b'_' | b'.');
     let is_bare = |byte: &u8| byte.is_ascii_graphic() && !b"\"'<=>`/".contains(byte);
     let mut at = match ahead {
         [b'<', b'/', first, ..] if first.is_ascii_alphabetic() => 2,
@@ -454,6 +465,21 @@ fn ordinary_tag(ahead: &[u8]) -> Option<OrdinaryTag<'_>> {
             _ => count(&ahead[at..], is_bare),
         };
     }
+}
+
+/// Whether the byte is one of ordinary names.
+fn is_name(byte: &u8) -> bool {
+    /// An answer for each byte; asked so often that it is looked up.
+    const ANSWERS: [bool; 256] = {
+        let mut answers = [false; 256];
+        let mut byte = 0_u8;
+        while byte.is_ascii() {
+            answers[byte as usize] = byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b':' | b'_' | b'.');
+            byte += 1;
+        }
+        answers
+    };
+    ANSWERS[usize::from(*byte)]
 }
 
 /// How many bytes at the beginning are such.

@@ -47,8 +47,21 @@ impl Tally {
         self.count == 0
     }
 
-    /// Takes in a text whose digits are ASCII's or UTF-8's.
+    /// Takes in a text whose digits are ASCII's or UTF-8's. What came before it and what comes behind it may belong to a card at its ends.
     pub(super) fn text(&mut self, text: &[u8]) {
+        let (Some(first), Some(last)) = (text.iter().position(interrupts), text.iter().rposition(interrupts)) else { return self.letters(text) };
+        self.letters(&text[..first]);
+        self.interrupt();
+        let mut within = &text[first..last];
+        while let Some((run, behind)) = next_run(within) {
+            self.letters(run);
+            self.interrupt();
+            within = behind;
+        }
+        self.letters(&text[last + 1..]);
+    }
+
+    fn letters(&mut self, text: &[u8]) {
         let mut at = 0;
         loop {
             if self.is_empty() {
@@ -71,9 +84,9 @@ impl Tally {
     fn ascii(&mut self, letter: u8) {
         match letter {
             b'0'..=b'9' => self.digit(letter - b'0'),
-            b' ' | b'\t' | b'\n' | b'\x0b' | b'\x0c' | b'-' | b'.' | b'>' | b'|' | b'_' => self.end_group(),
             b'\r' => {}
-            _ => self.interrupt(),
+            _ if interrupts(&letter) => self.interrupt(),
+            _ => self.end_group(),
         }
     }
 
@@ -103,6 +116,38 @@ impl Tally {
         self.count = 0;
         self.begins = 0;
     }
+}
+
+/// Whether no card has this byte in it. Of those beyond ASCII nothing is said.
+fn interrupts(byte: &u8) -> bool {
+    /// An answer for each byte; asked so often that it is looked up.
+    const ANSWERS: [bool; 256] = {
+        let mut answers = [false; 256];
+        let mut byte = 0_u8;
+        while byte.is_ascii() {
+            let is_part = byte.is_ascii_digit() || matches!(byte, b' ' | b'\t'..=b'\r' | b'-' | b'.' | b'>' | b'|' | b'_');
+            answers[byte as usize] = !is_part;
+            byte += 1;
+        }
+        answers
+    };
+    ANSWERS[usize::from(*byte)]
+}
+
+/// The next stretch that is long enough for a card and not interrupted, and what stands behind it. A card that begins within its fewest digits from
+/// here has the byte at their end in it: where that one interrupts, all of them are passed over.
+fn next_run(text: &[u8]) -> Option<(&[u8], &[u8])> {
+    let mut from = 0;
+    while let Some(window) = text.get(from..from + *DIGITS.start()) {
+        match window.iter().rposition(interrupts) {
+            Some(at) => from += at + 1,
+            None => {
+                let end = text[from..].iter().position(interrupts).unwrap_or(text.len() - from);
+                return Some(text[from..].split_at(end));
+            }
+        }
+    }
+    None
 }
 
 /// Bytes looked at together; compilers make a few instructions of it.
