@@ -63,8 +63,12 @@ struct Reader<'a> {
 }
 
 impl Reader<'_> {
-    /// Reads the next mark or letter; false at the end.
+    /// Reads letters up to the next mark, and the mark; false at the end.
     fn step(&mut self) -> bool {
+        let marks = |letter: char| matches!(letter, '"' | '(' | '<' | '>' | ',' | ';' | ':' | '=');
+        let (plain, rest) = self.rest.split_at(self.rest.find(marks).unwrap_or(self.rest.len()));
+        self.entry.phrase.push_str(plain);
+        self.rest = rest;
         let Some(letter) = self.rest.chars().next() else { return false };
         if let Some(bytes) = self.rest.starts_with("=?").then(|| encoded_word_bytes(self.rest)).flatten() {
             // Words are decoded together with the blanks between them, at the end of the entry.

@@ -160,8 +160,8 @@ fn escape_value(html: &mut String, value: &str) {
 
 fn escape_all(html: &mut String, text: &str, quotes: bool) {
     // Most texts are written as they are, and are looked at many bytes at a time.
-    let may_be_escaped = |byte: u8| matches!(byte, b'&' | b'<' | b'>' | b'"' | 0xc2);
-    if !text.bytes().fold(false, |any, byte| any | may_be_escaped(byte)) {
+    let bytes = text.as_bytes();
+    if memchr::memchr3(b'&', b'<', b'>', bytes).is_none() && memchr::memchr2(b'"', 0xc2, bytes).is_none() {
         return html.push_str(text);
     }
     let mut copied = 0;
