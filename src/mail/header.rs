@@ -167,11 +167,21 @@ impl<'a> Header<'a> {
 
 /// The name before the colon, as it is written, and where the colon is. Blanks before the colon are forbidden and common.
 pub(super) fn field_name(line: &[u8]) -> Option<(&str, usize)> {
+    let (name, colon) = name_bytes(line)?;
+    Some((std::str::from_utf8(name).ok()?, colon))
+}
+
+/// Whether the line begins with a name and a colon.
+pub(super) fn is_field(line: &[u8]) -> bool {
+    name_bytes(line).is_some()
+}
+
+fn name_bytes(line: &[u8]) -> Option<(&[u8], usize)> {
     let colon = memchr::memchr(b':', &line[..line.len().min(NAME_BYTES_MAX)])?;
-    let name = std::str::from_utf8(line[..colon].trim_ascii()).ok()?;
+    let name = line[..colon].trim_ascii();
     let is_name =
-        |byte: u8| byte.is_ascii_graphic() && !matches!(byte, b'"' | b'\'' | b'<' | b'>' | b'(' | b')' | b'[' | b']' | b'=' | b',' | b';' | b'@');
-    (!name.is_empty() && name.bytes().all(is_name)).then_some((name, colon))
+        |byte: &u8| byte.is_ascii_graphic() && !matches!(byte, b'"' | b'\'' | b'<' | b'>' | b'(' | b')' | b'[' | b']' | b'=' | b',' | b';' | b'@');
+    (!name.is_empty() && name.iter().all(is_name)).then_some((name, colon))
 }
 
 /// Whether a line, which is this field if it is one, is a field or the rest of one by the letter of RFC 5322 (section 2.2).

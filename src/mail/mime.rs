@@ -7,7 +7,7 @@ use std::ops::Range;
 
 use super::{
     Unreadable,
-    header::{Header, field_name, is_continuation, line_end},
+    header::{Header, field_name, is_continuation, is_field, line_end},
     limits::{DEPTH_MAX, HEADER_BYTES_MAX, PARTS_MAX},
 };
 
@@ -177,7 +177,7 @@ impl<'a> Reader<'a> {
                 return (start..at, end);
             }
             let goes_on = || at > start && is_continuation(before, line, None);
-            if field_name(line).is_none() && !goes_on() {
+            if !is_field(line) && !goes_on() {
                 if line.starts_with(b"--") && self.boundary(line).is_some() {
                     return (start..at, at);
                 }
