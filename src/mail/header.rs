@@ -314,6 +314,13 @@ mod tests {
     }
 
     #[test]
+    fn lines_are_those_of_the_standard_library() {
+        for text in ["", "\n", "a", "a\n", "a\r\n\r\nb\r", "\ra\r\r\n\n b"] {
+            assert_eq!(lines(text).collect::<Vec<_>>(), text.lines().collect::<Vec<_>>(), "{text:?}");
+        }
+    }
+
+    #[test]
     fn of_several_fields_the_first_that_says_something_counts() {
         let header = header("From:\nFrom: nobody\nFrom: Ann <ann@a.example>\nFrom: b@a.example\nSubject: \nSubject: =?utf-8?Q?K=C3=B6ln?=\n");
         assert_eq!(header.sender().map(|from| from.address).as_deref(), Some("ann@a.example"));

@@ -192,4 +192,12 @@ mod tests {
             assert_eq!(allowed(style, true), None, "{style}");
         }
     }
+
+    #[test]
+    fn every_property_is_found_in_any_case() {
+        for property in PROPERTIES {
+            assert_eq!(known(&property.to_uppercase()), Some(property));
+        }
+        assert_eq!((known(""), known("colors"), known(&"c".repeat(100))), (None, None, None));
+    }
 }
