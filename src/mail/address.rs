@@ -63,8 +63,12 @@ struct Reader<'a> {
 }
 
 impl Reader<'_> {
-    /// Reads the next mark or letter; false at the end.
+    /// Reads letters up to the next mark, and the mark; false at the end.
     fn step(&mut self) -> bool {
+        let marks = |letter: char| matches!(letter, '"' | '(' | '<' | '>' | ',' | ';' | ':' | '=');
+        let (plain, rest) = self.rest.split_at(self.rest.find(marks).unwrap_or(self.rest.len()));
+        self.entry.phrase.push_str(plain);
+        self.rest = rest;
         let Some(letter) = self.rest.chars().next() else { return false };
         if let Some(bytes) = self.rest.starts_with("=?").then(|| encoded_word_bytes(self.rest)).flatten() {
             // Words are decoded together with the blanks between them, at the end of the entry.
@@ -134,8 +138,8 @@ impl Reader<'_> {
 
     fn end_entry(&mut self) {
         let Entry { phrase, comment, angle } = std::mem::take(&mut self.entry);
-        let phrase = one_line(&encoded_word::text(phrase.as_bytes(), None));
-        let comment = one_line(&encoded_word::text(comment.as_bytes(), None));
+        let phrase = one_line(&encoded_word::text(phrase.as_bytes(), None)).into_owned();
+        let comment = one_line(&encoded_word::text(comment.as_bytes(), None)).into_owned();
         let surname = self.surname.take();
         if let Some(address) = angle.as_deref().and_then(angle_address) {
             let name = match surname {
@@ -183,7 +187,7 @@ fn hidden_in(words: &str) -> Option<(String, String)> {
         Some(written) => {
             let rest = words.replacen(written, "", 1);
             let rest = one_line(rest.trim_matches(|letter: char| letter.is_whitespace() || "<>[](),;\"'".contains(letter)));
-            Some((address(written)?, rest))
+            Some((address(written)?, rest.into_owned()))
         }
         // `user @ a.example`
         None => {

@@ -87,11 +87,17 @@ pub fn explains(bytes: &[u8], label: &str) -> bool {
 }
 
 /// One spelling for each label: lower case, without quotes, blanks, a language (RFC 2231) and what Java and Windows put before it.
-fn normalized(label: &str) -> String {
-    let bare = label.split('*').next().unwrap_or_default();
-    let bare = bare.trim_matches(|letter: char| letter.is_whitespace() || matches!(letter, '"' | '\'' | ';' | '=')).to_ascii_lowercase();
-    let bare = bare.strip_prefix("x-").filter(|rest| Encoding::for_label(rest.as_bytes()).is_some()).map_or(bare.clone(), str::to_owned);
-    ALIASES.iter().find(|(alias, _)| *alias == bare).map_or(bare, |(_, meant)| (*meant).to_owned())
+fn normalized(label: &str) -> Cow<'_, str> {
+    let bare = label.split_once('*').map_or(label, |(bare, _)| bare);
+    let bare = bare.trim_matches(|letter: char| letter.is_whitespace() || matches!(letter, '"' | '\'' | ';' | '='));
+    let mut bare = Cow::Borrowed(bare);
+    if bare.bytes().any(|letter| letter.is_ascii_uppercase()) {
+        bare.to_mut().make_ascii_lowercase();
+    }
+    if bare.strip_prefix("x-").is_some_and(|rest| Encoding::for_label(rest.as_bytes()).is_some()) {
+        bare.to_mut().drain(.."x-".len());
+    }
+    ALIASES.iter().find(|(alias, _)| *alias == bare).map_or(bare, |(_, meant)| Cow::Borrowed(*meant))
 }
 
 /// Whether this, which is valid UTF-8, is UTF-8 whatever its label says. In encodings of several bytes a letter that can be an accident.

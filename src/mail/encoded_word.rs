@@ -100,7 +100,8 @@ impl<'a> Word<'a> {
 /// Where the payload ends, and how long the mark is that ends it. It may be missing: then a next word, a blank or the end of the value ends it.
 fn payload_end(payload: &[u8], is_base64: bool) -> (usize, usize) {
     // Not the padding of base64 before the mark that ends it.
-    let next_word = payload.windows(3).position(|three| three[..2] == *b"=?" && three[2].is_ascii_alphanumeric()).unwrap_or(payload.len());
+    let begins_word = |at: &usize| payload.get(at + 1..at + 3).is_some_and(|two| two[0] == b'?' && two[1].is_ascii_alphanumeric());
+    let next_word = memchr::memchr_iter(b'=', payload).find(begins_word).unwrap_or(payload.len());
     let mut at = 0;
     while let Some(mark) = find(&payload[at..next_word], b"?=").map(|offset| at + offset) {
         // A bare question mark before an encoded byte is none.
@@ -183,7 +184,7 @@ fn quoted(payload: &[u8]) -> Vec<u8> {
 }
 
 fn find(bytes: &[u8], two: &[u8; 2]) -> Option<usize> {
-    bytes.windows(2).position(|pair| pair == two)
+    memchr::memchr_iter(two[0], bytes).find(|at| bytes.get(at + 1) == Some(&two[1]))
 }
 
 #[cfg(test)]

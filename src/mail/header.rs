@@ -1,12 +1,13 @@
 //! What a header says: who wrote the mail, to whom, when, which mail it answers; and what a part of it is. Read from the bytes as they came.
 
-use std::{borrow::Cow, ops::Range};
+use std::{borrow::Cow, cell::OnceCell, ops::Range};
 
 use mail_parser::DateTime;
 use time::OffsetDateTime;
 
 use super::{
     Address, Unreadable, address, charset, encoded_word,
+    kind::HeaderLine,
     limits::{HEADER_FIELDS_MAX, MESSAGE_ID_BYTES_MAX, REFERENCES_MAX},
     parameters::Parameters,
 };
@@ -22,6 +23,9 @@ pub(super) struct Header<'a> {
     doubtful_from: usize,
     /// The charset in which its raw 8-bit letters probably are.
     label: Option<&'a str>,
+    /// Read when they are first asked for, which is often.
+    content_type: OnceCell<Option<Parameters<'a>>>,
+    content_disposition: OnceCell<Option<Parameters<'a>>>,
 }
 
 struct Field {
@@ -40,16 +44,18 @@ impl<'a> Header<'a> {
         let mut continues = false;
         let mut before: &[u8] = b"";
         let mut doubtful_from = block.len();
-        for line in block.split_inclusive(|byte| *byte == b'\n') {
-            let end = at + line.len();
-            if doubtful_from == block.len() && !is_beyond_doubt(line) {
+        while at < block.len() {
+            let end = line_end(block, at);
+            let line = &block[at..end];
+            let field = if is_indented(line) { None } else { field_name(line) };
+            if doubtful_from == block.len() && !is_beyond_doubt(line, field) {
                 doubtful_from = at;
             }
-            if is_continuation(before, line) {
+            if is_continuation(before, line, field) {
                 if let Some(last) = fields.last_mut().filter(|_| continues) {
                     last.value.end = end;
                 }
-            } else if let Some((name, colon)) = field_name(line) {
+            } else if let Some((name, colon)) = field {
                 if fields.len() == HEADER_FIELDS_MAX {
                     return Err(Unreadable::TooManyHeaders { limit: HEADER_FIELDS_MAX });
                 }
@@ -61,7 +67,7 @@ impl<'a> Header<'a> {
             before = line;
             at = end;
         }
-        Ok(Header { block, fields, doubtful_from, label })
+        Ok(Header { block, fields, doubtful_from, label, content_type: OnceCell::new(), content_disposition: OnceCell::new() })
     }
 
     pub(super) fn has(&self, name: &str) -> bool {
@@ -69,21 +75,22 @@ impl<'a> Header<'a> {
     }
 
     /// Every field as a line of text, as it was written, for the rules that only look at words.
-    pub(super) fn lines(&self) -> Vec<(String, String)> {
-        let fields = self.fields.iter();
-        fields.map(|field| (field.name.clone(), one_line(&charset::decode(&self.block[field.value.clone()], self.label)))).collect()
+    pub(super) fn lines(&self) -> Vec<HeaderLine<'_>> {
+        let value = |field: &Field| in_one_line(charset::decode(&self.block[field.value.clone()], self.label));
+        self.fields.iter().map(|field| (field.name.as_str(), value(field))).collect()
     }
 
     /// The fields that no server reads otherwise than we do, each as a line without any decoding: those above the first line that is oddly written.
     /// What only we would take for a field could pass a server unseen.
-    pub(super) fn lines_beyond_doubt(&self) -> Vec<(String, String)> {
+    pub(super) fn lines_beyond_doubt(&self) -> Vec<HeaderLine<'_>> {
         let sure = self.fields.iter().take_while(|field| field.value.end <= self.doubtful_from);
-        sure.map(|field| (field.name.clone(), one_line(&charset::utf8(&self.block[field.value.clone()])))).collect()
+        sure.map(|field| (field.name.as_str(), in_one_line(charset::utf8(&self.block[field.value.clone()])))).collect()
     }
 
     /// The decoded text of the first field of this name that says something.
     pub(super) fn text(&self, name: &str) -> String {
-        self.values(name).map(|value| one_line(&encoded_word::text(value, self.label_for(value)))).find(|text| !text.is_empty()).unwrap_or_default()
+        let mut texts = self.values(name).map(|value| one_line(&encoded_word::text(value, self.label_for(value))).into_owned());
+        texts.find(|text| !text.is_empty()).unwrap_or_default()
     }
 
     /// The addresses of all fields of this name.
@@ -114,13 +121,15 @@ impl<'a> Header<'a> {
     }
 
     /// Of Content-Type, or of Content-Disposition.
-    pub(super) fn parameters(&self, name: &str) -> Option<Parameters<'a>> {
-        self.values(name).next().map(|value| Parameters::read(value, self.label_for(value)))
+    pub(super) fn parameters(&self, name: &str) -> Option<&Parameters<'a>> {
+        let read = || self.values(name).next().map(|value| Parameters::read(value, self.label_for(value)));
+        let known = if name == "content-type" { &self.content_type } else { &self.content_disposition };
+        known.get_or_init(read).as_ref()
     }
 
     /// In lower case, without parameters. What is no media type is `application/octet-stream`.
     pub(super) fn media_type(&self) -> String {
-        let Some(declared) = self.parameters("content-type").map(|parameters| parameters.value).filter(|value| !value.is_empty()) else {
+        let Some(declared) = self.parameters("content-type").map(|parameters| parameters.value.clone()).filter(|value| !value.is_empty()) else {
             return "text/plain".to_owned();
         };
         // A media type is ASCII without blanks (RFC 6838); it goes into headers later.
@@ -141,6 +150,9 @@ impl<'a> Header<'a> {
     /// For the raw letters in this header.
     pub(super) fn set_label(&mut self, label: Option<&'a str>) {
         self.label = label;
+        if !self.block.is_ascii() {
+            (self.content_type, self.content_disposition) = (OnceCell::new(), OnceCell::new());
+        }
     }
 
     fn values<'b>(&'b self, name: &'b str) -> impl Iterator<Item = &'a [u8]> + 'b {
@@ -155,24 +167,53 @@ impl<'a> Header<'a> {
 
 /// The name before the colon, as it is written, and where the colon is. Blanks before the colon are forbidden and common.
 pub(super) fn field_name(line: &[u8]) -> Option<(&str, usize)> {
-    let colon = memchr::memchr(b':', &line[..line.len().min(NAME_BYTES_MAX)])?;
-    let name = std::str::from_utf8(line[..colon].trim_ascii()).ok()?;
-    let is_name =
-        |byte: u8| byte.is_ascii_graphic() && !matches!(byte, b'"' | b'\'' | b'<' | b'>' | b'(' | b')' | b'[' | b']' | b'=' | b',' | b';' | b'@');
-    (!name.is_empty() && name.bytes().all(is_name)).then_some((name, colon))
+    let (name, colon) = name_bytes(line)?;
+    Some((std::str::from_utf8(name).ok()?, colon))
 }
 
-/// Whether a line is a field or the rest of one by the letter of RFC 5322 (section 2.2).
-fn is_beyond_doubt(line: &[u8]) -> bool {
+/// Whether the line begins with a name and a colon.
+pub(super) fn is_field(line: &[u8]) -> bool {
+    name_bytes(line).is_some()
+}
+
+fn name_bytes(line: &[u8]) -> Option<(&[u8], usize)> {
+    let colon = memchr::memchr(b':', &line[..line.len().min(NAME_BYTES_MAX)])?;
+    let name = line[..colon].trim_ascii();
+    let is_name =
+        |byte: &u8| byte.is_ascii_graphic() && !matches!(byte, b'"' | b'\'' | b'<' | b'>' | b'(' | b')' | b'[' | b']' | b'=' | b',' | b';' | b'@');
+    (!name.is_empty() && name.iter().all(is_name)).then_some((name, colon))
+}
+
+/// Whether a line, which is this field if it is one, is a field or the rest of one by the letter of RFC 5322 (section 2.2).
+fn is_beyond_doubt(line: &[u8], field: Option<(&str, usize)>) -> bool {
     let text = line.strip_suffix(b"\n").map_or(line, |text| text.strip_suffix(b"\r").unwrap_or(text));
-    let goes_on = matches!(text.first(), Some(b' ' | b'\t')) && !text.trim_ascii().is_empty();
-    let is_field = || field_name(text).is_some_and(|(name, colon)| name.len() == colon);
-    (goes_on || is_field()) && memchr::memchr2(b'\r', b'\0', text).is_none()
+    let goes_on = is_indented(text) && !text.trim_ascii().is_empty();
+    let is_field = field.is_some_and(|(name, colon)| name.len() == colon);
+    (goes_on || is_field) && memchr::memchr2(b'\r', b'\0', text).is_none()
+}
+
+fn is_indented(line: &[u8]) -> bool {
+    matches!(line.first(), Some(b' ' | b'\t'))
 }
 
 /// Whether a line goes on with the one before it: it is indented, or somebody forgot to indent the parameters after a semicolon.
-pub(super) fn is_continuation(before: &[u8], line: &[u8]) -> bool {
-    matches!(line.first(), Some(b' ' | b'\t')) || (before.trim_ascii_end().ends_with(b";") && field_name(line).is_none())
+pub(super) fn is_continuation(before: &[u8], line: &[u8], field: Option<(&str, usize)>) -> bool {
+    is_indented(line) || (field.is_none() && before.trim_ascii_end().ends_with(b";"))
+}
+
+/// Where the line that begins here ends, with its line end.
+pub(super) fn line_end(bytes: &[u8], start: usize) -> usize {
+    memchr::memchr(b'\n', &bytes[start..]).map_or(bytes.len(), |at| start + at + 1)
+}
+
+/// As `str::lines`, but many bytes at a time.
+pub(super) fn lines(text: &str) -> impl Iterator<Item = &str> {
+    let mut rest = text;
+    std::iter::from_fn(move || {
+        let (line, after) = rest.split_at(line_end(rest.as_bytes(), 0));
+        rest = after;
+        (!line.is_empty()).then(|| line.strip_suffix('\n').map_or(line, |text| text.strip_suffix('\r').unwrap_or(text)))
+    })
 }
 
 fn ids_in(written: &str) -> Vec<String> {
@@ -192,20 +233,41 @@ fn ids_in(written: &str) -> Vec<String> {
 }
 
 /// Without line ends and control characters, blanks run together.
-pub(super) fn one_line(text: &str) -> String {
+pub(super) fn one_line(text: &str) -> Cow<'_, str> {
     let text = text.trim();
-    let is_plain = text.bytes().fold(true, |plain, byte| plain & (b' '..=b'~').contains(&byte));
-    if is_plain && memchr::memmem::find(text.as_bytes(), b"  ").is_none() {
-        return text.to_owned();
+    if is_in_one_line(text) {
+        return Cow::Borrowed(text);
     }
+    let ends_word = |letter: char| letter.is_control() || letter.is_whitespace();
     let mut line = String::with_capacity(text.len());
-    for word in text.split(|letter: char| letter.is_control() || letter.is_whitespace()).filter(|word| !word.is_empty()) {
-        if !line.is_empty() {
-            line.push(' ');
+    // Most of what is folded is plain between its line ends.
+    let mut add = |words: &str| {
+        if !words.is_empty() {
+            line.push_str(if line.is_empty() { "" } else { " " });
+            line.push_str(words);
         }
-        line.push_str(word);
+    };
+    for folded in text.split('\n').map(|folded| folded.trim_matches(ends_word)) {
+        if is_in_one_line(folded) {
+            add(folded);
+        } else {
+            folded.split(ends_word).for_each(&mut add);
+        }
     }
-    line
+    Cow::Owned(line)
+}
+
+fn in_one_line(text: Cow<'_, str>) -> Cow<'_, str> {
+    match text {
+        Cow::Borrowed(text) => one_line(text),
+        Cow::Owned(text) => Cow::Owned(one_line(&text).into_owned()),
+    }
+}
+
+/// Words of ASCII with one blank between them.
+fn is_in_one_line(text: &str) -> bool {
+    let is_plain = text.bytes().fold(true, |plain, byte| plain & (b' '..=b'~').contains(&byte));
+    is_plain && memchr::memmem::find(text.as_bytes(), b"  ").is_none()
 }
 
 pub(super) fn cut_chars(text: &str, chars_max: usize) -> Cow<'_, str> {
@@ -233,7 +295,7 @@ mod tests {
         assert_eq!(header.text("subject"), "one two");
         assert_eq!(header.sender().map(|from| from.address).as_deref(), Some("ann@a.example"));
         let lines = header.lines();
-        assert_eq!(lines.iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>(), ["subject", "from", "x-empty", "subject"]);
+        assert_eq!(lines.iter().map(|(name, _)| *name).collect::<Vec<_>>(), ["subject", "from", "x-empty", "subject"]);
     }
 
     #[test]
@@ -245,10 +307,17 @@ mod tests {
             // A line of blanks goes on with the field before it, and puts it in doubt too.
             let expected = if odd == " " { 1 } else { 2 };
             assert_eq!(sure.len(), expected, "{odd:?}");
-            assert_eq!(sure[0], ("x-one".to_owned(), "a; b".to_owned()));
+            assert_eq!(sure[0], ("x-one", "a; b".into()));
         }
         let unindented = header("X-One: a;\nb=c\nX-Two: d\n");
         assert_eq!(unindented.lines_beyond_doubt(), []);
+    }
+
+    #[test]
+    fn lines_are_those_of_the_standard_library() {
+        for text in ["", "\n", "a", "a\n", "a\r\n\r\nb\r", "\ra\r\r\n\n b"] {
+            assert_eq!(lines(text).collect::<Vec<_>>(), text.lines().collect::<Vec<_>>(), "{text:?}");
+        }
     }
 
     #[test]

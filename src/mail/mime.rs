@@ -7,7 +7,7 @@ use std::ops::Range;
 
 use super::{
     Unreadable,
-    header::{Header, field_name, is_continuation},
+    header::{Header, field_name, is_continuation, is_field, line_end},
     limits::{DEPTH_MAX, HEADER_BYTES_MAX, PARTS_MAX},
 };
 
@@ -176,8 +176,8 @@ impl<'a> Reader<'a> {
             if line.trim_ascii().is_empty() && !self.is_blank_fold(line, end) {
                 return (start..at, end);
             }
-            let is_field = field_name(line).is_some() || (at > start && is_continuation(before, line));
-            if !is_field {
+            let goes_on = || at > start && is_continuation(before, line, None);
+            if !is_field(line) && !goes_on() {
                 if line.starts_with(b"--") && self.boundary(line).is_some() {
                     return (start..at, at);
                 }
@@ -249,11 +249,6 @@ impl<'a> Reader<'a> {
 
 fn is_known(field: &str) -> bool {
     KNOWN_FIELDS.iter().any(|known| field.eq_ignore_ascii_case(known))
-}
-
-/// Where the line that begins here ends, with its line end.
-fn line_end(bytes: &[u8], start: usize) -> usize {
-    memchr::memchr(b'\n', &bytes[start..]).map_or(bytes.len(), |at| start + at + 1)
 }
 
 #[cfg(test)]

@@ -44,7 +44,7 @@ impl<'a> Parameters<'a> {
         let extended = self.extended(name);
         let plain = || self.parameters.iter().find(|found| found.name == name && found.piece.is_none() && !found.is_encoded);
         let text = extended.or_else(|| plain().map(|found| self.text(&found.value)))?;
-        Some(one_line(&text)).filter(|text| !text.is_empty())
+        Some(one_line(&text).into_owned()).filter(|text| !text.is_empty())
     }
 
     /// The bytes of a plain parameter.

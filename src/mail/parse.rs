@@ -91,6 +91,8 @@ fn mail(parts: &[Part<'_>], trust: &Trust) -> Result<Mail, Unreadable> {
     let (html, in_html) = html.map(|html| redact::redact_html(&html)).map_or((None, 0), |(html, count)| (Some(html), count));
     let (lines, authors) = (header.lines(), header.addresses("from"));
     let author = sender::author(&lines, &authors);
+    // Where nobody's word counts, nobody's is read.
+    let trusted = if *trust == Trust::Nobody { Vec::new() } else { header.lines_beyond_doubt() };
     warnings.extend(author.err());
     let seen = Seen { headers: &lines, subject: &subject, from: from.as_ref(), text: &text, attachments: &attachments };
     let kind = kind::kind(&seen);
@@ -107,7 +109,7 @@ fn mail(parts: &[Part<'_>], trust: &Trust) -> Result<Mail, Unreadable> {
     Ok(Mail {
         kind,
         bounce: bounce::read(kind, &seen),
-        sender: sender::proof(&header.lines_beyond_doubt(), author.ok(), trust),
+        sender: sender::proof(&trusted, author.ok(), trust),
         // The page was read before card numbers were cut.
         reply: redact::redact_text(cut_bytes(&reading.words, TEXT_BYTES_MAX)).0,
         forwarded_from: reading.forwarded_from.or_else(attached),
@@ -199,9 +201,12 @@ fn content(parts: &[Part<'_>], warnings: &mut Vec<Warning>) -> Content {
     let is_written = written.is_some();
     let page = if is_written { None } else { raw_html.as_deref().map(plain::page) };
     let text = written.unwrap_or_else(|| page.as_ref().map(Page::text).unwrap_or_default());
-    warn(warnings, Warning::Encrypted, text.lines().any(|line| line.starts_with("-----BEGIN PGP MESSAGE-----")));
-    warn(warnings, Warning::SignatureNotChecked, text.lines().any(|line| line.starts_with("-----BEGIN PGP SIGNED MESSAGE-----")));
-    Content { text: text.replace('\0', ""), is_written, html, raw_html, page, sent }
+    let has_line =
+        |start: &str| memchr::memmem::find(text.as_bytes(), start.as_bytes()).is_some() && text.lines().any(|line| line.starts_with(start));
+    warn(warnings, Warning::Encrypted, has_line("-----BEGIN PGP MESSAGE-----"));
+    warn(warnings, Warning::SignatureNotChecked, has_line("-----BEGIN PGP SIGNED MESSAGE-----"));
+    let text = if memchr::memchr(b'\0', text.as_bytes()).is_some() { text.replace('\0', "") } else { text };
+    Content { text, is_written, html, raw_html, page, sent }
 }
 
 fn cleaned(html: &str, warnings: &mut Vec<Warning>) -> String {

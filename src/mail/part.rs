@@ -28,7 +28,7 @@ impl Part<'_> {
         let bytes = self.bytes();
         let label = get("charset").or_else(|| (self.media_type == "text/html").then(|| label_in_html(&bytes)).flatten());
         let text = charset::decode(&bytes, label.as_deref());
-        let text = without_carriage_returns(text);
+        let text = without_carriage_returns(text).into_owned();
         match get("format") {
             Some(format) if format.eq_ignore_ascii_case("flowed") && self.media_type == "text/plain" => {
                 unflowed(&text, get("delsp").is_some_and(|delsp| delsp.eq_ignore_ascii_case("yes")))
@@ -168,9 +168,22 @@ struct Around<'a> {
     takes_html: bool,
 }
 
-fn without_carriage_returns(text: Cow<'_, str>) -> String {
-    let text = text.into_owned();
-    if text.contains('\r') { text.replace("\r\n", "\n").replace('\r', "\n") } else { text }
+/// With LF alone as line end.
+pub(super) fn without_carriage_returns(text: Cow<'_, str>) -> Cow<'_, str> {
+    let mut rest = text.as_ref();
+    let mut lines = String::new();
+    while let Some(at) = memchr::memchr(b'\r', rest.as_bytes()) {
+        lines.reserve(rest.len());
+        lines.push_str(&rest[..at]);
+        lines.push('\n');
+        let after = &rest[at + 1..];
+        rest = after.strip_prefix('\n').unwrap_or(after);
+    }
+    if lines.is_empty() {
+        return text;
+    }
+    lines.push_str(rest);
+    Cow::Owned(lines)
 }
 
 /// RFC 3676: a line that ends with a blank goes on in the next one of the same quote depth; a blank at its start was put there for safety.

@@ -1,5 +1,7 @@
 //! The words of HTML as lines of text, each with what the markup says of it. One pass over the tags; nesting is counted, never recursed into.
 
+use std::borrow::Cow;
+
 use super::{
     clean::{
         STRIPPED_BYTES_MAX,
@@ -228,8 +230,12 @@ impl Writer {
         if self.depths.hidden > 0 {
             return;
         }
-        let mut text = String::with_capacity(words.len());
-        unescape(words, &mut text);
+        let mut text = Cow::Borrowed(words);
+        if memchr::memchr(b'&', words.as_bytes()).is_some() {
+            let mut unescaped = String::with_capacity(words.len());
+            unescape(words, &mut unescaped);
+            text = Cow::Owned(unescaped);
+        }
         if self.depths.pre > 0 {
             for (index, line) in text.split('\n').enumerate() {
                 if index > 0 {
@@ -239,10 +245,13 @@ impl Writer {
             }
             return;
         }
-        for (index, word) in text.split(|letter: char| letter.is_ascii_whitespace()).enumerate() {
+        let is_blank = |letter: char| letter.is_ascii_whitespace();
+        self.blank |= text.starts_with(is_blank);
+        for (index, word) in text.split_ascii_whitespace().enumerate() {
             self.blank |= index > 0;
             self.word(word);
         }
+        self.blank |= text.ends_with(is_blank);
     }
 
     /// Letters without a break; blanks among them are the sender's own.
@@ -256,6 +265,10 @@ impl Writer {
             self.line.push(' ');
         }
         self.blank = false;
+        if word.bytes().fold(true, |plain, byte| plain & (byte != 0) & byte.is_ascii()) {
+            self.line.push_str(word);
+            return;
+        }
         // Blanks that do not break are for the eye alone, and zero-width ones for nobody.
         self.line.extend(word.chars().filter(|letter| !matches!(letter, '\u{200b}' | '\u{feff}' | '\u{ad}' | '\0')).map(|letter| match letter {
             '\u{a0}' | '\u{202f}' => ' ',

@@ -44,7 +44,10 @@ pub(super) fn decode(encoded: &[u8], encoding: Encoding) -> Cow<'_, [u8]> {
             None => base64_with_strays(encoded),
         },
         Encoding::QuotedPrintable if !encoded.contains(&b'=') && !encoded.ends_with(b" ") => Cow::Borrowed(encoded),
-        Encoding::QuotedPrintable => Cow::Owned(quoted_printable_decode(encoded).unwrap_or_else(|| quoted_printable_with_strays(encoded))),
+        Encoding::QuotedPrintable => {
+            let decoded = quoted_printable(encoded).or_else(|| quoted_printable_decode(encoded));
+            Cow::Owned(decoded.unwrap_or_else(|| quoted_printable_with_strays(encoded)))
+        }
         Encoding::Uuencode => match next_uuencoded(encoded, 0) {
             Some(file) => Cow::Owned(file.bytes),
             None => Cow::Borrowed(encoded),
@@ -70,6 +73,51 @@ fn base64_with_strays(encoded: &[u8]) -> Cow<'_, [u8]> {
         return Cow::Borrowed(encoded);
     }
     base64_decode(&digits).map_or(Cow::Borrowed(encoded), Cow::Owned)
+}
+
+/// What the library makes of quoted-printable, run by run instead of byte by byte; nothing where an equals sign is followed by anything but two digits
+/// or a line end.
+fn quoted_printable(encoded: &[u8]) -> Option<Vec<u8>> {
+    let mut bytes = Vec::with_capacity(encoded.len());
+    let mut line_end: &[u8] = b"\n";
+    // Blanks from here on were not encoded, and go if a line ends behind them.
+    let mut blanks_from = 0;
+    let mut rest = encoded;
+    while !rest.is_empty() {
+        let run = memchr::memchr3(b'=', b'\r', b'\n', rest).unwrap_or(rest.len());
+        bytes.extend_from_slice(&rest[..run]);
+        rest = match &rest[run..] {
+            [b'=', b'\n', after @ ..] => after,
+            [b'=', b'\r', b'\n', after @ ..] => {
+                line_end = b"\r\n";
+                after
+            }
+            [b'=', high, low, after @ ..] => {
+                bytes.push(digit(*high)? << 4 | digit(*low)?);
+                after
+            }
+            [b'\n', after @ ..] => {
+                let blanks = bytes[blanks_from..].iter().rev().take_while(|byte| byte.is_ascii_whitespace()).count();
+                bytes.truncate(bytes.len() - blanks);
+                bytes.extend_from_slice(line_end);
+                after
+            }
+            [b'\r', after @ ..] => {
+                // One is enough to say how lines end from here on.
+                line_end = b"\r\n";
+                rest = after;
+                continue;
+            }
+            [] => break,
+            _ => return None,
+        };
+        blanks_from = bytes.len();
+    }
+    Some(bytes)
+}
+
+fn digit(letter: u8) -> Option<u8> {
+    char::from(letter).to_digit(16).and_then(|digit| u8::try_from(digit).ok())
 }
 
 /// Quoted-printable in which equals signs stand for themselves.
@@ -223,6 +271,17 @@ mod tests {
     fn broken_quoted_printable_gives_what_it_holds() {
         for (encoded, expected) in [("K=C3=B6ln =\r\nam Rhein \r\n", "Köln am Rhein\r\n"), ("a=b&c==d K=c3=b6ln=\n!", "a=b&c==d Köln!")] {
             assert_eq!(String::from_utf8_lossy(&decode(encoded.as_bytes(), Encoding::QuotedPrintable)), expected, "{encoded}");
+        }
+    }
+
+    #[test]
+    fn quoted_printable_is_read_as_the_library_reads_it() {
+        let usual = ["a =20 \n b=3D\r\n", "=C3=bc \t \r\n\x0c\n", "soft \t=\n \t\nlast ", "a \r b\n=\r\nc\n", "a\r=41 \n\n=20\n"];
+        for encoded in usual {
+            assert_eq!(quoted_printable(encoded.as_bytes()), quoted_printable_decode(encoded.as_bytes()), "{encoded}");
+        }
+        for odd in ["=", "a=4", "= \nb", "=4\n1", "=\rb", "a=b&c"] {
+            assert_eq!(quoted_printable(odd.as_bytes()), None, "{odd}");
         }
     }
 

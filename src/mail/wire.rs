@@ -2,6 +2,8 @@
 
 use std::borrow::Cow;
 
+use super::header::line_end;
+
 /// Bytes that are searched for the kind of line ends: a header is rarely longer.
 const LOOKED_AT_BYTES_MAX: usize = 64 * 1024;
 
@@ -16,7 +18,7 @@ pub(super) fn repair(raw: &[u8]) -> Cow<'_, [u8]> {
 
 fn without_leading_lines(mut mail: &[u8]) -> &[u8] {
     for _ in 0..LEADING_LINES_MAX {
-        let end = mail.iter().position(|byte| matches!(byte, b'\n' | b'\r')).map_or(mail.len(), |at| at + 1);
+        let end = memchr::memchr2(b'\n', b'\r', mail).map_or(mail.len(), |at| at + 1);
         let line = &mail[..end];
         let is_envelope = [b"From ".as_slice(), b">From "].iter().any(|start| line.starts_with(start));
         if end == mail.len() || !(is_envelope || line.trim_ascii().is_empty()) {
@@ -30,15 +32,17 @@ fn without_leading_lines(mut mail: &[u8]) -> &[u8] {
 /// Whether a CR in the header stands without the LF that belongs to it.
 fn has_odd_line_ends(mail: &[u8]) -> bool {
     let looked_at = &mail[..mail.len().min(LOOKED_AT_BYTES_MAX)];
-    let mut line_is_blank = true;
-    for (at, byte) in looked_at.iter().enumerate() {
-        match byte {
-            b'\r' if looked_at.get(at + 1).is_some_and(|next| *next != b'\n') => return true,
-            b'\n' if line_is_blank => return false,
-            b'\n' => line_is_blank = true,
-            b' ' | b'\t' | b'\r' => {}
-            _ => line_is_blank = false,
+    let mut at = 0;
+    while at < looked_at.len() {
+        let end = line_end(looked_at, at);
+        let line = &looked_at[at..end];
+        if memchr::memchr(b'\r', line).and_then(|at| line.get(at + 1)).is_some_and(|next| *next != b'\n') {
+            return true;
         }
+        if line.iter().all(|byte| matches!(byte, b' ' | b'\t' | b'\r' | b'\n')) {
+            return false;
+        }
+        at = end;
     }
     false
 }

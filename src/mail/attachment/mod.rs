@@ -70,9 +70,8 @@ struct References(HashSet<String>);
 impl References {
     fn in_html(html: &str) -> Self {
         let mut found = HashSet::new();
-        for piece in
-            html.split(['"', '\'', '=', '(', ')', '>', '<']).map(str::trim).filter(|piece| piece.len() <= super::limits::MESSAGE_ID_BYTES_MAX)
-        {
+        let parts = |letter: char| matches!(letter, '"' | '\'' | '=' | '(' | ')' | '>' | '<');
+        for piece in html.split(parts).map(str::trim).filter(|piece| piece.len() <= super::limits::MESSAGE_ID_BYTES_MAX) {
             let is_content_id = piece.get(..4).is_some_and(|start| start.eq_ignore_ascii_case("cid:"));
             // A location is written as it is; only what could be one is kept.
             if is_content_id || piece.contains(['.', '/']) {

@@ -84,8 +84,10 @@ fn list_start(bytes: &[u8]) -> Option<usize> {
     let last = bytes.len().checked_sub(END_BYTES)?;
     let first = last.saturating_sub(COMMENT_BYTES_MAX);
     let is_list = |at: &usize| bytes.get(*at..).is_some_and(|rest| rest.starts_with(b"PK\x01\x02"));
-    let ends = memchr::memmem::rfind_iter(&bytes[first..], b"PK\x05\x06").map(|at| first + at).filter(|at| *at <= last);
-    ends.into_iter().find_map(|end| {
+    // By its rarest letter: whole marks are not found from the end as quickly.
+    let marks = memchr::memrchr_iter(b'\x05', &bytes[first..]).filter_map(|at| (first + at).checked_sub(2));
+    let mut ends = marks.filter(|at| *at >= first && *at <= last && bytes[*at..].starts_with(b"PK\x05\x06"));
+    ends.find_map(|end| {
         let number = |offset: usize| {
             let four = bytes[end + offset..].first_chunk().copied().map(u32::from_le_bytes)?;
             usize::try_from(four).ok()

@@ -79,7 +79,7 @@ pub fn groups(text: &str) -> Vec<Group> {
     let mut group = Group::default();
     let mut field: Option<(&'static str, String)> = None;
     let mut blank_seen = false;
-    for line in header::cut_bytes(text, FIELDS_BYTES_MAX).lines() {
+    for line in header::lines(header::cut_bytes(text, FIELDS_BYTES_MAX)) {
         let named = named_field(line);
         if named.is_none() && line.starts_with([' ', '\t']) && !line.trim().is_empty() {
             if let Some((_, value)) = field.as_mut().filter(|(_, value)| value.len() + line.len() < FIELD_BYTES_MAX) {
@@ -113,7 +113,7 @@ pub fn groups(text: &str) -> Vec<Group> {
 
 /// The values of a field of this name, one a line, wherever it stands in the text.
 pub fn values<'a>(text: &'a str, name: &'a str) -> impl Iterator<Item = &'a str> {
-    header::cut_bytes(text, FIELDS_BYTES_MAX).lines().filter_map(move |line| value_of(line, name)).filter(|value| !value.is_empty())
+    header::lines(header::cut_bytes(text, FIELDS_BYTES_MAX)).filter_map(move |line| value_of(line, name)).filter(|value| !value.is_empty())
 }
 
 fn named_field(line: &str) -> Option<(&'static str, &str)> {
@@ -123,8 +123,9 @@ fn named_field(line: &str) -> Option<(&'static str, &str)> {
 
 /// What stands before the first colon and behind it.
 fn name_and_value(line: &str) -> Option<(&str, &str)> {
-    let (written, value) = line.trim_start_matches([' ', '\t', '>']).split_once(':')?;
-    Some((written.trim_end(), value.trim()))
+    let line = line.trim_start_matches([' ', '\t', '>']);
+    let colon = memchr::memchr(b':', line.as_bytes())?;
+    Some((line[..colon].trim_end(), line[colon + 1..].trim()))
 }
 
 fn value_of<'a>(line: &'a str, name: &str) -> Option<&'a str> {

@@ -1,9 +1,9 @@
 //! The mail that a report is about: attached whole or by its header, or quoted in the text.
 
-use std::sync::LazyLock;
+use std::{borrow::Cow, sync::LazyLock};
 
 use super::{address, fields};
-use crate::mail::{Attachment, charset, header, kind::Seen, limits::MESSAGE_ID_BYTES_MAX, phrase_set::PhraseSet};
+use crate::mail::{Attachment, charset, header, kind::Seen, limits::MESSAGE_ID_BYTES_MAX, part::without_carriage_returns, phrase_set::PhraseSet};
 
 /// Bytes of an attached mail's header that are read.
 const HEADER_BYTES_MAX: usize = 256 * 1024;
@@ -127,7 +127,7 @@ pub fn message_id(seen: &Seen<'_>) -> Option<String> {
 }
 
 fn header_values<'a>(seen: &Seen<'a>, name: &'a str) -> impl Iterator<Item = &'a str> {
-    seen.headers.iter().filter(move |(known, _)| known == name).map(|(_, value)| value.as_str())
+    seen.headers.iter().filter(move |(known, _)| *known == name).map(|(_, value)| value.as_ref())
 }
 
 /// Its recipients, where the report itself names none.
@@ -153,10 +153,11 @@ pub fn has_header(part: &Attachment, name: &str) -> bool {
 
 /// The header of an attached mail, up to its first blank line behind a header; blank lines and continuation lines before it are passed over.
 fn header_block(bytes: &[u8]) -> String {
-    let text = text_of(bytes);
+    let text = charset::utf8(&bytes[..bytes.len().min(HEADER_BYTES_MAX)]);
     let mut block = String::with_capacity(text.len().min(8 * 1024));
     let mut begun = false;
-    for line in text.lines() {
+    // A carriage return alone ends a line too.
+    for line in header::lines(&text).flat_map(|line| line.split('\r')) {
         if line.trim().is_empty() {
             if begun {
                 break;
@@ -170,10 +171,8 @@ fn header_block(bytes: &[u8]) -> String {
     block
 }
 
-fn text_of(bytes: &[u8]) -> String {
-    let start = &bytes[..bytes.len().min(HEADER_BYTES_MAX)];
-    let text = charset::utf8(start);
-    if text.contains('\r') { text.replace("\r\n", "\n").replace('\r', "\n") } else { text.into_owned() }
+fn text_of(bytes: &[u8]) -> Cow<'_, str> {
+    without_carriage_returns(charset::utf8(&bytes[..bytes.len().min(HEADER_BYTES_MAX)]))
 }
 
 fn message_id_in(text: &str) -> Option<String> {
@@ -183,7 +182,7 @@ fn message_id_in(text: &str) -> Option<String> {
 
 /// The first header of this name in a text, unfolded; it may be indented or quoted.
 fn field(text: &str, name: &str) -> Option<String> {
-    let mut lines = text.lines();
+    let mut lines = header::lines(text);
     loop {
         let line = unquoted(lines.next()?);
         let Some(start) = line.get(..name.len()).filter(|start| start.eq_ignore_ascii_case(name)) else { continue };

@@ -50,7 +50,7 @@ enum Set {
 
 /// The text, if it is of one of these encodings by its label or by its escapes.
 pub(super) fn decode(bytes: &[u8], label: &str) -> Option<String> {
-    if bytes.contains(&ESCAPE) && has_iso_2022_escape(bytes) {
+    if memchr::memchr(ESCAPE, bytes).is_some() && has_iso_2022_escape(bytes) {
         return Some(iso_2022(bytes));
     }
     match label {

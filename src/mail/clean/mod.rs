@@ -45,7 +45,7 @@ pub struct Cleaned {
 
 pub fn clean(html: &str) -> Cleaned {
     // A NUL has no meaning in HTML, and each parser another opinion of it.
-    let html = if html.contains('\0') { Cow::Owned(html.replace('\0', "")) } else { Cow::Borrowed(html) };
+    let html = if memchr::memchr(b'\0', html.as_bytes()).is_some() { Cow::Owned(html.replace('\0', "")) } else { Cow::Borrowed(html) };
     let cleaned = match in_one_pass(&html) {
         Err(Unfit::Irregular) => by_full_parser(&html),
         cleaned => cleaned,

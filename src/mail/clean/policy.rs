@@ -221,6 +221,18 @@ pub(super) static ELEMENTS: [Element; 125] = [
     plain("xmp", Kind::Unusual, false),
 ];
 
+/// Attributes that one element may have.
+pub(super) const KNOWN_ATTRIBUTES_MAX: usize = {
+    let (mut most, mut at) = (0, 0);
+    while at < ELEMENTS.len() {
+        if ELEMENTS[at].attributes.len() > most {
+            most = ELEMENTS[at].attributes.len();
+        }
+        at += 1;
+    }
+    most + EVERYWHERE.len()
+};
+
 /// Elements whose whole content goes where the full parser cleans: what runs, what submits, and what is another language.
 const DROPPED_WITH_CONTENT: [&str; 14] =
     ["iframe", "math", "noembed", "noframes", "noscript", "object", "script", "select", "style", "svg", "template", "textarea", "title", "applet"];

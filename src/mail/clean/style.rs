@@ -15,6 +15,9 @@ const WORD_BYTES_MAX: usize = 40;
 const COLOR_FUNCTIONS: [&str; 4] = ["rgb", "rgba", "hsl", "hsla"];
 const UNITS: [&str; 12] = ["", "%", "px", "pt", "em", "rem", "ex", "ch", "cm", "mm", "in", "pc"];
 
+/// Bytes of the longest name of a property.
+const PROPERTY_BYTES_MAX: usize = 24;
+
 /// Nothing here moves a box away from its place. Sorted.
 #[rustfmt::skip]
 const PROPERTIES: [&str; 58] = [
@@ -39,8 +42,8 @@ pub(super) fn allowed(style: &str, grows: bool) -> Option<String> {
     let style = &style[..style.floor_char_boundary(STYLE_BYTES_MAX)];
     let mut kept = String::with_capacity(style.len());
     for declaration in style.split(';') {
-        let Some((property, value)) = declaration.split_once(':') else { continue };
-        let value = value.trim_ascii();
+        let Some(colon) = memchr::memchr(b':', declaration.as_bytes()) else { continue };
+        let (property, value) = (&declaration[..colon], declaration[colon + 1..].trim_ascii());
         let value = value.strip_suffix("!important").map_or(value, str::trim_ascii_end);
         if let Some(property) = known(property.trim_ascii())
             && is_harmless(property, value)
@@ -54,8 +57,11 @@ pub(super) fn allowed(style: &str, grows: bool) -> Option<String> {
 }
 
 fn known(property: &str) -> Option<&'static str> {
-    let lower = |letter: &u8| letter.to_ascii_lowercase();
-    let found = PROPERTIES.binary_search_by(|known| known.bytes().cmp(property.as_bytes().iter().map(lower)));
+    let mut lower = [0; PROPERTY_BYTES_MAX];
+    let lower = lower.get_mut(..property.len())?;
+    lower.copy_from_slice(property.as_bytes());
+    lower.make_ascii_lowercase();
+    let found = PROPERTIES.binary_search_by(|known| known.as_bytes().cmp(lower));
     found.ok().map(|at| PROPERTIES[at])
 }
 
@@ -82,8 +88,9 @@ fn quotes_close(value: &str) -> bool {
 /// Words, numbers and colors alone; of functions only those that are colors written as numbers.
 fn is_plain_value(value: &str) -> bool {
     let mut rest = value;
-    while let Some((before, after)) = rest.split_once('(') {
-        let name_at = before.rfind([' ', '\t', '\n', '\r', '\x0c', ',']).map_or(0, |at| at + 1);
+    while let Some(opens) = memchr::memchr(b'(', rest.as_bytes()) {
+        let (before, after) = (&rest[..opens], &rest[opens + 1..]);
+        let name_at = before.rfind(ends_word).map_or(0, |at| at + 1);
         let is_color = COLOR_FUNCTIONS.iter().any(|known| known.eq_ignore_ascii_case(&before[name_at..]));
         let Some((arguments, behind)) = after.split_once(')').filter(|_| is_color) else { return false };
         if !are_plain_words(&before[..name_at]) || !arguments.split([' ', ',', '/']).all(|word| word.is_empty() || is_number(word)) {
@@ -95,21 +102,26 @@ fn is_plain_value(value: &str) -> bool {
 }
 
 fn are_plain_words(value: &str) -> bool {
-    value.split([' ', '\t', '\n', '\r', '\x0c', ',']).all(is_plain_word)
+    value.split(ends_word).all(is_plain_word)
+}
+
+fn ends_word(letter: char) -> bool {
+    matches!(letter, ' ' | '\t' | '\n' | '\r' | '\x0c' | ',')
 }
 
 fn is_plain_word(word: &str) -> bool {
-    let is_name = |word: &str| {
-        word.starts_with(|letter: char| letter.is_ascii_alphabetic())
-            && word.len() <= WORD_BYTES_MAX
-            && word.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
-    };
-    word.is_empty() || is_number(word) || is_hex_color(word) || is_name(word)
+    match word.as_bytes() {
+        [] => true,
+        [b'0'..=b'9' | b'.', ..] => is_number(word),
+        [b'#', ..] => is_hex_color(word),
+        [b'a'..=b'z' | b'A'..=b'Z', ..] => word.len() <= WORD_BYTES_MAX && word.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-'),
+        _ => false,
+    }
 }
 
 /// Never below zero: what a negative margin moves lies over something else.
 fn is_number(word: &str) -> bool {
-    let unit_at = word.find(|letter: char| !letter.is_ascii_digit() && letter != '.').unwrap_or(word.len());
+    let unit_at = word.bytes().position(|byte| !byte.is_ascii_digit() && byte != b'.').unwrap_or(word.len());
     let (number, unit) = word.split_at(unit_at);
     let (whole, fraction) = number.split_once('.').unwrap_or((number, ""));
     !number.is_empty()
@@ -179,5 +191,13 @@ mod tests {
         ] {
             assert_eq!(allowed(style, true), None, "{style}");
         }
+    }
+
+    #[test]
+    fn every_property_is_found_in_any_case() {
+        for property in PROPERTIES {
+            assert_eq!(known(&property.to_uppercase()), Some(property));
+        }
+        assert_eq!((known(""), known("colors"), known(&"c".repeat(100))), (None, None, None));
     }
 }

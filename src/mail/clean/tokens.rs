@@ -49,7 +49,7 @@ impl<'a> Tokens<'a> {
     pub fn raw_text(&mut self, name: &str) -> &'a str {
         let content = self.rest;
         let mut from = 0;
-        while let Some(at) = content[from..].find("</") {
+        while let Some(at) = memchr::memmem::find(&content.as_bytes()[from..], b"</") {
             let end = from + at;
             let named = &content[end + 2..];
             from = end + 2;
@@ -65,7 +65,7 @@ impl<'a> Tokens<'a> {
 
     /// Up to the first `>`, or to the end.
     fn skip_declaration(&mut self) {
-        self.rest = self.rest.find('>').map_or("", |at| &self.rest[at + 1..]);
+        self.rest = memchr::memchr(b'>', self.rest.as_bytes()).map_or("", |at| &self.rest[at + 1..]);
     }
 
     /// The rest begins with `<!--`.
@@ -76,7 +76,7 @@ impl<'a> Tokens<'a> {
             return;
         }
         let mut from = 0;
-        while let Some(at) = comment[from..].find("--") {
+        while let Some(at) = memchr::memmem::find(&comment.as_bytes()[from..], b"--") {
             let after = &comment[from + at + 2..];
             if let Some(after) = after.strip_prefix('>').or_else(|| after.strip_prefix("!>")) {
                 self.rest = after;
@@ -120,7 +120,7 @@ impl<'a> Iterator for Tokens<'a> {
                 (b'<', Some(b'!' | b'?'), _) | (b'<', Some(b'/'), Some(_)) => self.skip_declaration(),
                 (first, ..) => {
                     let from = usize::from(first == b'<');
-                    let end = self.rest[from..].find('<').map_or(self.rest.len(), |at| from + at);
+                    let end = memchr::memchr(b'<', &self.rest.as_bytes()[from..]).map_or(self.rest.len(), |at| from + at);
                     let (text, rest) = self.rest.split_at(end);
                     self.rest = rest;
                     return Some(Token::Text(text));
@@ -173,9 +173,9 @@ fn next_attribute(rest: &str) -> Next<'_> {
     match bytes.get(value_at) {
         None => Next::Unclosed,
         Some(quote @ (b'"' | b'\'')) => {
-            let value_end = end_of(bytes, value_at + 1, |byte| byte == *quote);
-            match rest.get(value_end + 1..) {
-                Some(after) => Next::Attribute { name, value: &rest[value_at + 1..value_end], after },
+            let value = &rest[value_at + 1..];
+            match memchr::memchr(*quote, value.as_bytes()) {
+                Some(end) => Next::Attribute { name, value: &value[..end], after: &value[end + 1..] },
                 None => Next::Unclosed,
             }
         }

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use super::{
     entity,
-    policy::{EVERYWHERE, Element},
+    policy::{EVERYWHERE, Element, KNOWN_ATTRIBUTES_MAX},
     style,
     tokens::Tag,
     value::{self, Rule},
@@ -58,20 +58,20 @@ impl Writer {
     }
 
     fn attributes(&mut self, element: &Element, tag: &Tag<'_>) {
-        let mut found: Vec<(&str, &str)> = Vec::new();
+        let known = || element.attributes.iter().chain(&EVERYWHERE);
+        let mut values = [None; KNOWN_ATTRIBUTES_MAX];
         let mut in_background = false;
         for (name, value) in tag.attributes().take(ATTRIBUTES_MAX) {
-            let is = |known: &str| known.eq_ignore_ascii_case(name);
-            in_background |= is("background") && value::remote_address(&decoded(value, true)).is_some();
-            // The first of two alike counts.
-            if element.attributes.iter().chain(&EVERYWHERE).any(|(known, _)| is(known)) && !found.iter().any(|(earlier, _)| is(earlier)) {
-                found.push((name, value));
+            in_background |= name.eq_ignore_ascii_case("background") && value::remote_address(&decoded(value, true)).is_some();
+            if let Some(place) = known().position(|(known, _)| known.eq_ignore_ascii_case(name)) {
+                // The first of two alike counts.
+                values[place].get_or_insert(value);
             }
         }
         let grows = element.attributes.iter().any(|(name, _)| *name == "height");
         let mut not_loaded = None;
-        for (name, rule) in element.attributes.iter().chain(&EVERYWHERE) {
-            let Some((_, value)) = found.iter().find(|(found, _)| name.eq_ignore_ascii_case(found)) else { continue };
+        for ((name, rule), value) in known().zip(values) {
+            let Some(value) = value else { continue };
             let value = decoded(value, true);
             let allowed = match rule {
                 Rule::Style => style::allowed(&value, grows).map(Cow::Owned),
@@ -115,8 +115,8 @@ impl Writer {
 
 /// What HTML text means: references read, and line ends made one.
 fn decoded(text: &str, in_attribute: bool) -> Cow<'_, str> {
-    let is_plain = |byte: u8| !matches!(byte, b'&' | b'\r');
-    let Some(first) = text.bytes().position(|byte| !is_plain(byte)) else { return Cow::Borrowed(text) };
+    let odd = |text: &str| memchr::memchr2(b'&', b'\r', text.as_bytes());
+    let Some(first) = odd(text) else { return Cow::Borrowed(text) };
     let (before, mut rest) = text.split_at(first);
     let mut decoded = String::with_capacity(text.len());
     decoded.push_str(before);
@@ -141,7 +141,7 @@ fn decoded(text: &str, in_attribute: bool) -> Cow<'_, str> {
             }
             _ => 1,
         };
-        let plain = rest[bytes..].bytes().position(|byte| !is_plain(byte)).map_or(rest.len(), |at| bytes + at);
+        let plain = odd(&rest[bytes..]).map_or(rest.len(), |at| bytes + at);
         decoded.push_str(&rest[bytes..plain]);
         rest = &rest[plain..];
     }
@@ -159,6 +159,11 @@ fn escape_value(html: &mut String, value: &str) {
 }
 
 fn escape_all(html: &mut String, text: &str, quotes: bool) {
+    // Most texts are written as they are, and are looked at many bytes at a time.
+    let bytes = text.as_bytes();
+    if memchr::memchr3(b'&', b'<', b'>', bytes).is_none() && memchr::memchr2(b'"', 0xc2, bytes).is_none() {
+        return html.push_str(text);
+    }
     let mut copied = 0;
     for (at, byte) in text.bytes().enumerate() {
         let (escaped, bytes) = match byte {

@@ -8,6 +8,8 @@ mod subject;
 mod failure;
 mod words;
 
+use std::borrow::Cow;
+
 use super::{Address, Attachment, MailKind, bounce};
 
 /// Bytes of a calendar part that are searched for its method.
@@ -16,13 +18,16 @@ const CALENDAR_BYTES_MAX: usize = 64 * 1024;
 /// Methods by which somebody answers an invitation or asks about one (RFC 5546). Invitations themselves are written by people.
 const CALENDAR_ANSWERS: [&str; 4] = ["reply", "counter", "refresh", "declinecounter"];
 
-/// Headers of the whole mail, names in lower case, in their order.
-pub type Headers = [(String, String)];
+/// A header's name in lower case, and its value on one line.
+pub type HeaderLine<'a> = (&'a str, Cow<'a, str>);
+
+/// Headers of the whole mail in their order.
+pub type Headers<'a> = [HeaderLine<'a>];
 
 /// What is looked at to tell who speaks.
 #[derive(Debug, Clone, Copy)]
 pub struct Seen<'a> {
-    pub headers: &'a Headers,
+    pub headers: &'a Headers<'a>,
     pub subject: &'a str,
     pub from: Option<&'a Address>,
     pub text: &'a str,
@@ -60,18 +65,18 @@ fn calendar_method(line: &str) -> Option<String> {
     name.trim().eq_ignore_ascii_case("method").then(|| method.trim().to_ascii_lowercase())
 }
 
-fn value<'a>(headers: &'a Headers, name: &str) -> Option<&'a str> {
-    headers.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
+fn value<'a>(headers: &'a Headers<'_>, name: &str) -> Option<&'a str> {
+    headers.iter().find(|(known, _)| *known == name).map(|(_, value)| value.as_ref())
 }
 
 /// The first word of a header, in lower case, without a comment or parameters.
-fn token(headers: &Headers, name: &str) -> String {
+fn token(headers: &Headers<'_>, name: &str) -> String {
     let value = value(headers, name).unwrap_or_default();
     value.split([';', '(', ' ', ',']).find(|word| !word.is_empty()).unwrap_or_default().trim().to_ascii_lowercase()
 }
 
 /// The mail was sent with nobody to return it to, as machines must send what could start a loop (RFC 5321, section 4.5.5).
-fn has_null_return_path(headers: &Headers) -> bool {
+fn has_null_return_path(headers: &Headers<'_>) -> bool {
     value(headers, "return-path").is_some_and(|path| {
         let path = path.trim().trim_matches(['<', '>', ' ']).to_ascii_lowercase();
         path.is_empty() || path == "mailer-daemon" || path.starts_with("mailer-daemon@")
@@ -79,7 +84,7 @@ fn has_null_return_path(headers: &Headers) -> bool {
 }
 
 /// A mail that refers to an earlier one.
-fn is_answer(headers: &Headers) -> bool {
+fn is_answer(headers: &Headers<'_>) -> bool {
     ["in-reply-to", "references"].iter().any(|name| value(headers, name).is_some_and(|value| !value.trim().is_empty()))
 }
 
@@ -88,7 +93,7 @@ mod tests {
     use super::*;
 
     pub(super) fn of(headers: &[(&str, &str)], subject: &str, from: &str, text: &str, parts: &[(&str, &str)]) -> MailKind {
-        let headers: Vec<(String, String)> = headers.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+        let headers: Vec<HeaderLine<'_>> = headers.iter().map(|(name, value)| (*name, Cow::Borrowed(*value))).collect();
         let from = Address { address: from.to_owned(), name: None };
         let part = |(media_type, text): &(&str, &str)| Attachment {
             name: "part".to_owned(),

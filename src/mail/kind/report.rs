@@ -15,7 +15,7 @@ use super::{
 use crate::mail::{
     Address, MailKind,
     bounce::{self, Action, TEXT_BYTES_MAX, normalized},
-    header::cut_bytes,
+    header::{cut_bytes, lines},
     phrase_set::PhraseSet,
 };
 
@@ -106,7 +106,7 @@ pub fn complaint(seen: &Seen<'_>) -> Option<MailKind> {
     let alone = || bounce::original_parts(seen).any(gives_back) && !is_forwarded(seen);
     let in_text = || {
         let text = cut_bytes(seen.text, OPENING_BYTES_MAX);
-        let has = |name: &str| text.lines().any(|line| line.get(..name.len()).is_some_and(|start| start.eq_ignore_ascii_case(name)));
+        let has = |name: &str| lines(text).any(|line| line.get(..name.len()).is_some_and(|start| start.eq_ignore_ascii_case(name)));
         has("feedback-type:") && has("user-agent:") && !is_forwarded(seen)
     };
     let found = in_form || alone() || in_text() || bounce::is_unsubscription(seen) || bounce::notified_kind(seen) == Some(MailKind::Complaint);
@@ -246,7 +246,7 @@ fn is_list_manager(seen: &Seen<'_>) -> bool {
     manages && ["x-mlserver", "x-ml-name", "x-mailman-version", "list-id"].iter().any(|name| value(seen.headers, name).is_some())
 }
 
-fn has_report_header(headers: &Headers) -> bool {
+fn has_report_header(headers: &Headers<'_>) -> bool {
     REPORT_HEADERS.iter().any(|(name, word)| value(headers, name).is_some_and(|value| value.to_ascii_lowercase().contains(word)))
 }
 
@@ -255,7 +255,7 @@ fn is_forwarded(seen: &Seen<'_>) -> bool {
     is_answer_or_forwarded(seen.subject) || is_answer(seen.headers)
 }
 
-fn content_type(headers: &Headers) -> String {
+fn content_type(headers: &Headers<'_>) -> String {
     value(headers, "content-type").unwrap_or_default().to_ascii_lowercase()
 }
 

@@ -80,8 +80,10 @@ pub(super) fn cut(block: Range<usize>, sheet: &mut Sheet<'_>) {
 }
 
 fn has_words(name: &[u8]) -> bool {
+    let first = name.first().map(u8::to_ascii_lowercase);
     let starts = |start: &str| name.get(..start.len()).is_some_and(|written| written.eq_ignore_ascii_case(start.as_bytes()));
-    !NO_WORDS.iter().any(|start| starts(start)) && !name.to_ascii_lowercase().ends_with(b"-id")
+    let is_id = name.last_chunk().is_some_and(|end: &[u8; 3]| end.eq_ignore_ascii_case(b"-id"));
+    !is_id && !NO_WORDS.iter().any(|start| first == Some(start.as_bytes()[0]) && starts(start))
 }
 
 /// After the line and those that continue it.
@@ -132,8 +134,11 @@ fn cut_value(value: Range<usize>, has_parameters: bool, sheet: &mut Sheet<'_>) {
 
 /// A look at the value as it is written: an encoded word may hold anything, and a percent sign may stand for a digit.
 fn may_hold_card(written: &[u8]) -> bool {
-    let digits: usize = written.iter().map(|byte| usize::from(byte.is_ascii_digit() || *byte == b'%' || !byte.is_ascii())).sum();
-    digits >= *DIGITS.start() || memchr::memmem::find(written, b"=?").is_some()
+    let may_be_digit = |byte: &u8| byte.is_ascii_digit() || *byte == b'%' || !byte.is_ascii();
+    // In pieces whose digits a byte can count: many are looked at together.
+    let pieces = written.chunks(usize::from(u8::MAX));
+    let digits: usize = pieces.map(|piece| usize::from(piece.iter().map(|byte| u8::from(may_be_digit(byte))).sum::<u8>())).sum();
+    digits >= *DIGITS.start() || memchr::memchr_iter(b'=', written).any(|at| written.get(at + 1) == Some(&b'?'))
 }
 
 /// That of a multipart.
@@ -165,7 +170,8 @@ fn undo(original: &[u8], value: Range<usize>, has_parameters: bool) -> (Vec<Piec
             _ => (0, None),
         };
         if skipped == 0 {
-            at += 1;
+            let begins = |byte: &u8| matches!(byte, b'=' | b'\r' | b'\n' | b'"' | b';');
+            at += 1 + rest[1..].iter().position(begins).unwrap_or(rest.len() - 1);
             continue;
         }
         if from < at {

@@ -2,11 +2,7 @@
 
 use std::ops::Range;
 
-use super::{
-    finder::Finder,
-    number::DIGITS,
-    tally::{self, Tally},
-};
+use super::{finder::Finder, number::DIGITS, tally::Tally};
 
 /// Letters of a name of an element or attribute that are looked at.
 const NAME_LETTERS_MAX: usize = 16;
@@ -353,51 +349,76 @@ impl<S: Sink> Markup<S> {
 impl Markup<Tally> {
     /// How many bytes ahead leave us where we are; what they mean to the count is done.
     pub(super) fn pass(&mut self, ahead: &[u8]) -> usize {
-        let before = |ends: &dyn Fn(u8) -> bool| ahead.iter().position(|byte| ends(*byte)).unwrap_or(ahead.len());
-        let may_count = |byte: u8| byte.is_ascii_digit() || !byte.is_ascii();
+        let all = ahead.len();
         match self.state {
             _ if !self.entity.is_empty() => 0,
-            State::Text if self.raw_text.is_some() && self.hidden.is_empty() => before(&|byte| byte == b'<' || may_count(byte)),
-            State::Text if self.raw_text.is_none() => {
-                let words = before(&|byte| matches!(byte, b'<' | b'&') || !byte.is_ascii());
-                self.pass_words(&ahead[..words]);
-                words + if self.hidden.is_empty() { self.pass_tags(&ahead[words..]) } else { 0 }
+            State::Text if self.raw_text.is_none() => self.pass_shown(ahead),
+            State::Text => self.pass_hidden(&ahead[..memchr::memchr(b'<', ahead).unwrap_or(all)]),
+            State::Comment { dashes: 0 } => self.pass_hidden(&ahead[..memchr::memchr(b'-', ahead).unwrap_or(all)]),
+            State::Declaration { dashes: 0 } => memchr::memchr3(b'-', b'>', b'[', ahead).unwrap_or(all),
+            State::Value { quote: Some(quote) } => {
+                let quote = if quote == '"' { b'"' } else { b'\'' };
+                if self.is_words() {
+                    self.pass_hidden(&ahead[..memchr::memchr2(quote, b'&', ahead).unwrap_or(all)])
+                } else {
+                    memchr::memchr(quote, ahead).unwrap_or(all)
+                }
             }
-            State::Comment { dashes: 0 } if self.hidden.is_empty() => before(&|byte| byte == b'-' || may_count(byte)),
-            State::Value { quote: Some(quote) } if !self.is_words() => before(&|byte| char::from(byte) == quote),
             _ => 0,
         }
     }
 
-    /// Words that are shown, ASCII without a reference.
-    fn pass_words(&mut self, words: &[u8]) {
+    fn pass_hidden(&mut self, words: &[u8]) -> usize {
+        self.hidden.text(words);
+        words.len()
+    }
+
+    /// Words, ordinary references and ordinary tags.
+    fn pass_shown(&mut self, ahead: &[u8]) -> usize {
         let mut at = 0;
         loop {
-            if self.shown.is_empty() {
-                at += tally::before_digit(&words[at..]);
+            let rest = &ahead[at..];
+            let passed = match rest.first() {
+                Some(b'<') if self.hidden.is_empty() => self.pass_tag(rest),
+                Some(b'<') | None => 0,
+                Some(b'&') => self.pass_reference(rest),
+                Some(_) => {
+                    let words = memchr::memchr2(b'<', b'&', rest).unwrap_or(rest.len());
+                    self.shown.text(&rest[..words]);
+                    words
+                }
+            };
+            if passed == 0 {
+                return at;
             }
-            let Some(byte) = words.get(at) else { return };
-            self.shown.push(char::from(*byte), 0..0);
-            at += 1;
+            at += passed;
         }
     }
 
-    /// Bytes of ordinary tags that follow each other and have no words with digits enough for a card.
-    fn pass_tags(&mut self, ahead: &[u8]) -> usize {
-        let mut at = 0;
-        while let Some(tag) = ordinary_tag(&ahead[at..]) {
-            // A reference may stand for a digit.
-            let counts = |byte: &&u8| byte.is_ascii_digit() || **byte == b'&' || !byte.is_ascii();
-            if (tag.has_words || self.is_xml) && tag.whole.iter().filter(counts).count() >= *DIGITS.start() {
-                break;
-            }
-            let is = |names: &[&str]| names.iter().any(|name| tag.element.eq_ignore_ascii_case(name.as_bytes()));
-            if !self.shown.is_empty() && (self.is_xml || is(&BLOCKS) || is(&CELLS)) {
-                self.shown.push('\n', 0..0);
-            }
-            at += tag.whole.len();
+    /// A reference by a name of letters. One that we do not know is no digit and nothing between digits.
+    fn pass_reference(&mut self, ahead: &[u8]) -> usize {
+        let name = count(&ahead[1..], u8::is_ascii_alphabetic);
+        if name == 0 || ahead.get(1 + name) != Some(&b';') {
+            return 0;
         }
-        at
+        let known = ENTITIES.iter().find(|(known, _)| known.as_bytes() == &ahead[1..=name]);
+        self.shown.push(known.map_or('&', |(_, letter)| *letter), 0..0);
+        name + 2
+    }
+
+    /// An ordinary tag, if it has no words with digits enough for a card.
+    fn pass_tag(&mut self, ahead: &[u8]) -> usize {
+        let Some(tag) = ordinary_tag(ahead) else { return 0 };
+        // A reference may stand for a digit.
+        let counts = |byte: &&u8| byte.is_ascii_digit() || **byte == b'&' || !byte.is_ascii();
+        if (tag.has_words || self.is_xml) && tag.whole.iter().filter(counts).count() >= *DIGITS.start() {
+            return 0;
+        }
+        let is = |names: &[&str]| names.iter().any(|name| tag.element.eq_ignore_ascii_case(name.as_bytes()));
+        if !self.shown.is_empty() && (self.is_xml || is(&BLOCKS) || is(&CELLS)) {
+            self.shown.push('\n', 0..0);
+        }
+        tag.whole.len()
     }
 }
 
@@ -410,28 +431,26 @@ struct OrdinaryTag<'a> {
 
 /// The tag that begins here, if nobody could read it otherwise and its element has markup in it: a name, attributes with or without a value.
 fn ordinary_tag(ahead: &[u8]) -> Option<OrdinaryTag<'_>> {
-    let is_name = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b':' | b'_' | b'.');
     let is_bare = |byte: &u8| byte.is_ascii_graphic() && !b"\"'<=>`/".contains(byte);
-    let count = |at: usize, is: &dyn Fn(&u8) -> bool| ahead[at..].iter().take_while(|byte| is(byte)).count();
     let mut at = match ahead {
         [b'<', b'/', first, ..] if first.is_ascii_alphabetic() => 2,
         [b'<', first, ..] if first.is_ascii_alphabetic() => 1,
         _ => return None,
     };
-    let element = &ahead[at..at + count(at, &is_name)];
+    let element = &ahead[at..at + count(&ahead[at..], is_name)];
     if element.len() > NAME_LETTERS_MAX || RAW_TEXT.iter().any(|raw| element.eq_ignore_ascii_case(raw.as_bytes())) {
         return None;
     }
     at += element.len();
     let mut has_words = false;
     loop {
-        let blanks = count(at, &u8::is_ascii_whitespace);
+        let blanks = count(&ahead[at..], u8::is_ascii_whitespace);
         at += blanks;
         match ahead.get(at..)? {
             [b'>', ..] => return Some(OrdinaryTag { whole: &ahead[..=at], element, has_words }),
             [b'/', b'>', ..] => return Some(OrdinaryTag { whole: &ahead[..at + 2], element, has_words }),
             [first, ..] if first.is_ascii_alphabetic() && blanks > 0 => {
-                let name = &ahead[at..at + count(at, &is_name)];
+                let name = &ahead[at..at + count(&ahead[at..], is_name)];
                 has_words |= WORDS.iter().any(|words| name.eq_ignore_ascii_case(words.as_bytes()));
                 at += name.len();
             }
@@ -443,9 +462,29 @@ fn ordinary_tag(ahead: &[u8]) -> Option<OrdinaryTag<'_>> {
         at += 1;
         at += match ahead.get(at)? {
             quote @ (b'"' | b'\'') => memchr::memchr(*quote, &ahead[at + 1..])? + 2,
-            _ => count(at, &is_bare),
+            _ => count(&ahead[at..], is_bare),
         };
     }
+}
+
+/// Whether the byte is one of ordinary names.
+fn is_name(byte: &u8) -> bool {
+    /// An answer for each byte; asked so often that it is looked up.
+    const ANSWERS: [bool; 256] = {
+        let mut answers = [false; 256];
+        let mut byte = 0_u8;
+        while byte.is_ascii() {
+            answers[byte as usize] = byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b':' | b'_' | b'.');
+            byte += 1;
+        }
+        answers
+    };
+    ANSWERS[usize::from(*byte)]
+}
+
+/// How many bytes at the beginning are such.
+fn count(bytes: &[u8], is: impl Fn(&u8) -> bool) -> usize {
+    bytes.iter().position(|byte| !is(byte)).unwrap_or(bytes.len())
 }
 
 fn push_name(name: &mut String, letter: char) {

@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use super::{
-    letters::{Class, class},
+    letters::{Charset, Class, Letters, class},
     markup::Sink,
     number::{self, DIGITS},
 };
@@ -30,7 +30,7 @@ impl Default for Tally {
 }
 
 impl Tally {
-    pub(super) fn digit(&mut self, digit: u8) {
+    fn digit(&mut self, digit: u8) {
         let Some(place) = self.digits.get_mut(self.count) else {
             self.may_be_card = true;
             return;
@@ -47,6 +47,49 @@ impl Tally {
         self.count == 0
     }
 
+    /// Takes in a text whose digits are ASCII's or UTF-8's. What came before it and what comes behind it may belong to a card at its ends.
+    pub(super) fn text(&mut self, text: &[u8]) {
+        let (Some(first), Some(last)) = (text.iter().position(interrupts), text.iter().rposition(interrupts)) else { return self.letters(text) };
+        self.letters(&text[..first]);
+        self.interrupt();
+        let mut within = &text[first..last];
+        while let Some((run, behind)) = next_run(within) {
+            self.letters(run);
+            self.interrupt();
+            within = behind;
+        }
+        self.letters(&text[last + 1..]);
+    }
+
+    fn letters(&mut self, text: &[u8]) {
+        let mut at = 0;
+        loop {
+            if self.is_empty() {
+                // Most of a text: it interrupts what has not begun.
+                at += before_digit(&text[at..]);
+            }
+            let Some(&byte) = text.get(at) else { return };
+            if byte.is_ascii() {
+                self.ascii(byte);
+                at += 1;
+            } else {
+                let (letter, place) = Letters::new(&text[at..], Charset::Bytes).next().unwrap_or((' ', 0..1));
+                self.push(letter, 0..0);
+                at += place.end;
+            }
+        }
+    }
+
+    /// What `push` makes of a letter of ASCII.
+    fn ascii(&mut self, letter: u8) {
+        match letter {
+            b'0'..=b'9' => self.digit(letter - b'0'),
+            b'\r' => {}
+            _ if interrupts(&letter) => self.interrupt(),
+            _ => self.end_group(),
+        }
+    }
+
     /// With all that has come so far.
     pub(super) fn may_be_card(&mut self) -> bool {
         self.end_group();
@@ -59,6 +102,9 @@ impl Tally {
             return;
         }
         self.in_group = false;
+        if self.count < *DIGITS.start() {
+            return;
+        }
         let begins = |first: &usize| self.begins >> first & 1 == 1;
         let firsts = DIGITS.filter_map(|length| self.count.checked_sub(length)).filter(begins);
         self.may_be_card |= firsts.into_iter().any(|first| number::is_card(&self.digits[first..self.count]));
@@ -72,12 +118,47 @@ impl Tally {
     }
 }
 
+/// Whether no card has this byte in it. Of those beyond ASCII nothing is said.
+fn interrupts(byte: &u8) -> bool {
+    /// An answer for each byte; asked so often that it is looked up.
+    const ANSWERS: [bool; 256] = {
+        let mut answers = [false; 256];
+        let mut byte = 0_u8;
+        while byte.is_ascii() {
+            let is_part = byte.is_ascii_digit() || matches!(byte, b' ' | b'\t'..=b'\r' | b'-' | b'.' | b'>' | b'|' | b'_');
+            answers[byte as usize] = !is_part;
+            byte += 1;
+        }
+        answers
+    };
+    ANSWERS[usize::from(*byte)]
+}
+
+/// The next stretch that is long enough for a card and not interrupted, and what stands behind it. A card that begins within its fewest digits from
+/// here has the byte at their end in it: where that one interrupts, all of them are passed over.
+fn next_run(text: &[u8]) -> Option<(&[u8], &[u8])> {
+    let mut from = 0;
+    while let Some(window) = text.get(from..from + *DIGITS.start()) {
+        match window.iter().rposition(interrupts) {
+            Some(at) => from += at + 1,
+            None => {
+                let end = text[from..].iter().position(interrupts).unwrap_or(text.len() - from);
+                return Some(text[from..].split_at(end));
+            }
+        }
+    }
+    None
+}
+
 /// Bytes looked at together; compilers make a few instructions of it.
 const CHUNK_BYTES: usize = 32;
 
-/// Bytes before the first that is a digit or may be part of one.
-pub(super) fn before_digit(bytes: &[u8]) -> usize {
-    let may_count = |byte: &u8| byte.is_ascii_digit() || !byte.is_ascii();
+/// No digit beyond ASCII begins with a smaller byte in UTF-8.
+const DIGIT_BYTE_MIN: u8 = 0xd9;
+
+/// Bytes before the first that is a digit or the beginning of one.
+fn before_digit(bytes: &[u8]) -> usize {
+    let may_count = |byte: &u8| byte.is_ascii_digit() || *byte >= DIGIT_BYTE_MIN;
     let none = |chunk: &&[u8]| !chunk.iter().fold(false, |any, byte| any | may_count(byte));
     let passed = bytes.chunks(CHUNK_BYTES).take_while(none).count() * CHUNK_BYTES;
     bytes.get(passed..).map_or(bytes.len(), |rest| passed + rest.iter().position(may_count).unwrap_or(rest.len()))

@@ -4,31 +4,14 @@ use super::{
     Reading,
     finder::{Finder, Found},
     letters::{Charset, Letters},
-    markup::{Markup, Sink},
-    tally::{self, Tally},
+    markup::Markup,
+    tally::Tally,
 };
 
 /// Whether digits stand in a text that could be a card's. Quick, and never no where there is a card; for bytes whose digits are ASCII's or UTF-8's.
 pub(super) fn may_hold_card(bytes: &[u8]) -> bool {
     let mut tally = Tally::default();
-    let mut at = 0;
-    loop {
-        if tally.is_empty() {
-            // Most of a text: it interrupts what has not begun.
-            at += tally::before_digit(&bytes[at..]);
-        }
-        let Some(&byte) = bytes.get(at) else { break };
-        at += 1;
-        match byte {
-            b'0'..=b'9' => tally.digit(byte - b'0'),
-            _ if byte.is_ascii() => tally.push(char::from(byte), 0..0),
-            _ => {
-                let (letter, place) = Letters::new(&bytes[at - 1..], Charset::Bytes).next().unwrap_or((' ', 0..1));
-                at += place.end - 1;
-                tally.push(letter, 0..0);
-            }
-        }
-    }
+    tally.text(bytes);
     tally.may_be_card()
 }
 
@@ -83,7 +66,7 @@ mod tests {
     proptest::proptest! {
         #[test]
         fn the_quick_look_never_says_no_where_there_is_a_card(
-            text in "(4111|1111|111|5|٤|４|[0-9]{1,5}|[ _.\\-\n>|\u{a0}\u{200b}]{0,3}|&#49;|&nbsp;|&amp|<b>|</b>|<!-- > |-->|<td>|<p title=\"|\"|<script>|</script>|<|>|x|:|=){0,40}",
+            text in "(4111|1111|111|5|٤|４|[0-9]{1,5}|[ _.\\-\n>|\u{a0}\u{200b}]{0,3}|&#49;|&nbsp;|&amp|<b>|</b>|<!-- > |-->|<td>|<p title=\"|\"|<script>|</script>|<|>|x|:|=|words and words|ж|&uuml;|<img alt='|'|<!-){0,40}",
         ) {
             for reading in [Reading::Text, Reading::Name, Reading::Html, Reading::Xml] {
                 let closely = find_closely(text.as_bytes(), Charset::Bytes, reading);

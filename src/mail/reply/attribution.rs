@@ -1,8 +1,9 @@
 //! The line over a quotation that says who wrote it and when, in one language or another: "On DATE, NAME wrote:".
 
-use std::{collections::HashMap, sync::LazyLock};
+use std::{borrow::Cow, collections::HashMap, sync::LazyLock};
 
 use super::phrases::{BEFORE_DATE, NAME_FOLLOWS, WROTE};
+use crate::mail::phrase_set::PhraseSet;
 
 /// Bytes of an attribution. What is longer is prose.
 pub const BYTES_MAX: usize = 400;
@@ -77,9 +78,14 @@ pub fn ends_a_sentence(line: &str) -> bool {
 }
 
 /// Without marks of emphasis and direction around it.
-pub fn plain(text: &str) -> String {
+pub fn plain(text: &str) -> Cow<'_, str> {
+    const AROUND: [char; 4] = [' ', '*', '_', '|'];
+    // Most lines are ASCII, and have no tabs.
+    if text.bytes().fold(true, |ascii, byte| ascii & (b' '..=b'~').contains(&byte)) {
+        return Cow::Borrowed(text.trim_matches(AROUND));
+    }
     let letters = text.trim().chars().filter(|letter| !is_direction(*letter)).map(|letter| if letter.is_whitespace() { ' ' } else { letter });
-    letters.collect::<String>().trim_matches([' ', '*', '_', '|']).to_owned()
+    Cow::Owned(letters.collect::<String>().trim_matches(AROUND).to_owned())
 }
 
 fn is_direction(letter: char) -> bool {
@@ -131,6 +137,10 @@ fn ends_with_address(words: &str) -> bool {
 
 /// The verb of writing, and what stands around it. Of several the longest counts, so that its last letters do not pass for a name.
 fn verb(lower: &str) -> Option<(&str, &'static str, &str)> {
+    // Most lines have none.
+    if !VERBS.all.is_in(lower) {
+        return None;
+    }
     let mut found: Option<(usize, &'static str)> = None;
     let mut consider = |at: usize, verb: &'static str| {
         if found.is_none_or(|(_, known)| verb.len() > known.len()) {
@@ -158,6 +168,7 @@ const UNPARTED_FROM: char = '\u{e00}';
 
 /// The verbs by their first word.
 struct Verbs {
+    all: PhraseSet,
     parted: HashMap<&'static str, Vec<&'static str>>,
     unparted: Vec<&'static str>,
 }
@@ -168,7 +179,7 @@ static VERBS: LazyLock<Verbs> = LazyLock::new(|| {
     for verb in parted {
         by_word.entry(first_word(verb)).or_default().push(verb);
     }
-    Verbs { parted: by_word, unparted }
+    Verbs { all: PhraseSet::of(WROTE.iter().copied()), parted: by_word, unparted }
 });
 
 fn first_word(text: &str) -> &str {

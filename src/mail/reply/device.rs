@@ -3,6 +3,7 @@
 use std::{borrow::Cow, sync::LazyLock};
 
 use super::phrases::phrases;
+use crate::mail::phrase_set::PhraseSet;
 
 /// Bytes of such a line, without a web address. What is longer is prose.
 const BYTES_MAX: usize = 110;
@@ -21,6 +22,9 @@ const NAMED_WORDS_MAX: usize = 4;
 
 /// Whether the line is one and says nothing else.
 pub fn is_device(text: &str) -> bool {
+    if is_prose(text) {
+        return false;
+    }
     let shown = without_address(text);
     if shown.is_empty() || shown.len() > BYTES_MAX || shown.ends_with(['?', '？']) {
         return false;
@@ -30,6 +34,9 @@ pub fn is_device(text: &str) -> bool {
         return false;
     }
     let lower = shown.to_lowercase();
+    if !TELLING.is_in(&lower) {
+        return false;
+    }
     let words: Vec<&str> =
         lower.split(|letter: char| letter.is_whitespace() || matches!(letter, ',' | '.' | ':' | '!')).filter(|word| !word.is_empty()).collect();
     if words.len() > WORDS_MAX || words.iter().any(|word| PROSE.contains(word)) {
@@ -44,7 +51,7 @@ pub fn is_device(text: &str) -> bool {
         return false;
     }
     // BlackBerry and others put the name first: "Ann from mobile".
-    if head.ends_with(" from mobile") && words.len() <= NAMED_WORDS_MAX {
+    if head.ends_with(FROM_MOBILE) && words.len() <= NAMED_WORDS_MAX {
         return true;
     }
     let is_short = head.split_whitespace().count() <= SHORT_WORDS_MAX;
@@ -87,20 +94,30 @@ fn holds(text: &str, word: &str) -> bool {
     text.match_indices(word).any(|(at, _)| begins(at))
 }
 
+/// A quick look: whether the line has too many words before anything that is not shown.
+fn is_prose(text: &str) -> bool {
+    let words = text.split_ascii_whitespace().take_while(|word| !word.contains(['[', '(', '<']) && !word.contains("http"));
+    words.filter(|word| word.bytes().any(|byte| byte.is_ascii_alphanumeric())).nth(WORDS_MAX).is_some()
+}
+
 /// Without marks around it, and of a link only its text.
-fn without_address(text: &str) -> String {
+fn without_address(text: &str) -> Cow<'_, str> {
     let is_mark = |letter: char| {
         letter.is_whitespace()
             || "*_-–—~()[]{}<>|.!\"'“”:;".contains(letter)
             || matches!(letter, '\u{2600}'..='\u{27bf}' | '\u{fe0f}' | '\u{1f000}'..='\u{1faff}')
     };
     let text = text.trim_matches(is_mark);
+    // Nearly all lines have neither brackets nor addresses.
+    if text.is_ascii() && !text.contains(['[', '(', '<']) && !text.contains("http") {
+        return Cow::Borrowed(text);
+    }
     // `[text](address)`, `text<address>`, `text (address)`, `textaddress`
     let text = without(text, "](", ')');
     let text = without(&text, "<", '>');
     let end = ["http://", "https://", "("].iter().filter_map(|start| text.find(start)).min().unwrap_or(text.len());
     let shown = text[..end].chars().filter(|letter| !matches!(letter, '[' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}'));
-    shown.collect::<String>().trim_end_matches(is_mark).to_owned()
+    Cow::Owned(shown.collect::<String>().trim_end_matches(is_mark).to_owned())
 }
 
 /// Without the first stretch between the two.
@@ -108,6 +125,12 @@ fn without<'a>(text: &'a str, opens: &str, closes: char) -> Cow<'a, str> {
     let parted = text.split_once(opens).and_then(|(before, rest)| Some((before, rest.split_once(closes)?.1)));
     parted.map_or(Cow::Borrowed(text), |(before, behind)| Cow::Owned(format!("{before}{behind}")))
 }
+
+/// All of which such a line has at least one.
+static TELLING: LazyLock<PhraseSet> = LazyLock::new(|| {
+    let lists = [&SENT_FROM, &FROM_SENT, &GET_OUTLOOK, &TAGLINES];
+    PhraseSet::of(lists.into_iter().flat_map(|list| list.iter().copied()).chain(BARE).chain([FROM_MOBILE]))
+});
 
 /// Words of sentences, and those that say when or whence a person sent something.
 static PROSE: LazyLock<Vec<&str>> = LazyLock::new(|| {
@@ -141,6 +164,9 @@ static SENT_FROM: LazyLock<Vec<&str>> = LazyLock::new(|| {
 
 /// The same without the verb.
 const BARE: [&str; 5] = ["from my ", "från min ", "fra min ", "von meinem ", "de mon "];
+
+/// How some of them name their sender.
+const FROM_MOBILE: &str = " from mobile";
 
 /// Words behind them.
 const BARE_WORDS_MAX: usize = 3;

@@ -96,6 +96,7 @@ const STYLE_BYTES_MAX: usize = 400;
 
 pub(in crate::mail) fn effect(tag: &Tag<'_>) -> Option<Effect> {
     let blockquote = tag.name.eq_ignore_ascii_case("blockquote");
+    let div = tag.name.eq_ignore_ascii_case("div");
     let (mut found, mut indented) = (Effect::Quote, false);
     for (name, value) in tag.attributes() {
         let is = |known: &str| name.eq_ignore_ascii_case(known);
@@ -106,11 +107,12 @@ pub(in crate::mail) fn effect(tag: &Tag<'_>) -> Option<Effect> {
                 None => {}
             }
         }
-        if is("style") {
+        // Of all other elements the style says nothing.
+        if (blockquote || div) && is("style") {
             let style = squeezed(&value[..value.floor_char_boundary(STYLE_BYTES_MAX)]);
             // The button that indents a paragraph makes a blockquote without a line beside it.
             indented = style.contains("border:none") || style.contains("border-left:none") || style.contains("border:0");
-            if tag.name.eq_ignore_ascii_case("div") && OUTLOOK_LINES.iter().any(|line| style.contains(line)) {
+            if div && OUTLOOK_LINES.iter().any(|line| style.contains(line)) {
                 return Some(Effect::Cut);
             }
         }

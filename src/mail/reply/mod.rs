@@ -105,23 +105,28 @@ fn part(mut lines: Vec<Line<'_>>, way: Way, is_page: bool) -> Parted<'_> {
 
 /// Signatures go, as long as words are left.
 fn without_signature(kept: &mut Vec<Line<'_>>) {
-    let is_blank = |line: Option<&Line<'_>>| line.is_none_or(|line| line.mark == Mark::Blank);
-    let named: Vec<bool> = kept.iter().map(|line| line.mark == Mark::Words && device::is_device(line.text)).collect();
-    // Such lines stand apart from the words, alone or several below each other.
-    let mut apart = vec![false; kept.len()];
-    let mut start = 0;
-    for run in named.chunk_by(|one, next| one == next) {
-        let end = start + run.len();
-        let is_apart = run[0] && (start == 0 || is_blank(kept.get(start - 1)) || is_blank(kept.get(end)));
-        apart[start..end].fill(is_apart);
-        start = end;
-    }
+    let apart = set_apart(kept);
     let is_kept = |at: &usize| kept[*at].mark != Mark::Signature && !apart[*at];
     let mut without: Vec<Line<'_>> = (0..kept.len()).filter(is_kept).map(|at| kept[at]).collect();
     without.truncate(signature::above_signature(&without));
     if without.iter().any(|line| line.mark.is_own() && !is_rule(line.text)) {
         *kept = without;
     }
+}
+
+/// Which lines a device added: the first or last ones of those between two blank ones. No other line is worth the closer look.
+fn set_apart(kept: &[Line<'_>]) -> Vec<bool> {
+    let is_device = |line: &&Line<'_>| line.mark == Mark::Words && device::is_device(line.text);
+    let mut apart = Vec::with_capacity(kept.len());
+    for (at, lines) in kept.split(|line| line.mark == Mark::Blank).enumerate() {
+        // The blank line before these.
+        apart.extend((at > 0).then_some(false));
+        let above = lines.iter().take_while(is_device).count();
+        // The line behind them is none.
+        let below = lines.iter().skip(above + 1).rev().take_while(is_device).count();
+        apart.extend((0..lines.len()).map(|line| line < above || line >= lines.len() - below));
+    }
+    apart
 }
 
 /// Without empty and drawn lines at the ends; of HTML, with one empty line in a row.

@@ -18,7 +18,7 @@ struct Seal<'a> {
 
 /// The trusted server found all seals whole, and the first of those trusted forwarders that sealed last saw the author proven. What an untrusted
 /// one sealed after them could be a mail that was changed.
-pub(super) fn is_vouched_by_a_sealer(headers: &Headers, trusted: &Results, domain: &str, sealers: &[String]) -> bool {
+pub(super) fn is_vouched_by_a_sealer(headers: &Headers<'_>, trusted: &Results, domain: &str, sealers: &[String]) -> bool {
     if !trusted.of("arc").any(|arc| arc.result == "pass") {
         return false;
     }
@@ -30,10 +30,10 @@ pub(super) fn is_vouched_by_a_sealer(headers: &Headers, trusted: &Results, domai
 }
 
 /// By instance, 1 and upwards without a gap; `None` if a header is there twice or makes no sense.
-fn seals(headers: &Headers) -> Option<BTreeMap<u32, Seal<'_>>> {
+fn seals<'a>(headers: &'a Headers<'_>) -> Option<BTreeMap<u32, Seal<'a>>> {
     let mut seals: BTreeMap<u32, Seal<'_>> = BTreeMap::new();
     for (name, value) in headers {
-        match name.as_str() {
+        match *name {
             "arc-seal" => {
                 let seal = seals.entry(instance(tag(value, "i")?)?).or_default();
                 if seal.sealer.replace(tag(value, "d")?.to_ascii_lowercase()).is_some() {
@@ -66,9 +66,10 @@ fn tag<'a>(list: &'a str, name: &str) -> Option<&'a str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::mail::kind::HeaderLine;
 
     fn is_proven(trusted: &str, lines: &[(&str, &str)]) -> bool {
-        let headers: Vec<(String, String)> = lines.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+        let headers: Vec<HeaderLine<'_>> = lines.iter().map(|(name, value)| (*name, (*value).into())).collect();
         is_vouched_by_a_sealer(
             &headers,
             &Results::read(trusted).unwrap(),

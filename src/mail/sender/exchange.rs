@@ -15,7 +15,7 @@ const FRONT_DOORS: [&str; 2] = [".mail.protection.", ".mail.eo."];
 const RECEIVED_BYTES_MAX: usize = 2_000;
 
 /// By what Exchange Online proves the domain of From.
-pub(super) fn vouches(headers: &Headers, domain: &str) -> Option<&'static str> {
+pub(super) fn vouches(headers: &Headers<'_>, domain: &str) -> Option<&'static str> {
     let (own, is_from_outside) = own(headers);
     let results = written_by_servers(own).find(|results| is_from_outside && results.server.is_none());
     let composite = results.as_ref().and_then(|results| results.of("compauth").next());
@@ -30,8 +30,8 @@ pub(super) fn vouches(headers: &Headers, domain: &str) -> Option<&'static str> {
 }
 
 /// What Exchange Online wrote, or may have: everything above the first Received header of a way from outside. And whether there is one.
-fn own(headers: &Headers) -> (&Headers, bool) {
-    let outside = headers.iter().position(|(name, value)| name == "received" && !is_own_way(value));
+fn own<'a>(headers: &'a Headers<'a>) -> (&'a Headers<'a>, bool) {
+    let outside = headers.iter().position(|(name, value)| *name == "received" && !is_own_way(value));
     (&headers[..outside.unwrap_or(headers.len())], outside.is_some())
 }
 
@@ -61,15 +61,16 @@ fn ends(received: &str) -> Option<(String, String)> {
 }
 
 /// Sent by an account of the same organization, and never outside. The header stands among the sender's, so that only the way tells who wrote it.
-fn is_internal(own: &Headers) -> bool {
-    let mut said = own.iter().filter(|(name, _)| name == "x-ms-exchange-organization-authas").map(|(_, value)| value.trim());
+fn is_internal(own: &Headers<'_>) -> bool {
+    let mut said = own.iter().filter(|(name, _)| *name == "x-ms-exchange-organization-authas").map(|(_, value)| value.trim());
     let internal = said.next().is_some_and(|value| value.eq_ignore_ascii_case("internal")) && said.next().is_none();
-    internal && own.iter().any(|(name, _)| name == "received")
+    internal && own.iter().any(|(name, _)| *name == "received")
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::mail::kind::HeaderLine;
 
     const INSIDE: (&str, &str) =
         ("received", "from AM0PR01.eurprd04.prod.outlook.com (2603:10a6::1) by DB7PR02.eurprd04.prod.outlook.com with Microsoft SMTP Server id 15");
@@ -83,7 +84,7 @@ mod tests {
     const FROM: (&str, &str) = ("from", "ann@a.example");
 
     fn by(lines: &[(&str, &str)]) -> Option<&'static str> {
-        let headers: Vec<(String, String)> = lines.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+        let headers: Vec<HeaderLine<'_>> = lines.iter().map(|(name, value)| (*name, (*value).into())).collect();
         vouches(&headers, "a.example")
     }
 

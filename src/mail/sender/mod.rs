@@ -89,7 +89,7 @@ impl From<Trust> for String {
 }
 
 /// What the trusted server says of the author, if there is one. `headers` are those that every server reads as we do.
-pub fn proof(headers: &Headers, author: Option<&Address>, trust: &Trust) -> Proof {
+pub fn proof(headers: &Headers<'_>, author: Option<&Address>, trust: &Trust) -> Proof {
     let Some(author) = author else { return Proof::default() };
     let domain = of_address(&author.address);
     let by = match trust {
@@ -104,8 +104,8 @@ pub fn proof(headers: &Headers, author: Option<&Address>, trust: &Trust) -> Proo
 }
 
 /// The one author, whom a reader would not take for another.
-pub fn author<'a>(headers: &Headers, authors: &'a [Address]) -> Result<&'a Address, Warning> {
-    let written = headers.iter().filter(|(name, _)| name == "from").count();
+pub fn author<'a>(headers: &Headers<'_>, authors: &'a [Address]) -> Result<&'a Address, Warning> {
+    let written = headers.iter().filter(|(name, _)| *name == "from").count();
     match authors {
         [] => Err(Warning::NoAuthor),
         [author] if written == 1 => {
@@ -137,14 +137,14 @@ fn names_another(author: &Address) -> bool {
 
 /// What the server with this id found: in its topmost header, if that stands where servers write. It must remove headers that carry its id from
 /// what comes in, as RFC 8601 (section 5) wants.
-fn of_server(headers: &Headers, server: &str) -> Option<Results> {
+fn of_server(headers: &Headers<'_>, server: &str) -> Option<Results> {
     written_by_servers(headers).find(|results| results.server.as_deref() == Some(server))
 }
 
 /// The results that stand above what the sender wrote, the topmost first.
-fn written_by_servers(headers: &Headers) -> impl Iterator<Item = Results> {
-    let above = headers.iter().take_while(|(name, _)| !WRITTEN_BY_THE_SENDER.contains(&name.as_str()));
-    above.filter(|(name, _)| name == "authentication-results").take(RESULTS_MAX).filter_map(|(_, value)| Results::read(value))
+fn written_by_servers(headers: &Headers<'_>) -> impl Iterator<Item = Results> {
+    let above = headers.iter().take_while(|(name, _)| !WRITTEN_BY_THE_SENDER.contains(name));
+    above.filter(|(name, _)| *name == "authentication-results").take(RESULTS_MAX).filter_map(|(_, value)| Results::read(value))
 }
 
 /// By which method these results prove that the domain of From is the sender's own.
@@ -168,9 +168,10 @@ fn vouches(results: &Results, domain: &str) -> Option<&'static str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::mail::kind::HeaderLine;
 
-    fn headers(lines: &[&str]) -> Vec<(String, String)> {
-        lines.iter().map(|line| line.split_once(':').unwrap()).map(|(name, value)| (name.to_lowercase(), value.trim().to_owned())).collect()
+    fn headers<'a>(lines: &[&'a str]) -> Vec<HeaderLine<'a>> {
+        lines.iter().map(|line| line.split_once(':').unwrap()).map(|(name, value)| (&*name.to_lowercase().leak(), value.trim().into())).collect()
     }
 
     fn by(trust: &str, lines: &[&str]) -> Option<&'static str> {
