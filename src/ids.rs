@@ -2,6 +2,7 @@
 
 use std::{fmt, str::FromStr};
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use ulid::Ulid;
 
@@ -14,8 +15,9 @@ const TENANT_ID_BYTES_MAX: usize = 40;
 pub struct NotAnId(&'static str);
 
 /// A customer of the help desk: 2 to 40 of `a-z 0-9 -`, beginning with a letter or digit. `sys` is reserved for the house itself.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(try_from = "String", into = "String")]
+#[schemars(with = "String", inline)]
 pub struct TenantId(String);
 
 impl TenantId {
@@ -67,8 +69,9 @@ impl fmt::Display for TenantId {
 macro_rules! ulid_newtype {
     ($name:ident, $what:literal, $doc:literal) => {
         #[doc = $doc]
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
         #[serde(try_from = "String", into = "String")]
+        #[schemars(with = "String", inline)]
         pub struct $name(Ulid);
 
         impl $name {

@@ -6,6 +6,7 @@ mod contacts;
 mod create;
 mod links;
 mod lists;
+mod openapi;
 mod permissions;
 mod cursors;
 mod faults;

@@ -1,6 +1,9 @@
 //! What the functions have in common: JSON in and out, values of routes and queries, files.
 
+use std::borrow::Cow;
+
 use bytes::Bytes;
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, Serialize, de::DeserializeOwned};
 
 use super::{HttpAnswer, HttpRequest, Problem, route::Params};
@@ -40,6 +43,23 @@ pub fn limit(request: &HttpRequest) -> Result<usize, Problem> {
         None => Ok(LIST_MAX),
         Some(Ok(limit)) if (1..=LIST_MAX).contains(&limit) => Ok(limit),
         Some(_) => Err(bad("bad-limit", format!("`limit` is a number from 1 to {}.", LIST_MAX))),
+    }
+}
+
+/// An instant in a schema: RFC 3339.
+pub struct At;
+
+impl JsonSchema for At {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> Cow<'static, str> {
+        "Instant".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({ "type": "string", "format": "date-time" })
     }
 }
 

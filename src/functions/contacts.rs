@@ -1,11 +1,12 @@
 //! Who asks for help. An address never stands in a URL: whoever looks for one asks by POST.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 
 use super::{
     App, HttpAnswer, HttpRequest, Problem,
-    answer::{body, json},
+    answer::{At, body, json},
 };
 use crate::{
     access::{Caller, Role},
@@ -30,18 +31,20 @@ pub async fn search(app: &App, caller: Caller, request: HttpRequest) -> Result<H
     Ok(json(200, &body))
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-struct Search {
+pub struct Search {
     address: String,
 }
 
-#[derive(Serialize)]
-struct ContactBody<'a> {
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Contact")]
+pub struct ContactBody<'a> {
     address: &'a str,
     name: Option<&'a str>,
     /// Whether somebody of the desk's directory is this contact.
     has_logged_in: bool,
     #[serde(with = "time::serde::rfc3339")]
+    #[schemars(with = "At")]
     since: OffsetDateTime,
 }

@@ -1,5 +1,6 @@
 //! Tickets that are opened over HTTP.
 
+use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::{
@@ -53,9 +54,9 @@ pub async fn create(app: &App, caller: Caller, request: HttpRequest) -> Result<H
     shown(app, &caller, 201, &ticket, &etag).await
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-struct CreateRequest {
+pub struct CreateRequest {
     subject: String,
     text: String,
     /// Where answers come from; without it the desk's only one.

@@ -1,10 +1,16 @@
 //! `GET /api/health`: the process answers.
 
-use bytes::Bytes;
+use schemars::JsonSchema;
+use serde::Serialize;
 
-use super::{App, HttpAnswer, HttpRequest, Problem};
+use super::{App, HttpAnswer, HttpRequest, Problem, answer::json};
+
+#[derive(Serialize, JsonSchema)]
+pub struct Healthy {
+    status: &'static str,
+    version: &'static str,
+}
 
 pub async fn health(_app: &App, _request: HttpRequest) -> Result<HttpAnswer, Problem> {
-    let body = format!("{{\"status\":\"ok\",\"version\":\"{}\"}}", env!("CARGO_PKG_VERSION"));
-    Ok(HttpAnswer { status: 200, headers: vec![("content-type", "application/json".to_owned())], body: Bytes::from(body) })
+    Ok(json(200, &Healthy { status: "ok", version: env!("CARGO_PKG_VERSION") }))
 }

@@ -1,5 +1,6 @@
 //! What was changed of a ticket, by whom.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::{
@@ -30,8 +31,9 @@ pub async fn list(app: &App, caller: Caller, request: HttpRequest) -> Result<Htt
     Ok(json(200, &Page { history, next }))
 }
 
-#[derive(Serialize)]
-struct Page {
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "HistoryPage")]
+pub struct Page {
     history: Vec<Entry>,
     /// For `?cursor=`; absent on the last page.
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -1,5 +1,6 @@
 //! Tickets that belong together: linked, or one taken into another.
 
+use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::{
@@ -48,14 +49,14 @@ async fn join(app: &App, caller: &Caller, request: &HttpRequest, other: TicketId
     shown(app, caller, 200, &ticket, &etag).await
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-struct Linked {
+pub struct Linked {
     ticket: TicketId,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-struct Merged {
+pub struct Merged {
     into: TicketId,
 }

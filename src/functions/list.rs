@@ -1,11 +1,12 @@
 //! Lists of tickets over HTTP. An address never stands in a URL: whoever looks for one asks by POST.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize};
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 
 use super::{
     App, HttpAnswer, HttpRequest, Problem,
-    answer::{bad, body, json, limit},
+    answer::{At, bad, body, json, limit},
     cursor,
     tickets::{Seen, TicketBody, viewer},
 };
@@ -80,11 +81,13 @@ async fn answer(app: &App, caller: &Caller, route: &str, asked: Asked) -> Result
 }
 
 /// What narrows a list, in which order it is, and which page of it is meant.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
-struct Asked {
+pub struct Asked {
     status: Vec<Status>,
+    /// `person:SUBJECT`, `group:NAME` or `none`.
     #[serde(deserialize_with = "whose_in_json")]
+    #[schemars(with = "Option<String>")]
     assignee: Option<Whose>,
     /// An address.
     requester: Option<String>,
@@ -93,16 +96,24 @@ struct Asked {
     tag: Option<String>,
     number: Option<u64>,
     #[serde(with = "time::serde::rfc3339::option")]
+    #[schemars(with = "Option<At>")]
     created_from: Option<OffsetDateTime>,
     #[serde(with = "time::serde::rfc3339::option")]
+    #[schemars(with = "Option<At>")]
     created_to: Option<OffsetDateTime>,
     #[serde(with = "time::serde::rfc3339::option")]
+    #[schemars(with = "Option<At>")]
     updated_from: Option<OffsetDateTime>,
     #[serde(with = "time::serde::rfc3339::option")]
+    #[schemars(with = "Option<At>")]
     updated_to: Option<OffsetDateTime>,
+    /// updated, created or due.
     #[serde(deserialize_with = "sort_in_json")]
+    #[schemars(with = "Option<String>")]
     sort: By,
+    /// asc or desc.
     #[serde(deserialize_with = "order_in_json")]
+    #[schemars(with = "Option<String>")]
     order: Direction,
     limit: Option<usize>,
     cursor: Option<String>,
@@ -143,8 +154,9 @@ impl Asked {
     }
 }
 
-#[derive(Serialize)]
-struct Page<'a> {
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "TicketPage")]
+pub struct Page<'a> {
     tickets: Vec<TicketBody<'a>>,
     /// For `?cursor=`; absent on the last page. A page may be short, or empty, and have a next one.
     #[serde(skip_serializing_if = "Option::is_none")]

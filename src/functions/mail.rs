@@ -1,5 +1,6 @@
 //! Mail in: `PushMail`, `IntakeMail`, `MailIntakePoison` for what the host gave up on, `ReleaseHeld` for what waited for its tenant. Mail out: `DeliverOutbox` and `SweepOutbox`.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::{App, HttpAnswer, HttpRequest, Problem, QueueMessage, Tick, Verdict, answer::json, problem};
@@ -33,8 +34,8 @@ pub async fn push(app: &App, caller: Caller, request: HttpRequest) -> Result<Htt
     Ok(json(202, &Accepted { accepted: true }))
 }
 
-#[derive(Serialize)]
-struct Accepted {
+#[derive(Serialize, JsonSchema)]
+pub struct Accepted {
     accepted: bool,
 }
 

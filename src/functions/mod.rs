@@ -3,6 +3,8 @@
 //! `tests/deployment.rs` renders each row to `functions/<Name>/function.json` and fails on drift.
 
 mod health;
+pub mod openapi;
+mod about;
 mod tickets;
 mod list;
 mod create;
@@ -119,6 +121,7 @@ pub struct Tick {
 /// The one table. The order is the order of the documentation.
 pub static ALL: &[Function] = &[
     get("Health", "api/health", Access::Everyone(|app, request| Box::pin(health::health(app, request)))),
+    get("OpenApi", "api/openapi.json", Access::Everyone(|app, request| Box::pin(openapi::openapi(app, request)))),
     get("ListTickets", "api/tickets", Access::Callers(Action::ReadTickets, |app, caller, request| Box::pin(list::list(app, caller, request)))),
     post(
         "SearchTickets",

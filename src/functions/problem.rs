@@ -2,6 +2,7 @@
 //! Every match on a room's error is exhaustive. Answers of 500 and above never show detail.
 
 use bytes::Bytes;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::HttpAnswer;
@@ -29,8 +30,11 @@ pub struct Problem {
     pub detail: String,
 }
 
-#[derive(Serialize)]
-struct ProblemBody<'a> {
+/// RFC 9457.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Problem")]
+pub struct ProblemBody<'a> {
+    /// `urn:helpdesk:problem:` and the name of the problem.
     r#type: String,
     title: &'a str,
     status: u16,

@@ -6,9 +6,6 @@ use percent_encoding::percent_decode_str;
 
 use super::{Function, Trigger};
 
-/// Bytes of a route value after decoding.
-const VALUE_BYTES_MAX: usize = 512;
-
 /// Values of a route's parameters, percent-decoded.
 pub type Params = BTreeMap<&'static str, String>;
 
@@ -37,7 +34,7 @@ fn values(route: &'static str, path: &str) -> Option<Params> {
         match part.strip_prefix('{').and_then(|rest| rest.strip_suffix('}')) {
             Some(name) => {
                 let value = percent_decode_str(segment).decode_utf8().ok()?.into_owned();
-                if value.is_empty() || value.len() > VALUE_BYTES_MAX {
+                if value.is_empty() {
                     return None;
                 }
                 params.insert(name, value);

@@ -1,5 +1,6 @@
 //! Tenants over HTTP, for the vendor's operators.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{
@@ -86,9 +87,9 @@ pub async fn remove(app: &App, caller: Caller, request: HttpRequest) -> Result<H
     Ok(json(200, &tenants::remove(&app.ports, &app.keyring, &caller.subject, &id, &blobs_of(&id)).await?))
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-struct AddRequest {
+pub struct AddRequest {
     id: TenantId,
     name: String,
     mailboxes: Vec<MailboxBody>,
@@ -98,9 +99,9 @@ struct AddRequest {
     region: Region,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-struct ChangeRequest {
+pub struct ChangeRequest {
     name: Option<String>,
     /// `null` takes it away; absent, it stays.
     #[serde(default, deserialize_with = "present")]
@@ -112,15 +113,16 @@ struct ChangeRequest {
 }
 
 /// One more, or another trust for one that is there: without `trust` that stays.
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-struct MailboxRequest {
+pub struct MailboxRequest {
     address: Mailbox,
     trust: Option<Trust>,
 }
 
-#[derive(Serialize, Deserialize)]
+#[derive(Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(rename = "Mailbox")]
 struct MailboxBody {
     address: Mailbox,
     /// Whose word on senders counts in it.
@@ -128,16 +130,18 @@ struct MailboxBody {
     trust: Trust,
 }
 
-#[derive(Serialize)]
-struct Page {
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "TenantPage")]
+pub struct Page {
     tenants: Vec<TenantBody>,
     /// For `?cursor=`; absent on the last page.
     #[serde(skip_serializing_if = "Option::is_none")]
     next: Option<String>,
 }
 
-#[derive(Serialize)]
-struct TenantBody {
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Tenant")]
+pub struct TenantBody {
     id: TenantId,
     name: String,
     state: State,

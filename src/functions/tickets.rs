@@ -2,12 +2,13 @@
 
 use std::collections::BTreeMap;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 
 use super::{
     App, HttpAnswer, HttpRequest, Problem,
-    answer::{body, download, id, json, limit, present, quoted, still},
+    answer::{At, body, download, id, json, limit, present, quoted, still},
     cursor,
 };
 use crate::{
@@ -109,9 +110,9 @@ pub async fn original(app: &App, caller: Caller, request: HttpRequest) -> Result
     Ok(download(&bytes, "application/octet-stream", &format!("{}.eml", comment.id)))
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-struct CommentRequest {
+pub struct CommentRequest {
     text: String,
     /// Without it a comment is private: nothing leaves by mistake.
     #[serde(default)]
@@ -119,7 +120,7 @@ struct CommentRequest {
 }
 
 /// `null` takes away what may be absent; what is not named stays.
-#[derive(Default, Deserialize)]
+#[derive(Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ChangeRequest {
     subject: Option<String>,
@@ -140,7 +141,7 @@ pub struct ChangeRequest {
 }
 
 /// Somebody by his address.
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct PartyRequest {
     address: String,
@@ -162,18 +163,20 @@ impl ChangeRequest {
     }
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
+#[schemars(with = "At", inline)]
 pub struct Instant(#[serde(with = "time::serde::rfc3339")] OffsetDateTime);
 
-#[derive(Serialize)]
-struct CommentPage<'a> {
+#[derive(Serialize, JsonSchema)]
+pub struct CommentPage<'a> {
     comments: Vec<CommentBody<'a>>,
     /// For `?cursor=`; absent on the last page.
     #[serde(skip_serializing_if = "Option::is_none")]
     next: Option<String>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Ticket")]
 pub struct TicketBody<'a> {
     id: String,
     number: u64,
@@ -190,20 +193,24 @@ pub struct TicketBody<'a> {
     cc: Vec<PartyBody<'a>>,
     comments: u32,
     #[serde(with = "time::serde::rfc3339")]
+    #[schemars(with = "At")]
     created_at: OffsetDateTime,
     #[serde(with = "time::serde::rfc3339")]
+    #[schemars(with = "At")]
     updated_at: OffsetDateTime,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 struct DeskBody<'a> {
     priority: Priority,
     assignee: Option<&'a Assignee>,
     category: Option<&'a str>,
     tags: &'a [String],
     #[serde(with = "time::serde::rfc3339::option")]
+    #[schemars(with = "Option<At>")]
     due_at: Option<OffsetDateTime>,
     #[serde(with = "time::serde::rfc3339::option")]
+    #[schemars(with = "Option<At>")]
     solved_at: Option<OffsetDateTime>,
     fields: &'a BTreeMap<String, FieldValue>,
     links: &'a [Link],
@@ -212,16 +219,19 @@ struct DeskBody<'a> {
     times: Times,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Party")]
 struct PartyBody<'a> {
     address: Option<&'a str>,
     name: Option<&'a str>,
 }
 
-#[derive(Serialize)]
-struct CommentBody<'a> {
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Comment")]
+pub struct CommentBody<'a> {
     id: String,
     #[serde(with = "time::serde::rfc3339")]
+    #[schemars(with = "At")]
     at: OffsetDateTime,
     public: bool,
     author: AuthorBody<'a>,
@@ -234,15 +244,17 @@ struct CommentBody<'a> {
     mail: Option<MailBody<'a>>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
+#[schemars(rename = "Author")]
 enum AuthorBody<'a> {
     /// By mail; whether the address is proven, `mail.sender` says.
     Sender(PartyBody<'a>),
     Agent(&'a str),
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Attachment")]
 struct AttachmentBody<'a> {
     /// For the attachment's route.
     number: usize,
@@ -256,7 +268,8 @@ struct AttachmentBody<'a> {
     held: Option<&'static str>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Mail")]
 struct MailBody<'a> {
     kind: &'a str,
     subject: &'a str,
@@ -268,7 +281,8 @@ struct MailBody<'a> {
     warnings: &'a [String],
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Proof")]
 struct ProofBody<'a> {
     proven: bool,
     by: Option<&'a str>,

@@ -1,11 +1,12 @@
 //! Unprocessed mail over HTTP: what did not become a ticket in the caller's tenant, and once more through the intake.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 use time::OffsetDateTime;
 
 use super::{
     App, HttpAnswer, HttpRequest, Problem,
-    answer::{download, id, json, limit},
+    answer::{At, download, id, json, limit},
     cursor,
 };
 use crate::{
@@ -65,20 +66,23 @@ async fn found(app: &App, caller: &Caller, request: &HttpRequest) -> Result<Unpr
     Ok(found.map(|(record, _)| record).ok_or(tickets::Error::NotFound)?)
 }
 
-#[derive(Serialize)]
-struct Page<'a> {
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "UnprocessedPage")]
+pub struct Page<'a> {
     unprocessed: Vec<RecordBody<'a>>,
     /// For `?cursor=`; absent on the last page.
     #[serde(skip_serializing_if = "Option::is_none")]
     next: Option<String>,
 }
 
-#[derive(Serialize)]
-struct RecordBody<'a> {
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Unprocessed")]
+pub struct RecordBody<'a> {
     id: RecordId,
     reason: &'static str,
     detail: &'a str,
     #[serde(with = "time::serde::rfc3339")]
+    #[schemars(with = "At")]
     at: OffsetDateTime,
     mailbox: Option<&'a str>,
     state: State,

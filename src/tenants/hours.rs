@@ -1,5 +1,6 @@
 //! When a desk works: spans of the days of a week in a time zone, but for holidays.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use time::{Date, Duration, OffsetDateTime, PrimitiveDateTime, Time, UtcOffset, Weekday};
 
@@ -11,7 +12,7 @@ const DAYS_MAX: u32 = 3_660;
 const MINUTES_A_DAY: u16 = 24 * 60;
 
 /// The hours in which a desk works.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct BusinessHours {
     /// A name of the IANA time zone database, `Europe/Berlin`.
@@ -37,8 +38,9 @@ pub struct BusinessHours {
 }
 
 /// A part of a day, `09:00-17:30`; the end of the day is `24:00`. In minutes after midnight.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(try_from = "String", into = "String")]
+#[schemars(with = "String", inline)]
 pub struct Span {
     from: u16,
     to: u16,

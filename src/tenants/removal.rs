@@ -2,6 +2,8 @@
 //!
 //! Killed in between, it is called again for the rest. Backups keep what they have until they expire.
 
+use schemars::JsonSchema;
+use serde::Serialize;
 use time::Duration;
 
 use super::{Action, Error, State, event, get, mailbox_document, tenant_document};
@@ -17,7 +19,7 @@ const REMOVING_MAX: Duration = Duration::seconds(60);
 const BATCH: usize = 50;
 
 /// What a call deleted.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Removal {
     /// Nothing is left. If not, it is to be called again.
     pub done: bool,

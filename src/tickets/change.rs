@@ -1,5 +1,6 @@
 //! Changes that agents make to a ticket: whose it is, how far, how urgent, and under what it is found again.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 
@@ -23,7 +24,7 @@ pub const TAGS_MAX: usize = 20;
 pub const NAME_CHARACTERS_MAX: usize = 100;
 
 /// How urgent a ticket is.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Priority {
     Low,
@@ -34,7 +35,7 @@ pub enum Priority {
 }
 
 /// Who works on a ticket.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum Assignee {
     /// By the subject of his tokens.

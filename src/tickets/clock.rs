@@ -2,6 +2,7 @@
 //!
 //! What has run is kept in seconds, so that hours which are changed later do not change the past.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 
@@ -37,9 +38,10 @@ struct Stopwatch {
 }
 
 /// The times of a ticket, in seconds of the desk's hours.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Times {
     #[serde(with = "time::serde::rfc3339::option")]
+    #[schemars(with = "Option<String>")]
     pub first_replied_at: Option<OffsetDateTime>,
     pub first_reply_seconds: Option<u64>,
     /// Of the newest answer to a later question.

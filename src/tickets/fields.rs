@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use time::Date;
 
@@ -15,10 +16,10 @@ use crate::{
 pub const TEXT_CHARACTERS_MAX: usize = 1_000;
 
 /// A value: a number, or a text, which may be a date or a choice.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(untagged)]
 pub enum FieldValue {
-    Number(serde_json::Number),
+    Number(#[schemars(with = "f64")] serde_json::Number),
     Text(String),
 }
 

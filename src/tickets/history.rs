@@ -1,5 +1,6 @@
 //! What was changed of a ticket, by whom, from what to what. What was said stands in its comments.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use time::OffsetDateTime;
@@ -12,9 +13,11 @@ use crate::{
 };
 
 /// One change, of one or several things at once.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "HistoryEntry")]
 pub struct Entry {
     #[serde(with = "time::serde::rfc3339")]
+    #[schemars(with = "String")]
     pub at: OffsetDateTime,
     /// A caller's subject, or the function that worked on its own.
     pub actor: String,
@@ -22,7 +25,7 @@ pub struct Entry {
 }
 
 /// One thing that was changed.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Changed {
     /// The member of the ticket.
     pub what: String,

@@ -7,6 +7,7 @@ mod arc;
 
 use std::{fmt, str::FromStr};
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{Address, Proof, Warning, kind::Headers};
@@ -24,8 +25,9 @@ pub const SEALERS_MAX: usize = 10;
 const WRITTEN_BY_THE_SENDER: [&str; 5] = ["from", "sender", "to", "subject", "date"];
 
 /// Whose word on senders counts, in one mailbox. In words: `nobody`, `rfc8601 ID`, `rfc8601 ID arc SEALER...` or `exchange_online`.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(try_from = "String", into = "String")]
+#[schemars(with = "String", inline)]
 pub enum Trust {
     /// Nobody's: every sender is unproven.
     #[default]
