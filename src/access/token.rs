@@ -30,6 +30,8 @@ struct Claims {
     roles: Vec<String>,
     upn: Option<String>,
     acct: Option<i64>,
+    /// The application that asked for it. Entra's ID tokens, which are for the application itself to read, have none.
+    azp: Option<String>,
     exp: i64,
     nbf: Option<i64>,
 }
@@ -76,6 +78,10 @@ fn check(token: &str, identity: &dyn Identity, key: &IssuerKey) -> Result<Claims
     let is_issued_by = |issuer: &str| checked.iss == issuer.replace(DIRECTORY, &checked.tid);
     if !is_issued_by(identity.issuer()) || key.issuer.as_deref().is_some_and(|issuer| !is_issued_by(issuer)) {
         return Err(Error::BadToken("its issuer is wrong"));
+    }
+    // Only Entra issues for many directories; the local issuer makes access tokens alone.
+    if identity.issuer().contains(DIRECTORY) && checked.azp.is_none() {
+        return Err(Error::BadToken("it is no access token (v2)"));
     }
     Ok(checked)
 }

@@ -20,6 +20,9 @@ use super::{
 /// Headers of which a mail has at least one.
 const HEADERS_OF_A_MAIL: [&str; 8] = ["from", "sender", "return-path", "subject", "date", "to", "message-id", "received"];
 
+/// How often a mail is read and cut until no card number is left: nearly always once.
+const CUTS_MAX: usize = 4;
+
 /// A mail to be kept.
 pub struct Kept {
     /// Its bytes without card numbers, if there were any. Of an unreadable mail they are not looked for.
@@ -35,18 +38,22 @@ pub fn parse(raw: &[u8], trust: &Trust) -> Result<Mail, Unreadable> {
 
 /// The same, with the bytes that may be kept.
 pub fn cut_and_parse(raw: &[u8], trust: &Trust) -> Kept {
-    let first = with_parts(raw, |bytes, parts| match redact::redact_parts(bytes, parts) {
-        Some((cut, redactions)) => Err((redact::carry_back(raw, bytes, &cut), redactions)),
-        None => Ok(mail(parts, trust)),
-    });
-    match first {
-        Err(why) => Kept { cut: None, mail: Err(why) },
-        Ok(Ok(mail)) => Kept { cut: None, mail },
-        Ok(Err((cut, redactions))) => {
-            let mail = with_parts(&cut, |_, parts| mail(parts, trust)).and_then(|mail| mail);
-            Kept { cut: Some(cut), mail: mail.map(|mail| Mail { redactions: mail.redactions + redactions, ..mail }) }
+    let (mut kept, mut redactions): (Option<Vec<u8>>, usize) = (None, 0);
+    // A number that is cut may be what held the parts of a broken mail together: read again, there may be more to cut.
+    for _ in 0..CUTS_MAX {
+        let bytes = kept.as_deref().unwrap_or(raw);
+        let read = with_parts(bytes, |read, parts| match redact::redact_parts(read, parts) {
+            Some((cut, count)) => Err((redact::carry_back(bytes, read, &cut), count)),
+            None => Ok(mail(parts, trust)),
+        });
+        match read {
+            Err(why) => return Kept { cut: kept, mail: Err(why) },
+            Ok(Ok(mail)) => return Kept { cut: kept, mail: mail.map(|mail| Mail { redactions: mail.redactions + redactions, ..mail }) },
+            Ok(Err((cut, count))) => (kept, redactions) = (Some(cut), redactions + count),
         }
     }
+    let mail = with_parts(kept.as_deref().unwrap_or(raw), |_, parts| mail(parts, trust)).and_then(|mail| mail);
+    Kept { cut: kept, mail: mail.map(|mail| Mail { redactions: mail.redactions + redactions, ..mail }) }
 }
 
 /// Hands on a mail's bytes as the readers want them, and its parts.
@@ -405,5 +412,16 @@ mod tests {
         );
         assert_eq!((mail.subject.as_str(), mail.message_id.as_deref()), ("see /digest and (x)rfc822", Some("a/digest@a.example")));
         assert_eq!((mail.text.as_str(), mail.from.unwrap().name.as_deref()), ("https://a.example/global: /rfc822", Some("a/global")));
+    }
+
+    #[test]
+    fn a_number_that_held_the_parts_together_hides_no_other() {
+        let raw =
+            b"Message-ID: <a@a.example>\r\nContent-Type: multipart/mixed; boundary=\"400000000000000\"\"\r=== image/png\r\n--4000000000000002\r\n\
+            Content-Disposition: attachment; file?=name*0=\"scan 4111 1111 \"; filename*1=\"1111 1111.png\"\r";
+        let kept = cut_and_parse(raw, &Trust::Nobody);
+        let cut = kept.cut.unwrap();
+        assert!(!cut.windows(9).any(|bytes| bytes == b"4111 1111"), "{}", String::from_utf8_lossy(&cut));
+        assert_eq!(cut_and_parse(&cut, &Trust::Nobody).cut, None);
     }
 }

@@ -104,7 +104,7 @@ impl Desk {
     fn claims(&self) -> Value {
         let now = self.clock.now().unix_timestamp();
         json!({
-            "iss": issuer_of(CONTOSO), "tid": CONTOSO, "aud": APPLICATION, "sub": "pairwise", "oid": "ann", "ver": "2.0",
+            "iss": issuer_of(CONTOSO), "tid": CONTOSO, "aud": APPLICATION, "sub": "pairwise", "oid": "ann", "ver": "2.0", "azp": "client",
             "roles": ["requester", "Other.Role"], "upn": "Ann@Contoso.example", "email": "admin@fabrikam.example",
             "iat": now, "nbf": now, "exp": now + 3600,
         })
@@ -145,6 +145,8 @@ async fn a_token_of_entra_says_who_somebody_is_in_his_directory() {
         changed("exp", json!(desk.clock.now().unix_timestamp() - 61)),
         changed("nbf", json!(desk.clock.now().unix_timestamp() + hour)),
         changed("sub", Value::Null),
+        // An ID token, which says who somebody is and lets him do nothing.
+        changed("azp", Value::Null),
     ] {
         assert!(matches!(desk.verify(&signer.sign(&wrong)).await, Err(Error::BadToken(_))), "{wrong}");
     }
