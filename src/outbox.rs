@@ -1,8 +1,10 @@
-//! What must leave the house: a row written in the commit of its change, delivered later, at least once.
+//! What must leave the house: a row for each recipient of a mail, written in the commit of its change, delivered later, at least once.
 //!
 //! Before the commit a wake-up goes into a queue that comes back in a minute, so that a process killed right after the commit is made good; after
 //! the commit another comes at once; a sweep finds the rest.
 //! A mail whose sending was cut off is sent again and marked `possibly_duplicate`: SMTP cannot tell. Its Message-ID stays the same.
+
+pub mod delivery;
 
 use std::{collections::BTreeSet, fmt::Display, sync::Arc, time::Duration};
 
@@ -10,11 +12,17 @@ use base64::{Engine, engine::general_purpose::STANDARD};
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
+use ulid::Ulid;
+
+use delivery::Delivery;
 
 use crate::{
     ids::{Kind, RecordId, TenantId, partition, tenant_of},
     keys::{self, Keyring, Place, TenantKeys},
-    ports::{Document, Etag, Fault, MessageTooLarge, NewDocument, OutgoingMail, Ports, Scan, Slot, Write, due_end, due_key, encode_text, timestamp},
+    ports::{
+        Document, Etag, Fault, MessageTooLarge, NewDocument, OutgoingMail, Ports, Scan, Slot, Undelivered, Write, due_end, due_key, encode_text,
+        timestamp,
+    },
 };
 
 /// The queue that wakes the delivery for one tenant.
@@ -46,6 +54,10 @@ const MAIL_HERE_BYTES_MAX: usize = 11 * 1024;
 pub const CONTAINER: &str = "outbox";
 /// The `k2` of a row that was given up begins with this, and the instant follows.
 pub const GIVEN_UP: &str = "given_up:";
+/// The `k3` of a row whose mail lies in a blob begins with this, and the mail's first record follows: its rows share the blob.
+const SHARED: &str = "mail:";
+/// How often the end of a row is stored again because somebody wrote to its delivery at the same moment.
+const SETTLE_TRIES_MAX: u32 = 5;
 
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -55,6 +67,21 @@ pub enum Error {
     Fault(#[from] Fault),
     #[error(transparent)]
     MessageTooLarge(#[from] MessageTooLarge),
+    #[error(transparent)]
+    Undelivered(#[from] Undelivered),
+}
+
+/// A mail that is to leave.
+pub struct Leaving<'a> {
+    /// Names it, and with it the row of its first recipient; the same one each time that the story is tried.
+    pub record: RecordId,
+    /// What it is about, in its caller's words: ASCII, and no personal data. Its deliveries are found by it.
+    pub about: &'a str,
+    pub from: &'a str,
+    /// Each of them once.
+    pub to: &'a [String],
+    /// RFC 5322, CRLF line ends.
+    pub raw: &'a [u8],
 }
 
 /// What a delivery did.
@@ -72,15 +99,17 @@ pub struct Delivered {
 #[derive(Serialize, Deserialize)]
 struct Row {
     from: String,
-    to: Vec<String>,
+    to: String,
     raw: Raw,
     tries: u32,
     state: State,
     /// An earlier sending was cut off: the other side may have the mail already.
     possibly_duplicate: bool,
+    /// The document that says how the delivery goes.
+    delivery: String,
 }
 
-#[derive(Serialize, Deserialize)]
+#[derive(Clone, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 enum Raw {
     Here(String),
@@ -96,25 +125,33 @@ enum State {
     GivenUp,
 }
 
-/// The row of a mail, for the commit of the change that causes it. A long mail is sealed into a blob first.
-pub async fn row(
-    ports: &Ports,
-    keys: &TenantKeys,
-    tenant: &TenantId,
-    id: RecordId,
-    mail: &OutgoingMail,
-    now: OffsetDateTime,
-) -> Result<Write, Error> {
+/// The rows of a mail and their deliveries, for the commit of the change that causes it: two writes for each recipient, so that what one server
+/// refuses keeps nobody else waiting. A long mail is sealed into a blob first, once for all.
+pub async fn rows(ports: &Ports, keys: &TenantKeys, tenant: &TenantId, mail: &Leaving<'_>, now: OffsetDateTime) -> Result<Vec<Write>, Error> {
     let raw = if mail.raw.len() > MAIL_HERE_BYTES_MAX {
-        let name = format!("{tenant}/{id}");
-        let sealed = keys.seal(&Place::blob(CONTAINER, &name), &mail.raw)?;
+        let name = format!("{tenant}/{}", mail.record);
+        let sealed = keys.seal(&Place::blob(CONTAINER, &name), mail.raw)?;
         ports.blobs.put(CONTAINER, &name, Bytes::from(sealed)).await?;
         Raw::Blob(name)
     } else {
-        Raw::Here(STANDARD.encode(&mail.raw))
+        Raw::Here(STANDARD.encode(mail.raw))
     };
-    let row = Row { from: mail.from.clone(), to: mail.to.clone(), raw, tries: 0, state: State::Waiting, possibly_duplicate: false };
-    Ok(Write::Create(document(keys, tenant, id, &row, due(now, id))?))
+    let mut writes = Vec::with_capacity(2 * mail.to.len());
+    for (at, to) in mail.to.iter().enumerate() {
+        let id = record(mail.record, at);
+        let delivery = delivery::id(mail.about, id);
+        writes.push(delivery::waiting(keys, tenant, delivery.clone(), to, now)?);
+        let (from, to) = (mail.from.to_owned(), to.clone());
+        let row = Row { from, to, raw: raw.clone(), tries: 0, state: State::Waiting, possibly_duplicate: false, delivery };
+        writes.push(Write::Create(document(keys, tenant, id, &row, due(now, id))?));
+    }
+    Ok(writes)
+}
+
+/// The record of a mail's row: the mail's own for the first recipient, the ones after it for the others.
+fn record(first: RecordId, at: usize) -> RecordId {
+    let first = first.ulid();
+    RecordId::new(Ulid::from_parts(first.timestamp_ms(), first.random().wrapping_add(at as u128)))
 }
 
 /// Asks to be woken for this tenant, whatever happens to this process. To be called before the commit.
@@ -225,32 +262,92 @@ async fn deliver_one(
     let Some(claimed) = replace(ports, &place, document(keys, tenant, id, &row, due(now + CLAIM, id))?, stored.etag).await? else {
         return Ok(None);
     };
+    // Read before, so that a store that fails after the sending does not make it go out again for this.
+    let begun = readable(delivery::get(ports, keys, tenant, &row.delivery).await)?;
     let sent = send(ports, keys, &row).await;
     // The server may have taken its time.
     let now = ports.clock.now();
-    let (state, clear, expires_at) = match sent {
+    let (state, clear, expires_at) = match &sent {
         Ok(()) => (State::Sent, Default::default(), Some(now + DELIVERED_KEPT)),
-        Err(error) if row.tries >= TRIES_MAX || is_permanent(&error) => {
+        Err(error) if row.tries >= TRIES_MAX || is_permanent(error) => {
             tracing::warn!(record = %id, tries = row.tries, %error, "a mail could not be sent and is given up");
             // It stays until somebody has seen it.
             (State::GivenUp, given_up(now), None)
         }
         Err(error) => {
             tracing::warn!(record = %id, tries = row.tries, %error, "a mail could not be sent and is due again later");
-            (State::Waiting, due(now.saturating_add(pause(row.tries).max(asked_for(&error))), id), None)
+            (State::Waiting, due(now.saturating_add(pause(row.tries).max(asked_for(error))), id), None)
         }
     };
     row.state = state;
     // What has left is not kept a second time: its comment has the words.
     let mail = if state == State::Sent { std::mem::replace(&mut row.raw, Raw::Here(String::new())) } else { Raw::Here(String::new()) };
     let settled = NewDocument { expires_at, ..document(keys, tenant, id, &row, clear)? };
+    let delivery = became(&row, sent.err().as_ref().and_then(status), now);
     // If this write is lost the claim runs out and the mail goes out again, marked.
-    let settled = replace(ports, &place, settled, claimed).await?;
+    let settled = settle(ports, keys, tenant, settled, claimed, (&row.delivery, begun), &delivery).await?;
     // A process that dies here leaves a sealed blob that nothing names.
     if let (Some(_), Raw::Blob(name)) = (&settled, mail) {
-        ports.blobs.delete(CONTAINER, &name).await?;
+        delete_unless_shared(ports, &place, &name).await?;
     }
     Ok(settled.map(|_| state))
+}
+
+/// How the delivery of a row goes after a try.
+fn became(row: &Row, status: Option<String>, at: OffsetDateTime) -> Delivery {
+    let state = match row.state {
+        State::Sent if row.possibly_duplicate => delivery::State::PossiblyDuplicate,
+        State::Sent => delivery::State::Sent,
+        State::GivenUp => delivery::State::Failed,
+        State::Waiting | State::Sending => delivery::State::Delayed,
+    };
+    Delivery { to: row.to.clone(), state, status, tries: row.tries, at }
+}
+
+/// Stores how a try went, in the row and in its delivery, which was read with this id before. `None` if somebody else took the row.
+async fn settle(
+    ports: &Ports,
+    keys: &TenantKeys,
+    tenant: &TenantId,
+    row: NewDocument,
+    claimed: Etag,
+    (id, mut before): (&str, Option<delivery::Stored>),
+    delivery: &Delivery,
+) -> Result<Option<Etag>, Error> {
+    let place = partition(tenant, Kind::Outbox);
+    for _ in 0..SETTLE_TRIES_MAX {
+        let mut writes = vec![Write::Replace { document: row.clone(), etag: claimed.clone() }];
+        // A bounce that is faster than our own note is the newer news.
+        if let Some(before) = before.filter(|before| before.delivery.state != delivery::State::Failed) {
+            writes.push(before.rewritten(keys, tenant, delivery)?);
+        }
+        match ports.documents.commit(&place, writes).await {
+            Ok(etags) => return Ok(etags.into_iter().next()),
+            Err(Fault::Conflict) => before = readable(delivery::get(ports, keys, tenant, id).await)?,
+            Err(fault) => return Err(fault.into()),
+        }
+    }
+    Ok(None)
+}
+
+/// A delivery, or none if it does not open: that is no reason to send its mail again.
+fn readable(delivery: Result<Option<delivery::Stored>, Error>) -> Result<Option<delivery::Stored>, Error> {
+    match delivery {
+        Err(Error::Keys(error)) => {
+            tracing::error!(%error, "a delivery cannot be read and stays as it is");
+            Ok(None)
+        }
+        read => read,
+    }
+}
+
+/// Deletes the blob of a mail once no row of it is left to be sent or looked at.
+async fn delete_unless_shared(ports: &Ports, place: &str, name: &str) -> Result<(), Error> {
+    let others = ports.documents.scan(&Scan::prefix(place, Slot::K3, &shared(name), 1)).await?;
+    if others.is_empty() {
+        ports.blobs.delete(CONTAINER, name).await?;
+    }
+    Ok(())
 }
 
 async fn send(ports: &Ports, keys: &TenantKeys, row: &Row) -> Result<(), Error> {
@@ -267,7 +364,7 @@ async fn send(ports: &Ports, keys: &TenantKeys, row: &Row) -> Result<(), Error> 
             keys.open(&Place::blob(CONTAINER, name), &sealed)?.to_vec()
         }
     };
-    Ok(ports.mailer.send(&OutgoingMail { from: row.from.clone(), to: row.to.clone(), raw }).await?)
+    Ok(ports.mailer.send(&OutgoingMail { from: row.from.clone(), to: vec![row.to.clone()], raw }).await?)
 }
 
 /// A row that does not open cannot count its tries, so it waits as long as it is old, and is given up when it is old enough. Its body is kept: the
@@ -282,13 +379,14 @@ async fn put_off(
     let age = id.and_then(created_at).map_or(PATIENCE, |created| now - created);
     let name = stored.id.strip_prefix("outbox:").unwrap_or(&stored.id);
     let why = error.map_or_else(|| "its id is not one".to_owned(), |error| error.to_string());
-    let (state, clear) = if age >= PATIENCE {
+    let (state, mut clear) = if age >= PATIENCE {
         tracing::error!(record = stored.id, why, "an outbox row cannot be read and is given up");
         (State::GivenUp, given_up(now))
     } else {
         tracing::error!(record = stored.id, why, "an outbox row cannot be read and is due again later");
         (State::Waiting, due(now + age.clamp(PAUSE_FIRST, PAUSE_LONGEST), name))
     };
+    clear[2] = stored.keys[2].clone();
     let document = NewDocument { id: stored.id, kind: stored.kind, keys: clear, expires_at: stored.expires_at, body: stored.body };
     Ok(replace(ports, &stored.partition, document, stored.etag).await?.map(|_| state))
 }
@@ -302,14 +400,29 @@ fn pause(tries: u32) -> time::Duration {
 }
 
 fn asked_for(error: &Error) -> time::Duration {
-    match error {
-        Error::Fault(Fault::Throttled { after }) => (*after).try_into().unwrap_or(PAUSE_LONGEST),
+    match fault(error) {
+        Some(Fault::Throttled { after }) => (*after).try_into().unwrap_or(PAUSE_LONGEST),
         _ => time::Duration::ZERO,
     }
 }
 
 fn is_permanent(error: &Error) -> bool {
-    matches!(error, Error::Fault(Fault::Corrupt(_)))
+    matches!(fault(error), Some(Fault::Corrupt(_)))
+}
+
+fn fault(error: &Error) -> Option<&Fault> {
+    match error {
+        Error::Fault(fault) | Error::Undelivered(Undelivered { fault, .. }) => Some(fault),
+        Error::Keys(_) | Error::MessageTooLarge(_) => None,
+    }
+}
+
+/// What the server answered.
+fn status(error: &Error) -> Option<String> {
+    match error {
+        Error::Undelivered(undelivered) => undelivered.status.clone(),
+        Error::Keys(_) | Error::Fault(_) | Error::MessageTooLarge(_) => None,
+    }
 }
 
 /// Clear keys of a row that waits.
@@ -330,7 +443,15 @@ async fn replace(ports: &Ports, place: &str, document: NewDocument, etag: Etag) 
     }
 }
 
-fn document(keys: &TenantKeys, tenant: &TenantId, id: RecordId, row: &Row, clear: [Option<String>; 4]) -> Result<NewDocument, keys::Error> {
+/// The `k3` of a row whose mail is in the blob of this name.
+fn shared(blob: &str) -> String {
+    format!("{SHARED}{}", blob.rsplit('/').next().unwrap_or(blob))
+}
+
+fn document(keys: &TenantKeys, tenant: &TenantId, id: RecordId, row: &Row, mut clear: [Option<String>; 4]) -> Result<NewDocument, keys::Error> {
+    if let Raw::Blob(name) = &row.raw {
+        clear[2] = Some(shared(name));
+    }
     keys.seal_document(&partition(tenant, Kind::Outbox), format!("outbox:{id}"), Kind::Outbox, clear, None, row)
 }
 

@@ -10,8 +10,8 @@ use helpdesk::{
     access::Role,
     functions::App,
     ids::{Kind, RecordId, TenantId, partition},
-    outbox::{self, Delivered},
-    ports::{Document, Fault, Mailer, NewDocument, OutgoingMail, Ports, Scan, Slot, Write, decode_text},
+    outbox::{self, Delivered, Leaving, delivery},
+    ports::{Document, Fault, Mailer, NewDocument, OutgoingMail, Ports, Scan, Slot, Undelivered, Write, decode_text},
 };
 use serde_json::{Value, json};
 use time::Duration;
@@ -23,12 +23,17 @@ use crate::support::{
 };
 
 const ANN: &str = "ann@adventure-works.example";
+const BOB: &str = "bob@northwind.example";
+/// What the mails of these tests are about.
+const ABOUT: &str = "a-ticket:a-comment";
 /// More than a row keeps itself.
 const LONG: usize = 20 * 1024;
 
 /// What the mail server does with the next mail; without a step it takes it.
 enum Step {
     Fails(Fault),
+    /// With this status.
+    Refuses(Fault, &'static str),
     /// Takes it and never says so.
     TakesAndHangs,
     /// Is silent so long, by the world's clock, and fails.
@@ -48,19 +53,20 @@ struct Scripted {
 
 #[async_trait]
 impl Mailer for Scripted {
-    async fn send(&self, mail: &OutgoingMail) -> Result<(), Fault> {
+    async fn send(&self, mail: &OutgoingMail) -> Result<(), Undelivered> {
         // Bound to a name, so that the lock is not held while sending.
         let step = self.server.steps.lock().unwrap().pop_front();
         match step {
             None => self.inner.send(mail).await,
-            Some(Step::Fails(fault)) => Err(fault),
+            Some(Step::Fails(fault)) => Err(fault.into()),
+            Some(Step::Refuses(fault, status)) => Err(Undelivered { fault, status: Some(status.to_owned()) }),
             Some(Step::TakesAndHangs) => {
                 self.inner.send(mail).await?;
                 std::future::pending().await
             }
             Some(Step::FailsAfter(silence)) => {
                 self.server.clock.lock().unwrap().as_ref().unwrap().advance(silence);
-                Err(silent())
+                Err(silent().into())
             }
         }
     }
@@ -87,16 +93,22 @@ impl Desk {
 
     /// A mail in the outbox as a change leaves it there, of this many bytes at least.
     async fn leave(&self, tenant: &str, bytes: usize) -> RecordId {
+        self.leave_to(tenant, bytes, &[ANN]).await
+    }
+
+    /// The same, to several.
+    async fn leave_to(&self, tenant: &str, bytes: usize, to: &[&str]) -> RecordId {
         let tenant: TenantId = tenant.parse().unwrap();
         let now = self.world.ports.clock.now();
         let mut random = [0; 16];
         self.world.ports.entropy.fill(&mut random);
         let id = RecordId::new(Ulid::from_parts((now.unix_timestamp_nanos() / 1_000_000) as u64, u128::from_be_bytes(random)));
         let raw = format!("Message-ID: <{id}@contoso.example>\r\n\r\n{}\r\n", "x".repeat(bytes)).into_bytes();
-        let mail = OutgoingMail { from: HELP.to_owned(), to: vec![ANN.to_owned()], raw };
+        let to: Vec<String> = to.iter().map(|to| (*to).to_owned()).collect();
+        let mail = Leaving { record: id, about: ABOUT, from: HELP, to: &to, raw: &raw };
         let keys = self.world.app.keyring.keys(&tenant).await.unwrap();
-        let row = outbox::row(&self.world.ports, &keys, &tenant, id, &mail, now).await.unwrap();
-        self.world.ports.documents.commit(&partition(&tenant, Kind::Outbox), vec![row]).await.unwrap();
+        let rows = outbox::rows(&self.world.ports, &keys, &tenant, &mail, now).await.unwrap();
+        self.world.ports.documents.commit(&partition(&tenant, Kind::Outbox), rows).await.unwrap();
         id
     }
 
@@ -123,6 +135,14 @@ impl Desk {
     async fn row(&self, id: RecordId) -> (String, u64, bool) {
         let row: Value = self.world.app.keyring.keys(&self.tenant).await.unwrap().open_document(&self.stored(id).await).unwrap();
         (row["state"].as_str().unwrap().to_owned(), row["tries"].as_u64().unwrap(), row["possibly_duplicate"].as_bool().unwrap())
+    }
+
+    /// Who gets the mails, how each delivery goes, its status and tries, in the order of their records.
+    async fn deliveries(&self) -> Vec<(String, &'static str, Option<String>, u32)> {
+        let keys = self.world.app.keyring.keys(&self.tenant).await.unwrap();
+        let found = delivery::between(&self.world.ports, &keys, &self.tenant, ABOUT, ABOUT).await.unwrap();
+        let deliveries = found.into_values().flatten().map(|stored| stored.delivery);
+        deliveries.map(|delivery| (delivery.to, delivery.state.name(), delivery.status, delivery.tries)).collect()
     }
 
     async fn given_up(&self) -> Vec<String> {
@@ -171,6 +191,76 @@ async fn a_mail_is_sent_once_and_its_row_kept_for_a_week_without_it() {
     assert_eq!(desk.sent().len(), 2);
 }
 
+fn delivered(to: &str, state: &'static str, status: Option<&str>, tries: u32) -> (String, &'static str, Option<String>, u32) {
+    (to.to_owned(), state, status.map(str::to_owned), tries)
+}
+
+#[tokio::test]
+async fn what_is_refused_for_one_recipient_goes_to_the_others() {
+    let desk = Desk::new().await;
+    let id = desk.leave_to("contoso", LONG, &[ANN, BOB, "carol@northwind.example"]).await;
+    let states = async || desk.deliveries().await.into_iter().map(|(_, state, ..)| state).collect::<Vec<_>>();
+    assert_eq!(states().await, ["waiting", "waiting", "waiting"]);
+    let refused = Fault::Corrupt("refused for good".to_owned());
+    desk.will([Step::Refuses(refused, "5.1.1"), Step::Refuses(Fault::Throttled { after: std::time::Duration::from_secs(60) }, "451")]);
+    assert_eq!(desk.deliver().await, Delivered { sent: 1, delayed: 1, given_up: 1, ..NOTHING });
+    let expected = [
+        delivered(ANN, "failed", Some("5.1.1"), 1),
+        delivered(BOB, "delayed", Some("451"), 1),
+        delivered("carol@northwind.example", "sent", None, 1),
+    ];
+    assert_eq!(desk.deliveries().await, expected);
+    assert_eq!(desk.after(Duration::minutes(1)).await, SENT);
+    assert_eq!(states().await, ["failed", "sent", "sent"]);
+    // The same mail to both, each by himself.
+    let mails = desk.world.sent.mails.lock().unwrap().clone();
+    let to: Vec<&str> = mails.iter().flat_map(|mail| &mail.to).map(String::as_str).collect();
+    assert_eq!((to, &mails[0].raw), (vec!["carol@northwind.example", BOB], &mails[1].raw));
+    assert_eq!(desk.given_up().await, [format!("outbox:{id}")]);
+    let blobs = desk.world.ports.blobs.list("outbox", "", None, 10).await.unwrap();
+    assert_eq!(blobs, [format!("contoso/{id}")], "it is kept for the one who did not get it");
+}
+
+#[tokio::test]
+async fn the_blob_of_a_mail_goes_with_the_last_of_its_recipients() {
+    let desk = Desk::new().await;
+    desk.leave_to("contoso", LONG, &[ANN, BOB]).await;
+    let blobs = async || desk.world.ports.blobs.list("outbox", "", None, 10).await.unwrap().len();
+    desk.will([Step::Fails(silent())]);
+    assert_eq!((desk.deliver().await, blobs().await), (Delivered { sent: 1, delayed: 1, ..NOTHING }, 1));
+    assert_eq!((desk.after(Duration::minutes(1)).await, blobs().await), (SENT, 0));
+}
+
+#[tokio::test]
+async fn a_bounce_that_is_faster_than_our_own_note_stays() {
+    let desk = Desk::new().await;
+    desk.leave("contoso", 10).await;
+    desk.will([Step::TakesAndHangs]);
+    let mut process = Box::pin(desk.deliver());
+    while desk.sent().is_empty() {
+        assert!(tokio::time::timeout(std::time::Duration::from_millis(2), &mut process).await.is_err());
+    }
+    drop(process);
+    let keys = desk.world.app.keyring.keys(&desk.tenant).await.unwrap();
+    let known = delivery::between(&desk.world.ports, &keys, &desk.tenant, ABOUT, ABOUT).await.unwrap().remove(ABOUT).unwrap().remove(0);
+    let bounced = delivery::Delivery { state: delivery::State::Failed, status: Some("5.2.2".to_owned()), ..known.delivery.clone() };
+    let write = known.rewritten(&keys, &desk.tenant, &bounced).unwrap();
+    desk.world.ports.documents.commit(&partition(&desk.tenant, Kind::Delivery), vec![write]).await.unwrap();
+    assert_eq!(desk.after(Duration::minutes(5)).await, SENT);
+    assert_eq!(desk.deliveries().await, [delivered(ANN, "failed", Some("5.2.2"), 0)]);
+}
+
+#[tokio::test]
+async fn a_delivery_that_does_not_open_makes_no_mail_go_out_again() {
+    let desk = Desk::new().await;
+    desk.leave("contoso", 10).await;
+    let place = partition(&desk.tenant, Kind::Delivery);
+    let stored = desk.world.ports.documents.scan(&Scan::prefix(&place, Slot::Id, "delivery:", 10)).await.unwrap().remove(0);
+    let document = NewDocument { id: stored.id, kind: stored.kind, keys: stored.keys, expires_at: None, body: vec![1; 40] };
+    desk.world.ports.documents.commit(&place, vec![Write::Replace { document, etag: stored.etag }]).await.unwrap();
+    assert_eq!((desk.deliver().await, desk.after(Duration::days(1)).await, desk.sent().len()), (SENT, NOTHING, 1));
+}
+
 #[tokio::test]
 async fn an_answer_does_not_wait_for_a_silent_server() {
     let desk = Desk::new().await;
@@ -206,6 +296,7 @@ async fn a_mail_is_tried_again_with_growing_pauses_until_it_is_given_up() {
     }
     assert!(desk.world.ports.clock.now() - began > Duration::days(2));
     assert_eq!(desk.row(id).await, ("given_up".to_owned(), 14, false));
+    assert_eq!(desk.deliveries().await, [delivered(ANN, "failed", None, 14)]);
     assert_eq!(desk.given_up().await, [format!("outbox:{id}")]);
     assert_eq!(desk.after(Duration::days(365)).await, NOTHING);
     assert_eq!(desk.given_up().await.len(), 1, "it is kept until somebody has seen it");
@@ -262,6 +353,7 @@ async fn a_mail_in_doubt_is_sent_again_as_the_same_and_marked() {
     assert_eq!(desk.after(Duration::minutes(1)).await, SENT);
     assert_eq!(desk.sent(), [message_id(id), message_id(id)]);
     assert_eq!(desk.row(id).await, ("sent".to_owned(), 2, true));
+    assert_eq!(desk.deliveries().await, [delivered(ANN, "possibly_duplicate", None, 2)]);
 }
 
 #[tokio::test]
@@ -332,11 +424,11 @@ async fn a_row_that_cannot_be_stored_makes_the_call_come_again() {
     let plan = Arc::new(crate::support::faulty::Plan::default());
     let app = helpdesk::wiring::app(crate::support::faulty::faulty(&desk.world.ports, &plan), &crate::support::world::config());
     app.keyring.keys(&desk.tenant).await.unwrap();
-    // Scan, claim, send, settle.
-    plan.fail_at(4, false);
+    // Scan, claim, delivery, send, settle.
+    plan.fail_at(5, false);
     let (status, note) = queue(&app, "DeliverOutbox", r#"{"v":1,"tenant":"contoso"}"#).await;
     assert_eq!((status, note.contains("1 not stored")), (500, true), "{note}");
-    assert_eq!((desk.sent().len(), plan.calls()), (1, 4));
+    assert_eq!((desk.sent().len(), plan.calls()), (1, 5));
 }
 
 #[tokio::test]

@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use lettre::{Address, AsyncSmtpTransport, AsyncTransport, Tokio1Executor, address::Envelope, transport::smtp::Error};
 use tokio::time::timeout;
 
-use crate::ports::{Fault, Mailer, OutgoingMail};
+use crate::ports::{Fault, Mailer, OutgoingMail, Undelivered};
 
 /// How long one mail may take, from the connection to the server's last word.
 const SEND_MAX: Duration = Duration::from_secs(30);
@@ -39,12 +39,12 @@ impl SmtpMailer {
 
 #[async_trait]
 impl Mailer for SmtpMailer {
-    async fn send(&self, mail: &OutgoingMail) -> Result<(), Fault> {
+    async fn send(&self, mail: &OutgoingMail) -> Result<(), Undelivered> {
         let envelope = envelope(mail)?;
         // The transport's own timeout ends with the connecting: a server that accepts and stays silent would be waited for for ever.
         match timeout(self.send_max, self.transport.send_raw(&envelope, &mail.raw)).await {
-            Ok(answered) => answered.map(|_| ()).map_err(|error| fault(&error)),
-            Err(_) => Err(too_slow()),
+            Ok(answered) => answered.map(|_| ()).map_err(|error| Undelivered { fault: fault(&error), status: status(&error) }),
+            Err(_) => Err(too_slow().into()),
         }
     }
 }
@@ -77,6 +77,21 @@ fn fault(error: &Error) -> Fault {
     }
 }
 
+/// The enhanced status code that the server's answer begins with, or else the code of its reply.
+fn status(error: &Error) -> Option<String> {
+    let code = error.status()?;
+    let words = std::error::Error::source(error).map(|words| words.to_string()).unwrap_or_default();
+    let first = words.split_whitespace().next().unwrap_or_default();
+    Some(if is_enhanced(first) { first.to_owned() } else { code.to_string() })
+}
+
+/// `5.1.1`: a class, a subject and a detail (RFC 3463 section 2).
+fn is_enhanced(word: &str) -> bool {
+    let parts: Vec<&str> = word.split('.').collect();
+    let is_number = |part: &&str| (1..=3).contains(&part.len()) && part.bytes().all(|byte| byte.is_ascii_digit());
+    matches!(parts[..], ["2" | "4" | "5", _, _]) && parts.iter().all(is_number)
+}
+
 #[cfg(test)]
 mod tests {
     use tokio::net::TcpListener;
@@ -90,7 +105,7 @@ mod tests {
         let mailer = SmtpMailer::within(&url, Duration::from_millis(200)).unwrap();
         let mail = OutgoingMail { from: String::new(), to: vec!["ann@fabrikam.example".to_owned()], raw: b"\r\n".to_vec() };
         let (sent, accepted) = timeout(Duration::from_secs(10), futures::future::join(mailer.send(&mail), server.accept())).await.unwrap();
-        assert!(matches!(sent, Err(Fault::Unavailable(_))), "{sent:?}");
+        assert!(matches!(sent, Err(Undelivered { fault: Fault::Unavailable(_), status: None })), "{sent:?}");
         drop(accepted);
     }
 }

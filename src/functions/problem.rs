@@ -130,6 +130,7 @@ impl From<outbox::Error> for Problem {
         match error {
             outbox::Error::Keys(inner) => inner.into(),
             outbox::Error::Fault(inner) => fault(&inner),
+            outbox::Error::Undelivered(inner) => fault(&inner.fault),
             outbox::Error::MessageTooLarge(_) => Problem::new(500, "internal", "Something went wrong here", error.to_string()),
         }
     }

@@ -13,8 +13,24 @@ pub struct OutgoingMail {
     pub raw: Vec<u8>,
 }
 
+/// Why a mail was not taken.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{fault}")]
+pub struct Undelivered {
+    pub fault: Fault,
+    /// What the other side answered: an enhanced status code (RFC 3463), or else the code of its reply (RFC 5321). Never its words, which may hold
+    /// addresses.
+    pub status: Option<String>,
+}
+
+impl From<Fault> for Undelivered {
+    fn from(fault: Fault) -> Self {
+        Undelivered { fault, status: None }
+    }
+}
+
 #[async_trait]
 pub trait Mailer: Send + Sync {
     /// Hands the mail on. At least once is all that SMTP gives: an error may come after the other side has taken it.
-    async fn send(&self, mail: &OutgoingMail) -> Result<(), Fault>;
+    async fn send(&self, mail: &OutgoingMail) -> Result<(), Undelivered>;
 }

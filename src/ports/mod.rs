@@ -21,7 +21,7 @@ pub use documents::{
 };
 pub use entropy::{Entropy, new_ulid};
 pub use identity::{DIRECTORY, Identity, IssuerKey, KeyAlgorithm};
-pub use mailer::{Mailer, OutgoingMail};
+pub use mailer::{Mailer, OutgoingMail, Undelivered};
 pub use queues::{Lease, MESSAGE_BYTES_MAX, MessageTooLarge, Queues, decode_text, encode_text};
 pub use vault::{Secret, Vault, Wrapped};
 

@@ -10,7 +10,7 @@ use crate::{
         redact::redact_text,
     },
     outbox,
-    ports::{Etag, OutgoingMail, Write},
+    ports::{Etag, Write},
     tenants,
 };
 use time::OffsetDateTime;
@@ -89,8 +89,9 @@ async fn add_once(desk: &Desk, keys: &TenantKeys, tenant: &TenantId, new: &NewCo
     let leaves = new.public && to.is_some();
     if let (true, Some(to)) = (new.public, to) {
         let raw = compose(&answer(&ticket, draft.text, to.clone(), message_id, before, at, thread::loop_mark(keys, &ticket.mailbox)));
-        let outgoing = OutgoingMail { from: ticket.mailbox.as_str().to_owned(), to: vec![to], raw };
-        writes.push(outbox::row(&desk.ports, keys, tenant, draft.record, &outgoing, at).await?);
+        let about = format!("{}:{id}", ticket.id);
+        let mail = outbox::Leaving { record: draft.record, about: &about, from: ticket.mailbox.as_str(), to: &[to], raw: &raw };
+        writes.extend(outbox::rows(&desk.ports, keys, tenant, &mail, at).await?);
         outbox::announce(&desk.ports, tenant).await?;
     }
     desk.ports.documents.commit(&partition(tenant, Kind::Ticket), writes).await?;

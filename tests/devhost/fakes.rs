@@ -17,7 +17,7 @@ use helpdesk::{
     devhost::{Invocation, Invoker},
     ports::{
         Blobs, Changes, Clock, Document, Documents, Entropy, Etag, Fault, Identity, IssuerKey, Lease, Mailer, OutgoingMail, Ports, Put, Queues, Scan,
-        Secret, Vault, Watermark, Wrapped, Write,
+        Secret, Undelivered, Vault, Watermark, Wrapped, Write,
     },
 };
 use time::{OffsetDateTime, macros::datetime};
@@ -270,7 +270,7 @@ impl Vault for Nothing {
 
 #[async_trait]
 impl Mailer for Nothing {
-    async fn send(&self, _mail: &OutgoingMail) -> Result<(), Fault> {
+    async fn send(&self, _mail: &OutgoingMail) -> Result<(), Undelivered> {
         unreachable!()
     }
 }

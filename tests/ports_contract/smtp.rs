@@ -2,7 +2,7 @@
 
 use helpdesk::{
     adapters::smtp::SmtpMailer,
-    ports::{Fault, Mailer, OutgoingMail},
+    ports::{Fault, Mailer, OutgoingMail, Undelivered},
 };
 use tokio::{
     io::{AsyncBufReadExt, AsyncWriteExt, BufReader},
@@ -28,12 +28,14 @@ async fn a_mail_arrives_byte_by_byte_with_its_envelope() {
 #[tokio::test]
 async fn a_refusal_is_told_without_an_address() {
     let refusals = [
-        ("550 5.1.1 ann@fabrikam.example is unknown", Fault::Corrupt("the SMTP server refused a mail for good with 550".to_owned())),
-        ("451 4.7.1 ann@fabrikam.example is greylisted", Fault::Throttled { after: std::time::Duration::from_secs(60) }),
+        ("550 5.1.1 ann@fabrikam.example is unknown", Fault::Corrupt("the SMTP server refused a mail for good with 550".to_owned()), "5.1.1"),
+        ("550 5.1 ann@fabrikam.example is unknown", Fault::Corrupt("the SMTP server refused a mail for good with 550".to_owned()), "550"),
+        ("451 4.7.1 ann@fabrikam.example is greylisted", Fault::Throttled { after: std::time::Duration::from_secs(60) }, "4.7.1"),
+        ("451 ann@fabrikam.example is greylisted", Fault::Throttled { after: std::time::Duration::from_secs(60) }, "451"),
     ];
-    for (answer, wanted) in refusals {
+    for (answer, fault, status) in refusals {
         let (url, _server) = serve(answer).await;
-        assert_eq!(SmtpMailer::new(&url).unwrap().send(&mail()).await, Err(wanted));
+        assert_eq!(SmtpMailer::new(&url).unwrap().send(&mail()).await, Err(Undelivered { fault, status: Some(status.to_owned()) }), "{answer}");
     }
 }
 
@@ -41,14 +43,14 @@ async fn a_refusal_is_told_without_an_address() {
 async fn a_server_that_is_not_there_is_unavailable() {
     let address = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
     let result = SmtpMailer::new(&format!("smtp://{address}")).unwrap().send(&mail()).await;
-    assert!(matches!(result, Err(Fault::Unavailable(_))), "{result:?}");
+    assert!(matches!(result, Err(Undelivered { fault: Fault::Unavailable(_), status: None })), "{result:?}");
 }
 
 #[tokio::test]
 async fn an_envelope_that_is_none_is_refused() {
     let mailer = SmtpMailer::new("smtp://127.0.0.1:1").unwrap();
     for mail in [OutgoingMail { to: vec![], ..mail() }, OutgoingMail { to: vec!["ann@fabrikam.example\r\nDATA".to_owned()], ..mail() }] {
-        assert!(matches!(mailer.send(&mail).await, Err(Fault::Corrupt(text)) if !text.contains('@')));
+        assert!(matches!(mailer.send(&mail).await, Err(Undelivered { fault: Fault::Corrupt(text), .. }) if !text.contains('@')));
     }
 }
 

@@ -14,7 +14,7 @@ use helpdesk::{
     },
     functions::{ALL, App},
     handler,
-    ports::{Changes, Document, Documents, Etag, Fault, Mailer, OutgoingMail, Ports, Scan, Watermark, Write},
+    ports::{Changes, Document, Documents, Etag, Fault, Mailer, OutgoingMail, Ports, Scan, Undelivered, Watermark, Write},
 };
 use serde_json::{Value, json};
 use time::{Duration, OffsetDateTime};
@@ -43,9 +43,9 @@ struct Shaky<P: ?Sized> {
 
 #[async_trait]
 impl Mailer for Shaky<dyn Mailer> {
-    async fn send(&self, mail: &OutgoingMail) -> Result<(), Fault> {
+    async fn send(&self, mail: &OutgoingMail) -> Result<(), Undelivered> {
         if self.trouble.mailer_down.load(Ordering::SeqCst) {
-            return Err(Fault::Unavailable("the mail server does not answer".to_owned()));
+            return Err(Fault::Unavailable("the mail server does not answer".to_owned()).into());
         }
         self.inner.send(mail).await?;
         self.trouble.dead.store(self.trouble.dies_after_sending.load(Ordering::SeqCst), Ordering::SeqCst);

@@ -12,7 +12,8 @@ use std::{
 use async_trait::async_trait;
 use bytes::Bytes;
 use helpdesk::ports::{
-    Blobs, Changes, Document, Documents, Etag, Fault, Lease, Mailer, OutgoingMail, Ports, Put, Queues, Scan, Secret, Vault, Watermark, Wrapped, Write,
+    Blobs, Changes, Document, Documents, Etag, Fault, Lease, Mailer, OutgoingMail, Ports, Put, Queues, Scan, Secret, Undelivered, Vault, Watermark,
+    Wrapped, Write,
 };
 use time::OffsetDateTime;
 use zeroize::Zeroizing;
@@ -39,14 +40,14 @@ impl Plan {
         self.calls.load(Ordering::SeqCst)
     }
 
-    async fn call<T>(&self, work: impl Future<Output = Result<T, Fault>>) -> Result<T, Fault> {
+    async fn call<T, E: From<Fault>>(&self, work: impl Future<Output = Result<T, E>>) -> Result<T, E> {
         let now = self.calls.fetch_add(1, Ordering::SeqCst) + 1;
         let fails = now == self.fails_at.load(Ordering::SeqCst);
         if fails && !self.after.load(Ordering::SeqCst) {
-            return Err(Fault::Unavailable("planned, before".to_owned()));
+            return Err(Fault::Unavailable("planned, before".to_owned()).into());
         }
         let done = work.await?;
-        if fails { Err(Fault::Unavailable("planned, after".to_owned())) } else { Ok(done) }
+        if fails { Err(Fault::Unavailable("planned, after".to_owned()).into()) } else { Ok(done) }
     }
 }
 
@@ -148,7 +149,7 @@ impl Faulty<dyn Vault> {
 
 #[async_trait]
 impl Mailer for Faulty<dyn Mailer> {
-    async fn send(&self, mail: &OutgoingMail) -> Result<(), Fault> {
+    async fn send(&self, mail: &OutgoingMail) -> Result<(), Undelivered> {
         self.plan.call(self.inner.send(mail)).await
     }
 }

@@ -16,7 +16,7 @@ use helpdesk::{
     handler::{WireRequest, dispatch},
     ids::{Kind, TenantId, partition},
     mail::sender::Trust,
-    ports::{Fault, Mailer, OutgoingMail, Ports, Scan, Slot, Vault},
+    ports::{Mailer, OutgoingMail, Ports, Scan, Slot, Undelivered, Vault},
     tenants::{self, Mailbox, Settings, Tenant},
     wiring,
 };
@@ -46,7 +46,7 @@ pub struct Outbound {
 
 #[async_trait]
 impl Mailer for Outbound {
-    async fn send(&self, mail: &OutgoingMail) -> Result<(), Fault> {
+    async fn send(&self, mail: &OutgoingMail) -> Result<(), Undelivered> {
         self.mails.lock().unwrap().push(mail.clone());
         Ok(())
     }

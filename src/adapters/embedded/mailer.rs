@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use ulid::Ulid;
 
 use super::{OpenError, files};
-use crate::ports::{Clock, Entropy, Fault, Mailer, OutgoingMail};
+use crate::ports::{Clock, Entropy, Fault, Mailer, OutgoingMail, Undelivered};
 
 /// Writes each mail to `outbox/<ulid>.eml`. The envelope is not kept; the names hold no address.
 pub struct FolderMailer {
@@ -26,7 +26,7 @@ impl FolderMailer {
 
 #[async_trait]
 impl Mailer for FolderMailer {
-    async fn send(&self, mail: &OutgoingMail) -> Result<(), Fault> {
+    async fn send(&self, mail: &OutgoingMail) -> Result<(), Undelivered> {
         let mut random = [0; 16];
         self.entropy.fill(&mut random);
         let milliseconds = u64::try_from(self.clock.now().unix_timestamp_nanos() / 1_000_000).unwrap_or_default();
@@ -36,6 +36,6 @@ impl Mailer for FolderMailer {
         tokio::task::spawn_blocking(move || files::replace(&file, &temporary, &raw))
             .await
             .map_err(|_| Fault::Unavailable("writing a mail to the outbox folder was interrupted".to_owned()))?
-            .map_err(files::fault("a mail could not be written to the outbox folder"))
+            .map_err(|error| files::fault("a mail could not be written to the outbox folder")(error).into())
     }
 }
