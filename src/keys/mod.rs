@@ -5,7 +5,7 @@
 mod ring;
 mod seal;
 
-pub use ring::{Keyring, TenantKeys};
+pub use ring::{Keyring, SHORT_SIGNATURE_DIGITS, TenantKeys};
 pub use seal::Place;
 
 use crate::ports::Fault;

@@ -37,6 +37,10 @@ const DATA_KEY_AGE_MAX: time::Duration = time::Duration::days(365);
 const TENANTS_CACHED_MAX: usize = 10_000;
 /// Tries to store a keyring against others who store it too.
 const TRIES_MAX: u32 = 5;
+/// Bytes of a signature's mac that are kept.
+const SIGNATURE_BYTES: usize = 16;
+/// Hexadecimal digits of a short signature: 64 bits.
+pub const SHORT_SIGNATURE_DIGITS: usize = 16;
 
 /// The keyrings of all tenants.
 pub struct Keyring {
@@ -313,13 +317,23 @@ impl TenantKeys {
     pub fn sign(&self, what: &str, parts: &[&[u8]]) -> (u32, String) {
         // Unwrap safety: a keyring without a signing key is refused when it is loaded, and the map never shrinks.
         let (number, key) = self.signing.last_key_value().unwrap();
-        (*number, hex(&mac(key, what, parts)[..16]))
+        (*number, hex(&mac(key, what, parts)[..SIGNATURE_BYTES]))
     }
 
     /// Whether [`Self::sign`] made this, with any key that ever was. Compares in constant time.
     pub fn verify(&self, what: &str, parts: &[&[u8]], number: u32, signature: &str) -> bool {
+        self.verify_bytes(what, parts, number, signature, SIGNATURE_BYTES)
+    }
+
+    /// Whether what [`Self::sign`] made begins with this, of [`SHORT_SIGNATURE_DIGITS`]: where there is no room for more, and each guess takes a mail
+    /// or a call of its own.
+    pub fn verify_short(&self, what: &str, parts: &[&[u8]], number: u32, signature: &str) -> bool {
+        self.verify_bytes(what, parts, number, signature, SHORT_SIGNATURE_DIGITS / 2)
+    }
+
+    fn verify_bytes(&self, what: &str, parts: &[&[u8]], number: u32, signature: &str, bytes: usize) -> bool {
         use subtle::ConstantTimeEq;
-        self.signing.get(&number).is_some_and(|key| hex(&mac(key, what, parts)[..16]).as_bytes().ct_eq(signature.as_bytes()).into())
+        self.signing.get(&number).is_some_and(|key| hex(&mac(key, what, parts)[..bytes]).as_bytes().ct_eq(signature.as_bytes()).into())
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod names;
 mod settings;
+mod templates;
 mod hours;
 mod removal;
 
@@ -11,6 +12,7 @@ pub use hours::{BusinessHours, Span};
 pub use names::{DirectoryId, Mailbox, REGIONS, Region, State, without_mark};
 pub use removal::{Removal, remove};
 pub use settings::{FieldKind, FieldRule, Settings};
+pub use templates::{Language, Purpose, Template, filled};
 
 use names::ADDRESS_BYTES_MAX;
 

@@ -159,6 +159,11 @@ impl Mailbox {
         self.0 == without_mark(address)
     }
 
+    /// The part before the @.
+    pub fn local(&self) -> &str {
+        self.0.rsplit_once('@').map_or(&self.0, |(local, _)| local)
+    }
+
     /// The part after the @.
     pub fn domain(&self) -> &str {
         self.0.rsplit_once('@').map_or("", |(_, domain)| domain)

@@ -6,7 +6,10 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 
-use super::BusinessHours;
+use super::{
+    BusinessHours,
+    templates::{self, Language, Template},
+};
 
 /// Days after which an answer to a solved ticket opens a new one, if nobody says otherwise.
 const REOPEN_DAYS: u16 = 14;
@@ -31,6 +34,13 @@ const MAILS_A_MAILBOX_LEAST: u32 = 64;
 pub struct Settings {
     /// Whether a proven sender who opens a ticket is told its number.
     pub acknowledge: bool,
+    /// What the desk writes in where nobody writes himself.
+    pub language: Language,
+    /// What its mails say, where not what they say by default.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub templates: Vec<Template>,
+    /// Whether answers are asked for at an address that names the ticket, which its mailboxes must take: `help+TOKEN@...`.
+    pub plus_addresses: bool,
     /// An answer to a ticket that was solved more days ago opens a new one that is linked with it.
     pub reopen_days: u16,
     /// Fields that its tickets have besides.
@@ -73,6 +83,9 @@ impl Default for Settings {
     fn default() -> Self {
         Settings {
             acknowledge: true,
+            language: Language::default(),
+            templates: Vec::new(),
+            plus_addresses: false,
             reopen_days: REOPEN_DAYS,
             fields: Vec::new(),
             business_hours: None,
@@ -97,6 +110,7 @@ impl Settings {
             if (least..=most).contains(&value) { Ok(()) } else { Err(format!("`{name}` is a number from {least} to {most}")) }
         };
         check_fields(&self.fields)?;
+        templates::check(&self.templates)?;
         self.business_hours.as_ref().map_or(Ok(()), BusinessHours::check)?;
         within("reopen_days", u32::from(*reopen_days), 0, REOPEN_DAYS_MAX)?;
         within("mails_a_sender", *mails_a_sender, 1, MAILS_MAX)?;
