@@ -2,12 +2,14 @@
 
 mod callers;
 mod changes;
+mod comments;
 mod contacts;
 mod create;
 mod links;
 mod lists;
 mod openapi;
 mod permissions;
+mod uploads;
 mod cursors;
 mod faults;
 mod wire;

@@ -1,5 +1,6 @@
 //! A mail becomes a ticket exactly once, whatever fails on the way.
 
+mod letters;
 mod limits;
 mod threads;
 

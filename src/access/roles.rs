@@ -60,8 +60,10 @@ pub enum Action {
     ReadContacts,
     /// Read mails as they came, headers and all.
     ReadOriginalMail,
-    /// Write a comment that the requester sees.
+    /// Write a comment, and send files for it; a requester only on his own tickets, and for all to see.
     Comment,
+    /// Set what stands below one's own answers.
+    SignAnswers,
     /// Read the mail that did not become a ticket, and send it through the intake again.
     ManageUnprocessed,
     /// Push mail to a mailbox of the tenant.
@@ -77,7 +79,7 @@ pub enum Action {
 }
 
 impl Action {
-    pub const ALL: [Action; 13] = [
+    pub const ALL: [Action; 14] = [
         Action::ReadTickets,
         Action::CreateTickets,
         Action::ChangeTickets,
@@ -85,6 +87,7 @@ impl Action {
         Action::ReadContacts,
         Action::ReadOriginalMail,
         Action::Comment,
+        Action::SignAnswers,
         Action::ManageUnprocessed,
         Action::PushMail,
         Action::ReadSettings,
@@ -97,7 +100,7 @@ impl Action {
 /// Whether a role may do this at all. Whose tickets it may see is decided where the ticket is known.
 pub fn may(role: Role, action: Action) -> bool {
     match role {
-        Role::Requester => matches!(action, Action::ReadTickets | Action::CreateTickets),
+        Role::Requester => matches!(action, Action::ReadTickets | Action::CreateTickets | Action::Comment),
         Role::Agent => matches!(
             action,
             Action::ReadTickets
@@ -107,6 +110,7 @@ pub fn may(role: Role, action: Action) -> bool {
                 | Action::ReadContacts
                 | Action::ReadOriginalMail
                 | Action::Comment
+                | Action::SignAnswers
                 | Action::ManageUnprocessed
                 | Action::ReadSettings
         ),

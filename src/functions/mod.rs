@@ -12,6 +12,8 @@ mod links;
 mod history;
 mod contacts;
 mod idempotency;
+mod uploads;
+mod signature;
 mod unprocessed;
 mod tenants;
 mod settings;
@@ -179,6 +181,17 @@ pub static ALL: &[Function] = &[
         "api/tickets/{id}/comments/{comment}/mail",
         Access::Callers(Action::ReadOriginalMail, |app, caller, request| Box::pin(tickets::original(app, caller, request))),
     ),
+    post("UploadFile", "api/uploads", Access::Callers(Action::Comment, |app, caller, request| Box::pin(uploads::upload(app, caller, request)))),
+    get(
+        "GetSignature",
+        "api/me/signature",
+        Access::Callers(Action::SignAnswers, |app, caller, request| Box::pin(signature::get(app, caller, request))),
+    ),
+    put(
+        "PutSignature",
+        "api/me/signature",
+        Access::Callers(Action::SignAnswers, |app, caller, request| Box::pin(signature::put(app, caller, request))),
+    ),
     post(
         "SearchContacts",
         "api/contacts/search",
@@ -243,6 +256,7 @@ pub static ALL: &[Function] = &[
     Function { name: "ReleaseHeld", trigger: Trigger::Timer { schedule: "30 */5 * * * *", run: |app, tick| Box::pin(mail::release(app, tick)) } },
     queue("DeliverOutbox", "outbox", |app, message| Box::pin(mail::deliver(app, message))),
     Function { name: "SweepOutbox", trigger: Trigger::Timer { schedule: "0 */5 * * * *", run: |app, tick| Box::pin(mail::sweep(app, tick)) } },
+    Function { name: "SweepUploads", trigger: Trigger::Timer { schedule: "0 20 * * * *", run: |app, tick| Box::pin(uploads::sweep(app, tick)) } },
 ];
 
 const fn get(name: &'static str, route: &'static str, access: Access) -> Function {

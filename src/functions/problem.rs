@@ -144,6 +144,10 @@ impl From<tickets::Error> for Problem {
             tickets::Error::Outbox(inner) => inner.into(),
             tickets::Error::Fault(inner) => fault(&inner),
             tickets::Error::NotFound => Problem::new(404, "not-found", "It does not exist", "There is no such thing that you may see."),
+            tickets::Error::BadSignature => Problem::new(400, "bad-signature", "The signature cannot be like that", error.to_string()),
+            tickets::Error::BadUpload => Problem::new(400, "bad-upload", "The file cannot be kept", error.to_string()),
+            tickets::Error::TooManyUploads => Problem::new(429, "too-many-uploads", "Too many files wait", error.to_string()),
+            tickets::Error::BadAttachments => Problem::new(400, "bad-attachments", "The attachments cannot be like that", error.to_string()),
             tickets::Error::BadComment => Problem::new(400, "bad-comment", "The comment cannot be like that", error.to_string()),
             tickets::Error::BadTicket | tickets::Error::BadParty | tickets::Error::WhichMailbox => {
                 Problem::new(400, "bad-ticket", "The ticket cannot be like that", error.to_string())

@@ -10,16 +10,20 @@ use super::{
     App, HttpAnswer, HttpRequest, Problem,
     answer::{At, body, download, id, json, limit, present, quoted, still},
     cursor,
+    idempotency::idempotency_key,
 };
 use crate::{
     access::{Caller, Role},
-    ids::TicketId,
+    ids::{RecordId, TicketId},
+    outbox::delivery::Delivery,
     ports::Etag,
     tenants::{self, Settings},
     tickets::{
         self, Assignee, Author, Change, Comment, Link, NewComment, Party, Priority, Said, Status, Ticket, Viewer,
         clock::Times,
+        deliveries,
         fields::{FieldChanges, FieldValue},
+        idempotency::Request,
         store,
     },
 };
@@ -72,17 +76,34 @@ pub async fn comments(app: &App, caller: Caller, request: HttpRequest) -> Result
     let after = request.query.get("cursor").map(|text| cursor::open(&keys, &scope, text, now)).transpose()?;
     let (found, next) = store::comments(&app.desk, &caller.tenant, viewer(&caller), ticket, after, limit(&request)?).await?;
     let next = next.map(|key| cursor::seal(&keys, &scope, &key, now)).transpose()?;
-    let comments = found.iter().map(|(comment, said)| CommentBody::new(comment, said)).collect();
+    let deliveries = match viewer(&caller) {
+        Viewer::Agent => Some(deliveries::of_comments(&app.desk, &caller.tenant, ticket, found.iter().map(|(comment, _)| comment.id)).await?),
+        Viewer::Requester(_) => None,
+    };
+    let of = |id| deliveries.as_ref().map(|all| all.get(&id).map_or(&[][..], Vec::as_slice));
+    let comments = found.iter().map(|(comment, said)| CommentBody::new(comment, said, of(comment.id).filter(|_| comment.public))).collect();
     Ok(json(200, &CommentPage { comments, next }))
 }
 
 pub async fn comment(app: &App, caller: Caller, request: HttpRequest) -> Result<HttpAnswer, Problem> {
-    let body: CommentRequest = body(&request, COMMENT_BODY_BYTES_MAX, "{\"text\": \"...\", \"public\": true}")?;
-    let new = NewComment { ticket: id(&request.params, "id")?, text: &body.text, public: body.public, agent: &caller.subject };
+    let asked: CommentRequest = body(&request, COMMENT_BODY_BYTES_MAX, "{\"text\": \"...\", \"public\": true}")?;
+    let ticket: TicketId = id(&request.params, "id")?;
+    let viewer = viewer(&caller);
+    // What a requester believes to be private must not be shown.
+    if viewer != Viewer::Agent && asked.public == Some(false) {
+        return Err(Problem::new(403, "not-allowed", "You may not do that", "What a requester says is public: leave out `public`."));
+    }
+    // The same words for another ticket are another request.
+    let whole = [ticket.to_string().as_bytes(), b"\n", &request.body].concat();
+    let again = idempotency_key(&request)?.map(|key| Request { key, caller: &caller.subject, body: &whole });
+    // Without a word an agent's comment is private: nothing leaves by mistake.
+    let public = asked.public.unwrap_or(false);
+    let (text, uploads) = (asked.text.as_str(), asked.attachments.as_slice());
+    let new = NewComment { ticket, text, public, viewer, subject: &caller.subject, uploads, request: again };
     let comment = tickets::add_comment(&app.desk, &caller.tenant, &new).await?;
     let keys = app.keyring.keys(&caller.tenant).await?;
     let said = store::said(&app.desk, &keys, &comment).await?;
-    Ok(json(201, &CommentBody::new(&comment, &said)))
+    Ok(json(201, &CommentBody::new(&comment, &said, None)))
 }
 
 pub async fn attachment(app: &App, caller: Caller, request: HttpRequest) -> Result<HttpAnswer, Problem> {
@@ -93,7 +114,8 @@ pub async fn attachment(app: &App, caller: Caller, request: HttpRequest) -> Resu
     let said = store::said(&app.desk, &keys, &comment).await?;
     let attachment = at.checked_sub(1).and_then(|at| said.attachments.get(at)).ok_or(tickets::Error::NotFound)?;
     if let Some(why) = attachment.held {
-        let detail = format!("It could harm whoever opens it: {}. The original mail still has it, and agents may read that.", why.name());
+        let original = if comment.mail.is_some() { " The original mail still has it, and agents may read that." } else { "" };
+        let detail = format!("It could harm whoever opens it: {}.{original}", why.name());
         return Err(Problem::new(403, "attachment-held", "The attachment is held", detail));
     }
     let bytes = store::open_blob(app.ports.blobs.as_ref(), &keys, &attachment.blob).await?;
@@ -114,9 +136,10 @@ pub async fn original(app: &App, caller: Caller, request: HttpRequest) -> Result
 #[serde(deny_unknown_fields)]
 pub struct CommentRequest {
     text: String,
-    /// Without it a comment is private: nothing leaves by mistake.
+    public: Option<bool>,
+    /// Uploads of the caller.
     #[serde(default)]
-    public: bool,
+    attachments: Vec<RecordId>,
 }
 
 /// `null` takes away what may be absent; what is not named stays.
@@ -242,6 +265,18 @@ pub struct CommentBody<'a> {
     attachments: Vec<AttachmentBody<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     mail: Option<MailBody<'a>>,
+    /// Of the mails about a public comment; for those who help.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    deliveries: Option<Vec<DeliveryBody<'a>>>,
+}
+
+#[derive(Serialize)]
+struct DeliveryBody<'a> {
+    to: &'a str,
+    state: &'static str,
+    status: Option<&'a str>,
+    #[serde(with = "time::serde::rfc3339")]
+    at: OffsetDateTime,
 }
 
 #[derive(Serialize, JsonSchema)]
@@ -326,7 +361,8 @@ impl<'a> TicketBody<'a> {
 }
 
 impl<'a> CommentBody<'a> {
-    fn new(comment: &'a Comment, said: &'a Said) -> Self {
+    fn new(comment: &'a Comment, said: &'a Said, deliveries: Option<&'a [Delivery]>) -> Self {
+        let delivery = |of: &'a Delivery| DeliveryBody { to: &of.to, state: of.state.name(), status: of.status.as_deref(), at: of.at };
         let attachments = said.attachments.iter().enumerate().map(|(at, attachment)| AttachmentBody {
             number: at + 1,
             name: &attachment.name,
@@ -358,6 +394,7 @@ impl<'a> CommentBody<'a> {
                 forwarded_from: mail.forwarded_from.as_ref().map(PartyBody::from),
                 warnings: &mail.warnings,
             }),
+            deliveries: deliveries.map(|all| all.iter().map(delivery).collect()),
         }
     }
 }

@@ -1,8 +1,9 @@
-//! What we send, as a mail: one text part, encoded as RFC 5322 and RFC 2047 want it. The same draft gives the same bytes.
+//! What we send, as a mail: one text part and files beside it, encoded as RFC 5322, 2045 and 2047 want it. The same draft gives the same bytes.
 
 use mail_builder::{
     MessageBuilder,
-    headers::{address::Address as BuilderAddress, date::Date, message_id::MessageId, text::Text},
+    headers::{address::Address as BuilderAddress, content_type::ContentType, date::Date, message_id::MessageId, text::Text},
+    mime::MimePart,
 };
 use time::OffsetDateTime;
 
@@ -14,13 +15,22 @@ pub const REFERENCES_MAX: usize = 20;
 /// Letters of a subject; the rest is dropped.
 pub const SUBJECT_CHARS_MAX: usize = 998;
 
+/// Letters of a boundary that come from the Message-ID, within the 70 of RFC 2046, section 5.1.1.
+const BOUNDARY_CHARS_MAX: usize = 60;
+/// What a file is called whose type is none that may stand here.
+const ANY_TYPE: &str = "application/octet-stream";
+
 /// A mail to be sent. Nothing in it can become a header of its own: control characters are replaced by blanks.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Draft {
     pub from: Address,
     pub to: Vec<Address>,
+    pub cc: Vec<Address>,
+    /// Where answers go, if not to `from`.
+    pub reply_to: Option<Address>,
     pub subject: String,
     pub text: String,
+    pub attachments: Vec<Enclosure>,
     /// Without angle brackets, like the ids below.
     pub message_id: String,
     pub in_reply_to: Option<String>,
@@ -31,6 +41,14 @@ pub struct Draft {
     pub headers: Vec<(&'static str, String)>,
 }
 
+/// A file that a mail brings.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Enclosure {
+    pub name: String,
+    pub media_type: String,
+    pub bytes: Vec<u8>,
+}
+
 pub fn compose(draft: &Draft) -> Vec<u8> {
     let mut message = MessageBuilder::new()
         .from(mailbox(&draft.from))
@@ -38,6 +56,12 @@ pub fn compose(draft: &Draft) -> Vec<u8> {
         .subject(one_line(&draft.subject).chars().take(SUBJECT_CHARS_MAX).collect::<String>())
         .date(Date::new(draft.date.unix_timestamp()))
         .message_id(id(&draft.message_id));
+    if !draft.cc.is_empty() {
+        message = message.cc(BuilderAddress::new_list(draft.cc.iter().map(mailbox).collect()));
+    }
+    if let Some(reply_to) = &draft.reply_to {
+        message = message.reply_to(mailbox(reply_to));
+    }
     if let Some(in_reply_to) = &draft.in_reply_to {
         message = message.in_reply_to(id(in_reply_to));
     }
@@ -49,8 +73,40 @@ pub fn compose(draft: &Draft) -> Vec<u8> {
         message = message.header(*name, Text::new(one_line(value)));
     }
     let mut bytes = Vec::new();
-    message.text_body(crlf(&draft.text)).serialize(&mut bytes);
+    with_body(message, draft).serialize(&mut bytes);
     bytes
+}
+
+fn with_body<'a>(message: MessageBuilder<'a>, draft: &'a Draft) -> MessageBuilder<'a> {
+    let text = crlf(&draft.text);
+    if draft.attachments.is_empty() {
+        return message.text_body(text);
+    }
+    let text = MimePart::new("text/plain; charset=\"utf-8\"", text);
+    let files = draft.attachments.iter().map(|file| {
+        let name = one_line(&file.name);
+        MimePart::new(media_type(&file.media_type), file.bytes.as_slice()).attachment(name)
+    });
+    let kind = ContentType::new("multipart/mixed").attribute("boundary", boundary(&draft.message_id));
+    message.body(MimePart::new(kind, std::iter::once(text).chain(files).collect::<Vec<_>>()))
+}
+
+/// Made from the Message-ID, whose signature nobody can know who writes what stands between two boundaries. What is quoted-printable never holds `=_`
+/// (RFC 2045, section 6.7).
+fn boundary(message_id: &str) -> String {
+    let local = message_id.split('@').next().unwrap_or_default();
+    let letters: Vec<char> = local.chars().filter(char::is_ascii_alphanumeric).collect();
+    format!("=_{}", letters[letters.len().saturating_sub(BOUNDARY_CHARS_MAX)..].iter().collect::<String>())
+}
+
+/// The type as it may stand in a header. A message or a multipart may not be encoded as a file is (RFC 2046, section 5.2.1).
+fn media_type(named: &str) -> &str {
+    let is_token = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"!#$&^_.+-".contains(&byte));
+    match named.split_once('/') {
+        Some(("message" | "multipart", _)) => ANY_TYPE,
+        Some((kind, subtype)) if is_token(kind) && is_token(subtype) => named,
+        _ => ANY_TYPE,
+    }
 }
 
 fn mailbox(address: &Address) -> BuilderAddress<'static> {
@@ -89,6 +145,9 @@ mod tests {
         Draft {
             from: Address { address: "help@contoso.example".to_owned(), name: Some("Contoso Helpdesk".to_owned()) },
             to: vec![Address { address: "zoe@northwind.example".to_owned(), name: Some("Zoë, \"Z\" Müller".to_owned()) }],
+            cc: vec![Address { address: "bob@northwind.example".to_owned(), name: None }],
+            reply_to: Some(Address { address: "help+mark@contoso.example".to_owned(), name: None }),
+            attachments: Vec::new(),
             subject: "Re: Drucker – 印刷できません".to_owned(),
             text: "Grüße\n\n> zitiert\n. a dot\nFrom here\n".to_owned(),
             message_id: "01jd7.abc@contoso.example".to_owned(),
@@ -105,7 +164,7 @@ mod tests {
         let bytes = compose(&draft);
         let mail = parse(&bytes, &Trust::Nobody).unwrap();
         assert_eq!(mail.from, Some(draft.from.clone()));
-        assert_eq!(mail.to, draft.to);
+        assert_eq!((&mail.to, &mail.cc, &mail.reply_to), (&draft.to, &draft.cc, &draft.reply_to));
         assert_eq!(mail.subject, draft.subject);
         assert_eq!(mail.text.trim_end(), draft.text.trim_end());
         assert_eq!(mail.message_id.as_deref(), Some(draft.message_id.as_str()));
@@ -128,6 +187,30 @@ mod tests {
         );
     }
 
+    #[test]
+    fn files_are_read_back_as_they_were() {
+        let file = |name: &str, media_type: &str, bytes: &[u8]| Enclosure {
+            name: name.to_owned(),
+            media_type: media_type.to_owned(),
+            bytes: bytes.to_vec(),
+        };
+        let files = [
+            file("Grüße, 日本.txt", "text/plain", b"--=_01jd7abc\r\na\nb\rc\r\n.\r\n\xff"),
+            file("plan.pdf", "application/pdf", b"%PDF-1.4 \0\x01"),
+            file("mail.eml", "message/rfc822", b"From: a@a.example\r\n\r\nWords."),
+            file("odd.bin", "no type\r\nX-Evil: 1", b""),
+        ];
+        let draft = Draft { attachments: files.to_vec(), message_id: "01jd7.abc@contoso.example".to_owned(), ..draft() };
+        let bytes = compose(&draft);
+        assert_eq!(bytes, compose(&draft), "the same draft gives the same bytes");
+        assert!(bytes.is_ascii());
+        let mail = parse(&bytes, &Trust::Nobody).unwrap();
+        assert_eq!(mail.text.trim_end(), draft.text.trim_end());
+        let read: Vec<(&str, &[u8])> = mail.attachments.iter().map(|read| (read.name.as_str(), read.bytes.as_slice())).collect();
+        assert_eq!(read, files.iter().map(|file| (file.name.as_str(), file.bytes.as_slice())).collect::<Vec<_>>());
+        assert!(!String::from_utf8(bytes).unwrap().contains("X-Evil"));
+    }
+
     proptest! {
         #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
 
@@ -135,14 +218,18 @@ mod tests {
         fn nothing_in_a_draft_becomes_a_header(evil in "[a-z<>,@\\PC]{0,8}(\r\n|\n|\r|\u{85}|\u{2028}|\0)X-Evil: 1[\\PC\r\n]{0,12}") {
             let address = Address { address: format!("a@b.example{evil}"), name: Some(evil.clone()) };
             let draft = Draft {
-                from: address.clone(), to: vec![address], subject: evil.clone(), text: "words".to_owned(), message_id: evil.clone(),
+                from: address.clone(), to: vec![address.clone()], cc: vec![address.clone()], reply_to: Some(address), subject: evil.clone(), text: "words".to_owned(), message_id: evil.clone(),
+                attachments: vec![Enclosure { name: evil.clone(), media_type: evil.clone(), bytes: b"bytes".to_vec() }],
                 in_reply_to: Some(evil.clone()), references: vec![evil.clone()], headers: vec![("X-Own", evil)], ..draft()
             };
             let bytes = compose(&draft);
             let parsed = mail_parser::MessageParser::default().parse_headers(&bytes).unwrap();
             let names: Vec<&str> = parsed.headers().iter().map(|header| header.name()).collect();
-            let expected = ["From", "To", "Subject", "Date", "Message-ID", "In-Reply-To", "References", "X-Own", "MIME-Version", "Content-Type", "Content-Transfer-Encoding"];
+            let expected = ["From", "To", "Cc", "Reply-To", "Subject", "Date", "Message-ID", "In-Reply-To", "References", "X-Own", "MIME-Version", "Content-Type", "Content-Transfer-Encoding"];
             prop_assert!(names.iter().all(|name| expected.contains(name)), "{:?}", names);
+            // Nor one of a part.
+            let lines: Vec<&[u8]> = bytes.split(|byte| matches!(byte, b'\n' | b'\r')).collect();
+            prop_assert!(!lines.iter().any(|line| line.starts_with(b"X-Evil")));
         }
     }
 }

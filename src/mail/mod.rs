@@ -25,7 +25,7 @@ pub mod compose;
 
 use time::OffsetDateTime;
 
-pub use attachment::Held;
+pub use attachment::{Held, one as attachment};
 
 /// The header by which a help desk knows its own mail when it comes back.
 pub const LOOP_HEADER: &str = "x-helpdesk-loop";

@@ -119,7 +119,7 @@ pub(super) fn opened(desk: &Desk, arrival: &Arrival<'_>, number: u64) -> Ticket 
     let Arrival { mail, now, .. } = arrival;
     let id = TicketId::new(new_ulid(desk.ports.entropy.as_ref(), *now));
     let mut ticket = Ticket::opened(id, number, mail.subject.clone(), arrival.mailbox.clone(), sender(mail), *now);
-    ticket.last_message_id = mail.message_id.clone();
+    ticket.heard(mail.message_id.as_deref());
     ticket.requester_proven = arrival.is_proven();
     // Whoever is not proven names others as he likes.
     if ticket.requester_proven {
@@ -138,7 +138,7 @@ pub(super) fn continued(mut ticket: Ticket, arrival: &Arrival<'_>, counts: bool)
             ticket.turn(Status::InProgress, arrival.now, &arrival.tenant.settings);
         }
         ticket.clocks.asked(arrival.now);
-        ticket.last_message_id = arrival.mail.message_id.clone().or(ticket.last_message_id);
+        ticket.heard(arrival.mail.message_id.as_deref());
         if arrival.is_proven() && arrival.sender_address().is_some_and(|address| ticket.takes_part(&address)) {
             ticket.copy_to(arrival.others());
         }

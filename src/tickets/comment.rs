@@ -1,140 +1,173 @@
-//! An agent's answer: a comment, and, if it is public, a mail to the requester in the same commit.
+//! What agents and requesters say over HTTP: a comment, and, if an agent says it for all to see, a mail in the same commit.
 
+use time::OffsetDateTime;
+
+use super::{
+    Author, Comment, Content, Desk, Error, Said, Status, Ticket, Viewer, history,
+    idempotency::{self, Request},
+    letters::{self, Letter},
+    links, new_ulid, signatures, store, thread,
+    tries::{TRYING_FOR_A_CALLER, Tries},
+    uploads::{self, Taken},
+};
 use crate::{
     audit,
     ids::{CommentId, Kind, RecordId, TenantId, TicketId, partition},
     keys::TenantKeys,
-    mail::{
-        Address, LOOP_HEADER,
-        compose::{Draft, compose},
-        redact::redact_text,
-    },
-    outbox,
+    mail::redact::redact_text,
     ports::{Etag, Write},
-    tenants,
-};
-use time::OffsetDateTime;
-
-use super::{
-    Author, Comment, Content, Desk, Error, Said, Status, Ticket, links, new_ulid, store, thread,
-    tries::{TRYING_FOR_A_CALLER, Tries},
+    tenants::{self, Purpose, Settings, Tenant},
 };
 
 /// Characters of a comment.
 pub const COMMENT_CHARACTERS_MAX: usize = 50_000;
+/// Bytes of memory that a byte of an attachment takes while its mail is made: itself, in base64, sealed.
+const MEMORY_FOR_AN_ATTACHED_BYTE: u64 = 4;
 
-/// What an agent says.
+/// What somebody says.
 pub struct NewComment<'a> {
     pub ticket: TicketId,
     pub text: &'a str,
+    /// What a requester says always is.
     pub public: bool,
+    /// Who speaks: he must see the ticket.
+    pub viewer: Viewer<'a>,
     /// The token's subject.
-    pub agent: &'a str,
+    pub subject: &'a str,
+    /// What he sent before.
+    pub uploads: &'a [RecordId],
+    /// If the caller may ask again.
+    pub request: Option<Request<'a>>,
 }
 
-/// Adds a comment. A public one leaves as a mail to the requester, if he has an address.
-pub async fn add_comment(desk: &Desk, tenant: &TenantId, new: &NewComment<'_>) -> Result<Comment, Error> {
+impl NewComment<'_> {
+    fn is_an_agents(&self) -> bool {
+        self.viewer == Viewer::Agent
+    }
+
+    fn is_public(&self) -> bool {
+        self.public || !self.is_an_agents()
+    }
+}
+
+/// Adds a comment, once for each request that names a key. A public one of an agent leaves as a mail to the requester and to who is in copy, if they
+/// have addresses. One of the requester opens the ticket again, as a mail of his would, however long ago it was solved: he says which one he means.
+pub async fn add_comment(desk: &Desk, id: &TenantId, new: &NewComment<'_>) -> Result<Comment, Error> {
     let text = new.text.trim();
     if text.is_empty() || text.chars().count() > COMMENT_CHARACTERS_MAX {
         return Err(Error::BadComment);
     }
     // Card numbers are cut before anything is kept or sent.
     let (text, _) = redact_text(text);
-    let keys = desk.keyring.keys(tenant).await?;
+    let keys = desk.keyring.keys(id).await?;
+    let (tenant, _) = tenants::get(desk.ports.documents.as_ref(), &desk.keyring, id).await?.ok_or(tenants::Error::NotFound)?;
     let at = desk.ports.clock.now();
-    let (id, record) = (new_ulid(desk.ports.entropy.as_ref(), at), new_ulid(desk.ports.entropy.as_ref(), at));
-    let mut draft = Drafted { id: CommentId::new(id), record: RecordId::new(record), at, text: &text, content: None };
+    let mut draft = Drafted { id: CommentId::new(new_ulid(desk.ports.entropy.as_ref(), at)), at, text: &text, content: None };
+    let work = Work { desk, keys: &keys, tenant: &tenant, new };
     let mut tries = Tries::within(TRYING_FOR_A_CALLER);
     loop {
-        match add_once(desk, &keys, tenant, new, &mut draft).await {
+        match add_once(&work, &mut draft).await {
             Err(error) if error.is_conflict() && tries.again(desk).await => {}
             done => return done,
         }
     }
 }
 
+struct Work<'a> {
+    desk: &'a Desk,
+    keys: &'a TenantKeys,
+    tenant: &'a Tenant,
+    new: &'a NewComment<'a>,
+}
+
 /// What does not change from try to try, so that no try leaves a blob that nothing names.
 struct Drafted<'a> {
     id: CommentId,
-    record: RecordId,
     at: OffsetDateTime,
     text: &'a str,
     /// Stored by the first try that finds the ticket.
     content: Option<Content>,
 }
 
-async fn add_once(desk: &Desk, keys: &TenantKeys, tenant: &TenantId, new: &NewComment<'_>, draft: &mut Drafted<'_>) -> Result<Comment, Error> {
-    let (mut ticket, etag) = store::ticket(desk, keys, tenant, new.ticket).await?.ok_or(Error::NotFound)?;
-    links::is_not_merged(desk, keys, tenant, &ticket).await?;
-    let (id, at, author) = (draft.id, draft.at, Author::Agent(new.agent.to_owned()));
+async fn add_once(work: &Work<'_>, draft: &mut Drafted<'_>) -> Result<Comment, Error> {
+    let Work { desk, keys, tenant, new } = *work;
+    let found = store::ticket(desk, keys, &tenant.id, new.ticket).await?;
+    let (before, etag) = found.filter(|(ticket, _)| new.viewer.sees(ticket)).ok_or(Error::NotFound)?;
+    if let Some(request) = new.request
+        && let Some(made) = idempotency::made(desk, keys, &tenant.id, request).await?
+    {
+        let made = made.parse().map_err(|_| Error::NotFound)?;
+        return store::seen_comment(desk, &tenant.id, new.viewer, new.ticket, made).await;
+    }
+    links::is_not_merged(desk, keys, &tenant.id, &before).await?;
+    let (id, at) = (draft.id, draft.at);
+    let Taken { attachments, writes: taken } = uploads::take(desk, keys, &tenant.id, new.subject, new.uploads, at).await?;
+    let author = if new.is_an_agents() { Author::Agent(new.subject.to_owned()) } else { Author::Sender(before.requester.clone()) };
     let content = match draft.content.take() {
         Some(content) => content,
-        None => content(desk, keys, tenant, id, &author, draft.text).await?,
+        None => {
+            let said = Said { text: draft.text.to_owned(), reply: None, html: None, attachments: attachments.clone() };
+            store::kept(desk, keys, &tenant.id, id, &author, said).await?
+        }
     };
     let content = draft.content.insert(content).clone();
-    let comment = Comment { id, ticket: ticket.id, at, public: new.public, author, content, mail: None };
-    let (to, before) = (ticket.requester.address.clone(), ticket.last_message_id.clone());
-    let message_id = thread::own_message_id(keys, ticket.id, id, ticket.mailbox.domain());
-    ticket.comments += 1;
-    ticket.updated_at = ticket.updated_at.max(at);
-    if new.public {
-        let settings = tenants::settings(desk.ports.documents.as_ref(), &desk.keyring, tenant).await?;
-        ticket.clocks.answered(at, &settings);
-        ticket.last_message_id = Some(message_id.clone());
-        if ticket.status == Status::New {
-            ticket.status = Status::InProgress;
-        }
-    }
-    let mut writes = change(desk, keys, tenant, &ticket, etag, &comment, new.agent)?;
-    let leaves = new.public && to.is_some();
-    if let (true, Some(to)) = (new.public, to) {
-        let raw = compose(&answer(&ticket, draft.text, to.clone(), message_id, before, at, thread::loop_mark(keys, &ticket.mailbox)));
-        let about = format!("{}:{id}", ticket.id);
-        let mail = outbox::Leaving { record: draft.record, about: &about, from: ticket.mailbox.as_str(), to: &[to], raw: &raw };
-        writes.extend(outbox::rows(&desk.ports, keys, tenant, &mail, at).await?);
-        outbox::announce(&desk.ports, tenant).await?;
-    }
-    desk.ports.documents.commit(&partition(tenant, Kind::Ticket), writes).await?;
-    // The comment stands whatever the mail server does: the queue's function sends the mail.
-    if leaves && let Err(error) = outbox::wake(&desk.ports, tenant).await {
-        tracing::warn!(comment = %id, %error, "a mail is not sent at once but by the wake-up that was announced");
+    let comment = Comment { id, ticket: before.id, at, public: new.is_public(), author, content, mail: None };
+    let weight = attachments.iter().map(|attachment| attachment.bytes).sum::<u64>().saturating_mul(MEMORY_FOR_AN_ATTACHED_BYTE);
+    let _in_flight = desk.room_for(weight).await?;
+    let leaves = if comment.public && new.is_an_agents() {
+        let to = letters::recipients(tenant, &before);
+        let signature = &signatures::signature(desk, &tenant.id, new.subject).await?;
+        let attachments = if to.is_empty() { Vec::new() } else { uploads::enclosures(desk, keys, &attachments).await? };
+        let letter = Letter { ticket: &before, comment: id, purpose: Purpose::Answer, to, text: draft.text, signature, attachments, at };
+        letters::post(desk, keys, tenant, letter).await?
+    } else {
+        Vec::new()
+    };
+    let wakes = !leaves.is_empty();
+    let own_message_id = wakes.then(|| thread::own_message_id(keys, before.id, id, before.mailbox.domain()));
+    let ticket = spoken(before.clone(), &comment, new.is_an_agents(), own_message_id.as_deref(), &tenant.settings);
+    let mut writes = change(work, &before, &ticket, etag, &comment)?;
+    writes.extend(taken.into_iter().chain(leaves));
+    desk.ports.documents.commit(&partition(&tenant.id, Kind::Ticket), writes).await?;
+    if wakes {
+        letters::wake(desk, tenant).await;
     }
     Ok(comment)
 }
 
-async fn content(desk: &Desk, keys: &TenantKeys, tenant: &TenantId, id: CommentId, author: &Author, text: &str) -> Result<Content, Error> {
-    let said = Said { text: text.to_owned(), reply: None, html: None, attachments: Vec::new() };
-    store::kept(desk, keys, tenant, id, author, said).await
-}
-
-fn change(
-    desk: &Desk,
-    keys: &TenantKeys,
-    tenant: &TenantId,
-    ticket: &Ticket,
-    read: Etag,
-    comment: &Comment,
-    actor: &str,
-) -> Result<Vec<Write>, Error> {
-    let event = audit::Event { at: comment.at, actor: actor.to_owned(), action: audit::Action::CommentAdded, target: comment.id.to_string() };
-    Ok(vec![
-        store::ticket_write(keys, tenant, ticket, Some(read))?,
-        store::comment_write(keys, tenant, comment)?,
-        store::usage_write(keys, tenant, comment.id, comment.at)?,
-        audit::record(keys, tenant, RecordId::new(new_ulid(desk.ports.entropy.as_ref(), comment.at)), &event)?,
-    ])
-}
-
-fn answer(ticket: &Ticket, text: &str, to: String, message_id: String, before: Option<String>, now: OffsetDateTime, loop_mark: String) -> Draft {
-    Draft {
-        from: Address { address: ticket.mailbox.as_str().to_owned(), name: None },
-        to: vec![Address { address: to, name: ticket.requester.name.clone() }],
-        subject: format!("Re: {} [#{}]", ticket.subject, ticket.number),
-        text: text.to_owned(),
-        message_id,
-        references: before.iter().cloned().collect(),
-        in_reply_to: before,
-        date: now,
-        headers: vec![(LOOP_HEADER, loop_mark)],
+/// The ticket after a comment on it.
+fn spoken(mut ticket: Ticket, comment: &Comment, is_an_agents: bool, message_id: Option<&str>, settings: &Settings) -> Ticket {
+    let at = comment.at;
+    ticket.comments += 1;
+    ticket.updated_at = ticket.updated_at.max(at);
+    if !is_an_agents {
+        if matches!(ticket.status, Status::Pending | Status::Solved) {
+            ticket.turn(Status::InProgress, at, settings);
+        }
+        ticket.clocks.asked(at);
+    } else if comment.public {
+        ticket.clocks.answered(at, settings);
+        ticket.heard(message_id);
+        if ticket.status == Status::New {
+            ticket.turn(Status::InProgress, at, settings);
+        }
     }
+    ticket
+}
+
+fn change(work: &Work<'_>, before: &Ticket, ticket: &Ticket, read: Etag, comment: &Comment) -> Result<Vec<Write>, Error> {
+    let Work { desk, keys, tenant, new } = *work;
+    let (actor, at) = (new.subject, comment.at);
+    let event = audit::Event { at, actor: actor.to_owned(), action: audit::Action::CommentAdded, target: comment.id.to_string() };
+    let mut writes = vec![
+        store::ticket_write(keys, &tenant.id, ticket, Some(read))?,
+        store::comment_write(keys, &tenant.id, comment)?,
+        store::usage_write(keys, &tenant.id, comment.id, at)?,
+        audit::record(keys, &tenant.id, RecordId::new(new_ulid(desk.ports.entropy.as_ref(), at)), &event)?,
+    ];
+    writes.extend(history::write(desk, keys, &tenant.id, before, ticket, actor, at)?);
+    if let Some(request) = new.request {
+        writes.push(idempotency::remember(keys, &tenant.id, request, comment.id.to_string(), at)?);
+    }
+    Ok(writes)
 }

@@ -12,7 +12,7 @@ use super::{
     arrival::{Arrival, Parts, comment, continued, opened, opens_ticket, store_parts, writes},
     contacts,
     contract::{self, Request},
-    history, links, rates,
+    deliveries, history, letters, links, rates,
     refs::{self, Loaded},
     store,
     thread::{self, Because, Known, Verdict},
@@ -21,7 +21,7 @@ use super::{
 };
 use crate::{
     ids::{Kind, RecordId, TenantId, partition},
-    mail,
+    mail::{self, MailKind},
     ports::{Etag, Fault, encode_text},
     tenants::{self, Mailbox, Owner, State, Tenant},
 };
@@ -77,8 +77,7 @@ pub async fn take_in(desk: &Desk, message: &str) -> Result<Outcome, Error> {
     }
     // Held until the mail is dealt with, so that memory does not grow with the queue.
     let weight = size.saturating_mul(MEMORY_FOR_A_RAW_BYTE);
-    let permits = u32::try_from(weight).unwrap_or(u32::MAX).clamp(1, desk.mail_in_flight_bytes);
-    let _in_flight = desk.mail_in_flight.acquire_many(permits).await.map_err(|_| Fault::Unavailable("the intake is closing".to_owned()))?;
+    let _in_flight = desk.room_for(weight.max(1)).await?;
     let Some(raw) = desk.ports.blobs.get(INTAKE_CONTAINER, &request.blob, None).await? else {
         return without_blob(desk, tenant, &request, message).await;
     };
@@ -354,6 +353,11 @@ async fn commit(
     let why = link.as_ref().map(|(.., why)| *why);
     let comment = comment(desk, arrival, ticket.id, parts, refs.message_id_reused());
     let mut more = refs.writes(arrival, &ticket, why)?;
+    if let Some(bounce) = &arrival.mail.bounce
+        && let Some(reported) = thread::references(&arrival.mail).into_iter().find_map(|id| thread::own_comment(arrival.keys, id))
+    {
+        more.extend(deliveries::report(desk, arrival.keys, &arrival.tenant.id, reported, bounce, arrival.mail.kind, arrival.now).await?);
+    }
     if let Some((mut other, etag, why)) = link {
         let unlinked = other.clone();
         ticket.link(&other, why);
@@ -366,9 +370,17 @@ async fn commit(
         Some((before, _)) => more.extend(history::write(desk, keys, tenant, before, &ticket, INTAKE, now)?),
         None => more.extend(contacts::first_seen(desk, keys, tenant, &ticket.requester, now).await?),
     }
+    let letter = match (&before, arrival.mail.kind) {
+        (None, MailKind::Person) => letters::acknowledgement(desk, keys, arrival.tenant, &ticket, comment.id, now).await?,
+        _ => Vec::new(),
+    };
+    let wakes = !letter.is_empty();
     let mut writes = writes(desk, arrival, &ticket, before.map(|(_, read)| read), &comment)?;
-    writes.append(&mut more);
+    writes.extend(more.into_iter().chain(letter));
     desk.ports.documents.commit(&partition(&arrival.tenant.id, Kind::Ticket), writes).await?;
+    if wakes {
+        letters::wake(desk, arrival.tenant).await;
+    }
     Ok(())
 }
 

@@ -8,11 +8,16 @@ mod rates;
 pub mod links;
 mod tries;
 pub mod thread;
+pub mod address;
 pub mod clock;
 mod numbers;
 pub mod unprocessed;
 pub mod held;
 mod comment;
+mod letters;
+pub mod signatures;
+pub mod deliveries;
+pub mod uploads;
 mod change;
 mod create;
 pub mod list;
@@ -28,7 +33,7 @@ use std::{collections::BTreeMap, sync::Arc};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, SemaphorePermit};
 
 pub use change::{Assignee, Change, NAME_CHARACTERS_MAX, Priority, TAGS_MAX, change_ticket};
 use clock::Clocks;
@@ -36,6 +41,8 @@ pub use comment::{COMMENT_CHARACTERS_MAX, NewComment, add_comment};
 pub use create::{NewTicket, create_ticket, party};
 use fields::FieldValue;
 use numbers::Numbers;
+use signatures::{SIGNATURE_CHARACTERS_MAX, SIGNER_CHARACTERS_MAX};
+use uploads::{ATTACHMENTS_BYTES_MAX, ATTACHMENTS_MAX, UPLOAD_BYTES_MAX, WAITING_MAX};
 
 use crate::{
     ids::{CommentId, TicketId},
@@ -69,6 +76,12 @@ impl Desk {
     pub fn new(ports: Ports, keyring: Arc<Keyring>, mail_in_flight_bytes: u32) -> Self {
         let mail_in_flight = Semaphore::new(mail_in_flight_bytes as usize);
         Desk { ports, keyring, numbers: Numbers::default(), mail_in_flight, mail_in_flight_bytes }
+    }
+
+    /// Waits until there is memory for so many bytes, or for all that there may be; what is returned holds it.
+    async fn room_for(&self, bytes: u64) -> Result<SemaphorePermit<'_>, Error> {
+        let permits = u32::try_from(bytes).unwrap_or(u32::MAX).min(self.mail_in_flight_bytes);
+        Ok(self.mail_in_flight.acquire_many(permits).await.map_err(|_| Fault::Unavailable("the intake is closing".to_owned()))?)
     }
 }
 
@@ -117,6 +130,9 @@ pub struct Ticket {
     #[serde(default)]
     pub clocks: Clocks,
     pub comments: u32,
+    /// The message id that began the conversation; none if it is not known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub first_message_id: Option<String>,
     /// The newest message id of the conversation, which the next answer refers to.
     pub last_message_id: Option<String>,
 }
@@ -146,6 +162,7 @@ impl Ticket {
             solved_at: None,
             clocks: Clocks::started(now),
             comments: 1,
+            first_message_id: None,
             last_message_id: None,
         }
     }
@@ -167,6 +184,15 @@ impl Ticket {
                 self.cc.push(party);
             }
         }
+    }
+
+    /// A mail became part of the conversation.
+    pub(crate) fn heard(&mut self, message_id: Option<&str>) {
+        let Some(message_id) = message_id else { return };
+        if self.last_message_id.is_none() {
+            self.first_message_id = Some(message_id.to_owned());
+        }
+        self.last_message_id = Some(message_id.to_owned());
     }
 
     /// Sets the status, since when it is solved, and what of the clocks runs.
@@ -403,6 +429,16 @@ pub enum Error {
     BadLink,
     #[error("a comment needs words, at most {COMMENT_CHARACTERS_MAX} characters")]
     BadComment,
+    #[error("a signature has at most {SIGNATURE_CHARACTERS_MAX} characters, its name one line of at most {SIGNER_CHARACTERS_MAX}")]
+    BadSignature,
+    #[error("a file has 1 to {UPLOAD_BYTES_MAX} bytes")]
+    BadUpload,
+    #[error("{WAITING_MAX} files of yours wait for a comment: use them, or wait until they are removed after a day")]
+    TooManyUploads,
+    #[error(
+        "a comment has at most {ATTACHMENTS_MAX} attachments of {ATTACHMENTS_BYTES_MAX} bytes together, each an upload of your own from the last day that no comment has yet"
+    )]
+    BadAttachments,
     #[error("an assignee, a category and a tag have 1 to {NAME_CHARACTERS_MAX} characters, and a ticket has at most {TAGS_MAX} tags")]
     BadChange,
     #[error("the Idempotency-Key was used for another request in the last 24 hours")]

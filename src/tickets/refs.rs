@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Desk, Error, Ticket, Why,
+    Desk, Error, Ticket, Why, address,
     arrival::Arrival,
     rates, store,
     thread::{self, Known},
@@ -85,7 +85,9 @@ pub(super) async fn look_up(desk: &Desk, arrival: &Arrival<'_>) -> Result<Loaded
     if let Some(document) = content {
         return Ok(seen(&document, keys.open_document::<ContentRef>(&document)?.number));
     }
-    let mut known = Known { own: references.iter().find_map(|id| thread::own_ticket(keys, id)), ..Known::default() };
+    let own_address = || arrival.mail.to.iter().chain(&arrival.mail.cc).find_map(|to| address::ticket_of(keys, &to.address));
+    let answered = references.iter().find_map(|id| thread::own_ticket(keys, id)).or_else(own_address);
+    let mut known = Known { own: answered, ..Known::default() };
     let mut refs = Refs { unknown: Vec::new(), own: None, shared: None, delivered: None };
     if let Some(id) = own {
         let stored = found.next().flatten();

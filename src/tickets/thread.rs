@@ -147,8 +147,13 @@ pub fn own_message_id(keys: &TenantKeys, ticket: TicketId, comment: CommentId, d
     format!("{ticket}.{comment}.{number}.{signature}@{domain}")
 }
 
-/// The ticket that one of our own message ids names, if we made it. Case is ignored: some mail systems do not keep it.
+/// The ticket that one of our own message ids names, if we made it.
 pub fn own_ticket(keys: &TenantKeys, message_id: &str) -> Option<TicketId> {
+    Some(own_comment(keys, message_id)?.0)
+}
+
+/// The ticket and the comment that one of our own message ids names, if we made it. Case is ignored: some mail systems do not keep it.
+pub fn own_comment(keys: &TenantKeys, message_id: &str) -> Option<(TicketId, CommentId)> {
     let (local, _) = message_id.split_once('@')?;
     let mut parts = local.split('.');
     let ticket: TicketId = parts.next()?.to_ascii_uppercase().parse().ok()?;
@@ -156,7 +161,7 @@ pub fn own_ticket(keys: &TenantKeys, message_id: &str) -> Option<TicketId> {
     let number: u32 = parts.next()?.parse().ok()?;
     let signature = parts.next()?.to_ascii_lowercase();
     let signed = keys.verify(SIGNED, &[ticket.to_string().as_bytes(), comment.to_string().as_bytes()], number, &signature);
-    (signed && parts.next().is_none()).then_some(ticket)
+    (signed && parts.next().is_none()).then_some((ticket, comment))
 }
 
 #[cfg(test)]

@@ -48,6 +48,7 @@ const OWN_WORDS: &[&str] = &[
 const STORE_WORDS: &[&str] = &[
     "contact",  // begins the id of a contact, and is its kind
     "contoso",  // a tenant's id, chosen by the operator: the name of his partition
+    "delivery", // begins the id of what became of a mail, and is its kind
     "fabrikam", // the other one's
     "number",   // begins the index key of a ticket's number
 ];

@@ -64,6 +64,13 @@ pub(super) fn all(sent: Vec<Sent>, shown: Option<&str>) -> Result<(Vec<Attachmen
     Ok((attachments, redactions))
 }
 
+/// A file that somebody sends by another way than in a mail: named, typed and held by the same rules. There is one unless it is larger than a mail may
+/// be when it is unpacked.
+pub fn one(name: Option<&str>, media_type: &str, bytes: Vec<u8>) -> Option<Attachment> {
+    let sent = Sent { name: name.map(str::to_owned), media_type: media_type.to_owned(), bytes, ..Sent::default() };
+    all(vec![sent], None).ok()?.0.pop()
+}
+
 /// What an HTML part shows of other parts, each address in one spelling.
 struct References(HashSet<String>);
 

@@ -41,6 +41,11 @@ pub struct Reading {
     pub forwarded_from: Option<Address>,
 }
 
+/// Whether a subject says that its mail answers another, in any of many languages.
+pub fn is_an_answer(subject: &str) -> bool {
+    Way::of(subject) == Way::Reply
+}
+
 pub fn read(shown: &Shown<'_>) -> Reading {
     let way = match Way::of(shown.subject) {
         // What answers nothing has no old words: the mail in it is news.

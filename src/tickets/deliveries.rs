@@ -1,0 +1,70 @@
+//! What became of the mails about comments: for each who gets one, as our own servers and the reports of others tell.
+
+use std::collections::BTreeMap;
+
+use time::OffsetDateTime;
+
+use super::{Desk, Error};
+use crate::{
+    ids::{CommentId, TenantId, TicketId},
+    keys::TenantKeys,
+    mail::{Bounce, MailKind},
+    outbox::delivery::{self, Delivery, State},
+    ports::Write,
+};
+
+/// What the mails about a comment are about, for the outbox. The ticket is the one that the comment was made in, whatever it was merged into later.
+pub(super) fn about(ticket: TicketId, comment: CommentId) -> String {
+    format!("{ticket}:{comment}")
+}
+
+/// The deliveries of a ticket's comments from the first of these to the last, by comment.
+pub async fn of_comments(
+    desk: &Desk,
+    tenant: &TenantId,
+    ticket: TicketId,
+    comments: impl Iterator<Item = CommentId> + Clone,
+) -> Result<BTreeMap<CommentId, Vec<Delivery>>, Error> {
+    let (Some(first), Some(last)) = (comments.clone().min(), comments.max()) else { return Ok(BTreeMap::new()) };
+    let keys = desk.keyring.keys(tenant).await?;
+    let found = delivery::between(&desk.ports, &keys, tenant, &about(ticket, first), &about(ticket, last)).await?;
+    let of_one = |(about, stored): (String, Vec<delivery::Stored>)| {
+        let comment = about.rsplit_once(':')?.1.parse().ok()?;
+        Some((comment, stored.into_iter().map(|stored| stored.delivery).collect()))
+    };
+    Ok(found.into_iter().filter_map(of_one).collect())
+}
+
+/// What a report on our mail about a comment changes, for the commit that makes it a comment itself. Only who got that mail can be named by it; where it
+/// names nobody and one alone got it, it is him. What has failed for good stays so.
+pub(super) async fn report(
+    desk: &Desk,
+    keys: &TenantKeys,
+    tenant: &TenantId,
+    (ticket, comment): (TicketId, CommentId),
+    bounce: &Bounce,
+    kind: MailKind,
+    now: OffsetDateTime,
+) -> Result<Vec<Write>, Error> {
+    let state = match kind {
+        MailKind::Bounce => State::Failed,
+        MailKind::Delayed => State::Delayed,
+        MailKind::Person | MailKind::AutoReply | MailKind::Automatic | MailKind::Bulk | MailKind::Complaint | MailKind::Calendar => {
+            return Ok(Vec::new());
+        }
+    };
+    let about = about(ticket, comment);
+    let found = delivery::between(&desk.ports, keys, tenant, &about, &about).await?.remove(&about).unwrap_or_default();
+    let only_one = found.len() == 1 && bounce.recipients.is_empty();
+    let mut writes = Vec::new();
+    for stored in found {
+        let named = bounce.recipients.iter().find(|recipient| recipient.address == stored.delivery.to);
+        if stored.delivery.state == State::Failed || (named.is_none() && !only_one) {
+            continue;
+        }
+        let status = named.and_then(|recipient| recipient.status.clone());
+        let delivery = Delivery { state, status, at: now, ..stored.delivery.clone() };
+        writes.push(stored.rewritten(keys, tenant, &delivery)?);
+    }
+    Ok(writes)
+}

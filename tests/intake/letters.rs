@@ -1,0 +1,240 @@
+//! What the desk says by itself, and what other servers say of its mails.
+
+use helpdesk::{
+    access::Role,
+    mail::{Mail, MailKind, parse::parse, sender::Trust},
+    tenants::Language,
+};
+use serde_json::{Value, json};
+use time::Duration;
+
+use super::ANN;
+use crate::support::world::{HELP, IT, World, mail, proven, queue};
+
+const BOB: &str = "bob@northwind.example";
+
+async fn world() -> World {
+    let world = World::new().await;
+    world.trusts().await;
+    world
+}
+
+/// Sends what waits, and empties what has left.
+async fn sent(world: &World) -> Vec<(String, Vec<u8>, Mail)> {
+    queue(&world.app, "DeliverOutbox", r#"{"v":1,"tenant":"contoso"}"#).await;
+    let mails = std::mem::take(&mut *world.sent.mails.lock().unwrap());
+    mails.into_iter().map(|mail| (mail.to.concat(), mail.raw.clone(), parse(&mail.raw, &Trust::Nobody).unwrap())).collect()
+}
+
+fn question(id: &str, more: &str) -> Vec<u8> {
+    proven(ANN, id, "The printer is on fire", more, "Please help soon.")
+}
+
+#[tokio::test]
+async fn a_proven_sender_is_told_the_number_of_his_ticket_once() {
+    let world = world().await;
+    let message = world.leave(HELP, "q.eml", &question("q1@a.example", "")).await;
+    for note in ["opened ticket 1", "seen before, in ticket 1"] {
+        assert_eq!(queue(&world.app, "IntakeMail", &message).await.1, note);
+    }
+    let mut acknowledged = sent(&world).await;
+    assert_eq!(acknowledged.len(), 1);
+    let (to, raw, told) = acknowledged.remove(0);
+    assert!(ANN.contains(&to), "{to}");
+    assert_eq!((told.subject.as_str(), told.kind), ("Re: The printer is on fire [#1]", MailKind::AutoReply));
+    assert_eq!((&told.in_reply_to[0], &told.references), (&"q1@a.example".to_owned(), &vec!["q1@a.example".to_owned()]));
+    assert!(told.text.contains("number is 1: “The printer is on fire”") && told.text.trim_end().ends_with("contoso"), "{}", told.text);
+    assert!(!told.text.contains("Please help"), "nobody's words are repeated");
+    let head = String::from_utf8(raw).unwrap();
+    for line in ["Auto-Submitted: auto-replied\r\n", "X-Auto-Response-Suppress: All\r\n"] {
+        assert!(head.contains(line), "{head}");
+    }
+    // It stands with the comment that it answers, and an answer to it comes to the ticket.
+    let ticket = world.tickets("contoso").await.remove(0);
+    let comments = world.comments("contoso", &ticket).await;
+    assert_eq!((comments.len(), &comments[0]["deliveries"][0]["state"]), (1, &json!("sent")));
+    let again = format!("In-Reply-To: <{}>\r\n", told.message_id.unwrap());
+    let note = world.mail(HELP, "r.eml", &mail("x@y.example", "r@y.example", "Thanks", &again, "More.")).await.1;
+    assert_eq!(note, "comment on ticket 1: it answers our own mail");
+    assert!(sent(&world).await.is_empty(), "only what opens a ticket is acknowledged");
+}
+
+#[tokio::test]
+async fn nobody_is_told_anything_who_may_not_have_written() {
+    let world = world().await;
+    let ours = proven(&format!("Loop <{IT}>"), "o@contoso.example", "Ours", "", "Words.");
+    let mails = [
+        mail(ANN, "a@a.example", "Not proven", "", "Words."),
+        ours,
+        question("b@a.example", "Auto-Submitted: auto-generated\r\n"),
+        question("c@a.example", "List-Id: <news.a.example>\r\nPrecedence: list\r\n"),
+    ];
+    for (at, raw) in mails.iter().enumerate() {
+        assert!(world.mail(HELP, &format!("{at}.eml"), raw).await.1.starts_with("opened ticket"), "{at}");
+        assert!(sent(&world).await.is_empty(), "{at}");
+    }
+    world.set(|settings| settings.acknowledge = false).await;
+    assert!(world.mail(HELP, "d.eml", &question("d@a.example", "")).await.1.starts_with("opened ticket"));
+    assert!(sent(&world).await.is_empty());
+    // As a proof that it would have been told.
+    world.set(|settings| settings.acknowledge = true).await;
+    world.mail(HELP, "e.eml", &question("e@a.example", "")).await;
+    assert_eq!(sent(&world).await.len(), 1);
+}
+
+#[tokio::test]
+async fn the_desk_speaks_its_tenants_language_or_in_his_own_words() {
+    let world = world().await;
+    for (at, (language, words)) in [
+        (Language::De, "„The printer is on fire“"),
+        (Language::Fr, "«\u{a0}The printer is on fire\u{a0}»"),
+        (Language::Es, "Gracias"),
+        (Language::It, "«The printer is on fire»"),
+        (Language::Nl, "Bedankt"),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        world.set(|settings| settings.language = language).await;
+        world.mail(HELP, &format!("{at}.eml"), &question(&format!("{at}@a.example"), "")).await;
+        let told = sent(&world).await.remove(0).2;
+        assert!(told.text.contains(words), "{}", told.text);
+    }
+    world
+        .set(|settings| {
+            let own = json!([{ "purpose": "acknowledgement", "language": "nl", "subject": "Ontvangen: {subject}", "text": "Nr. {number}, {agent}" }]);
+            settings.templates = serde_json::from_value(own).unwrap();
+        })
+        .await;
+    world.mail(HELP, "own.eml", &question("own@a.example", "")).await;
+    let told = sent(&world).await.remove(0).2;
+    assert_eq!((told.subject.as_str(), told.text.trim()), ("Ontvangen: The printer is on fire [#6]", "Nr. 6, contoso"));
+}
+
+/// A report in the form of RFC 3464; `of_one` are the fields of each recipient.
+fn report(original: &str, of_each: &[String], subject: &str) -> Vec<u8> {
+    let fields: String = of_each.iter().map(|fields| format!("\r\n{fields}")).collect();
+    format!(
+        "From: MAILER-DAEMON@mx.northwind.example\r\nTo: {HELP}\r\nSubject: {subject}\r\nMessage-ID: <dsn-{}@mx.northwind.example>\r\n\
+         Date: Mon, 23 Nov 2026 09:00:00 +0000\r\nAuto-Submitted: auto-replied\r\nMIME-Version: 1.0\r\n\
+         Content-Type: multipart/report; report-type=delivery-status; boundary=b\r\n\r\n\
+         --b\r\nContent-Type: text/plain\r\n\r\nYour mail was not delivered.\r\n\
+         --b\r\nContent-Type: message/delivery-status\r\n\r\nReporting-MTA: dns; mx.northwind.example\r\n{fields}\
+         --b\r\nContent-Type: text/rfc822-headers\r\n\r\nMessage-ID: <{original}>\r\nFrom: {HELP}\r\nSubject: Re: The printer\r\n--b--\r\n",
+        of_each.concat().len()
+    )
+    .into_bytes()
+}
+
+fn of(recipient: &str, action: &str, status: &str) -> String {
+    format!("Final-Recipient: rfc822; {recipient}\r\nAction: {action}\r\nStatus: {status}\r\n")
+}
+
+/// An answer to Ann, and to Bob in copy if he is; its Message-ID.
+async fn answered(world: &World, with_bob: bool) -> String {
+    world.mail(HELP, "q.eml", &mail(ANN, "q1@a.example", "The printer is on fire", "", "Please help soon.")).await;
+    world.clock.advance(Duration::SECOND);
+    let token = world.token("contoso", Role::Agent, None);
+    let path = format!("/api/tickets/{}", world.tickets("contoso").await[0]["id"].as_str().unwrap());
+    let cc = if with_bob { json!({ "cc": [{ "address": BOB }] }) } else { json!({ "cc": [] }) };
+    assert_eq!(world.http("PATCH", &path, Some(&token), cc.to_string().as_bytes()).await.status, 200);
+    assert_eq!(world.http("POST", &format!("{path}/comments"), Some(&token), br#"{"text":"Use water.","public":true}"#).await.status, 201);
+    world.clock.advance(Duration::SECOND);
+    sent(world).await.remove(0).2.message_id.unwrap()
+}
+
+/// States and statuses of the answer's deliveries.
+async fn deliveries(world: &World) -> Vec<(String, Value)> {
+    let comments = world.comments("contoso", &world.tickets("contoso").await[0]).await;
+    let all = comments[1]["deliveries"].as_array().unwrap().clone();
+    all.iter().map(|one| (one["state"].as_str().unwrap().to_owned(), one["status"].clone())).collect()
+}
+
+fn state(state: &str, status: Option<&str>) -> (String, Value) {
+    (state.to_owned(), json!(status))
+}
+
+#[tokio::test]
+async fn a_bounce_marks_those_whom_it_names_if_they_got_the_mail() {
+    let world = world().await;
+    let original = answered(&world, true).await;
+    assert_eq!(deliveries(&world).await, [state("sent", None), state("sent", None)]);
+    // One who got nothing is named: nothing happens to the others.
+    let stranger = report(&original, &[of("carol@northwind.example", "failed", "5.1.1")], "Undelivered");
+    assert_eq!(world.mail(HELP, "0.eml", &stranger).await.1, "comment on ticket 1: it answers our own mail");
+    assert_eq!(deliveries(&world).await, [state("sent", None), state("sent", None)]);
+    let late = report(&original, &[of(BOB, "delayed", "4.4.1")], "Delayed");
+    world.mail(HELP, "1.eml", &late).await;
+    assert_eq!(deliveries(&world).await, [state("sent", None), state("delayed", Some("4.4.1"))]);
+    let failed = report(&original, &[of(BOB, "failed", "5.1.1"), of("eve@tailspin.example", "failed", "5.1.1")], "Undelivered");
+    let message = world.leave(HELP, "2.eml", &failed).await;
+    for _ in 0..2 {
+        assert_eq!(queue(&world.app, "IntakeMail", &message).await.0, 200);
+    }
+    assert_eq!(deliveries(&world).await, [state("sent", None), state("failed", Some("5.1.1"))]);
+    // What failed does not become late, and no report opens or changes a ticket.
+    let later = report(&original, &[of(BOB, "delayed", "4.4.7")], "Delayed");
+    world.mail(HELP, "3.eml", &later).await;
+    assert_eq!(deliveries(&world).await[1], state("failed", Some("5.1.1")));
+    let tickets = world.tickets("contoso").await;
+    assert_eq!((tickets.len(), &tickets[0]["status"]), (1, &json!("in_progress")));
+}
+
+#[tokio::test]
+async fn a_bounce_that_names_nobody_is_the_only_recipients() {
+    for (with_bob, expected) in [(false, vec![state("failed", None)]), (true, vec![state("sent", None), state("sent", None)])] {
+        let world = world().await;
+        let original = answered(&world, with_bob).await;
+        // A text that says no more than that it failed.
+        let raw = format!(
+            "From: MAILER-DAEMON@mx.northwind.example\r\nTo: {HELP}\r\nSubject: Undelivered Mail Returned to Sender\r\nMessage-ID: <n@mx.northwind.example>\r\n\
+             Date: Mon, 23 Nov 2026 09:00:00 +0000\r\nAuto-Submitted: auto-replied\r\nIn-Reply-To: <{original}>\r\nMIME-Version: 1.0\r\n\
+             Content-Type: text/plain\r\n\r\nYour message could not be delivered.\r\n"
+        );
+        let read = parse(raw.as_bytes(), &Trust::Nobody).unwrap();
+        assert_eq!((read.kind, read.bounce.map(|bounce| bounce.recipients.len())), (MailKind::Bounce, Some(0)));
+        assert_eq!(world.mail(HELP, "n.eml", raw.as_bytes()).await.1, "comment on ticket 1: it answers our own mail");
+        assert_eq!(deliveries(&world).await, expected);
+    }
+}
+
+#[tokio::test]
+async fn a_bounce_with_an_id_that_we_did_not_make_marks_nobody() {
+    let world = world().await;
+    let original = answered(&world, false).await;
+    let (before, domain) = original.split_once('@').unwrap();
+    let forged = format!("{}0@{domain}", &before[..before.len() - 1]);
+    let forged = if forged == original { forged.replace("0@", "1@") } else { forged };
+    let raw = report(&forged, &[of("ann@adventure-works.example", "failed", "5.1.1")], "Undelivered");
+    assert!(world.mail(HELP, "f.eml", &raw).await.1.contains("unprocessed"));
+    assert_eq!(deliveries(&world).await, [state("sent", None)]);
+}
+
+#[tokio::test]
+async fn a_port_that_fails_at_any_call_makes_no_second_acknowledgement() {
+    use crate::support::faulty::{Plan, faulty};
+    use std::sync::Arc;
+    for after in [false, true] {
+        for call in 1.. {
+            let plan = Arc::new(Plan::default());
+            let world = World::with(|ports| faulty(&ports, &plan)).await;
+            world.trusts().await;
+            let message = world.leave(HELP, "q.eml", &question("q1@a.example", "")).await;
+            plan.fail_at(call, after);
+            let mut tries = 0;
+            while queue(&world.app, "IntakeMail", &message).await.0 != 200 {
+                tries += 1;
+                assert!(tries < 3, "call {call}, after: {after}");
+            }
+            let planned = plan.calls();
+            plan.fail_at(0, false);
+            assert_eq!((world.tickets("contoso").await.len(), sent(&world).await.len()), (1, 1), "call {call}, after: {after}");
+            // Killed between the commit and the wake-up, it left one before the commit.
+            assert!(world.ports.queues.depth("outbox").await.unwrap() >= 1);
+            if call > planned {
+                assert!(call > 12, "only {planned} calls were tried");
+                break;
+            }
+        }
+    }
+}
