@@ -1,5 +1,6 @@
 //! A mail becomes a ticket exactly once, whatever fails on the way.
 
+mod instances;
 mod letters;
 mod limits;
 mod threads;

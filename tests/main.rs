@@ -11,5 +11,6 @@ mod outbox;
 mod ports_contract;
 mod process;
 mod samples;
+mod servers;
 mod support;
 mod tenants;

@@ -2,7 +2,7 @@
 
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 
-use super::{contacts, create, history, links, list, mail, tenants, tickets, unprocessed};
+use super::{contacts, create, history, links, list, mail, signature, tenants, tickets, unprocessed, uploads};
 use crate::tenants::{Removal, Settings};
 
 /// A route in words.
@@ -74,6 +74,7 @@ const KEY: &[Parameter] =
     &[text("Idempotency-Key", "Sent again with the same key and body within 24 hours, the request answers what it made first.")];
 const MAILBOX: &[Parameter] =
     &[Parameter { name: "Helpdesk-Mailbox", what: "The address of the mailbox that the mail is for.", kind: "string", required: true }];
+const FILE_NAME: &[Parameter] = &[text("Helpdesk-File-Name", "The file's name, percent-encoded UTF-8.")];
 const LIST: &[Parameter] = &[
     text("status", "One or several of new, in_progress, pending, solved, with commas."),
     text("assignee", "`person:SUBJECT`, `group:NAME` or `none`."),
@@ -130,12 +131,25 @@ pub fn about(function: &str) -> Option<About> {
         },
         "ListComments" => page("The comments of a ticket, the oldest first", of::<tickets::CommentPage<'_>>),
         "AddComment" => About {
+            headers: KEY,
             body: Body::Json(of::<tickets::CommentRequest>),
-            problems: &[409],
+            problems: &[409, 422],
             ..get("Add a comment; a public one leaves as a mail", Answer::Json(201, of::<tickets::CommentBody<'_>>))
         },
         "GetAttachment" => get("An attachment, unless it is held", Answer::File),
         "GetOriginalMail" => get("The mail that a comment came by, as it came", Answer::File),
+        "UploadFile" => About {
+            headers: FILE_NAME,
+            body: Body::Bytes("application/octet-stream"),
+            problems: &[429],
+            ..get("Send a file, whatever its content type, for a comment within 24 hours", Answer::Json(201, of::<uploads::UploadBody<'_>>))
+        },
+        "GetSignature" => get("What stands below one's own answers", Answer::Json(200, of::<signature::SignatureBody>)),
+        "PutSignature" => About {
+            body: Body::Json(of::<signature::SignatureBody>),
+            problems: &[409],
+            ..get("Set what stands below one's own answers", Answer::Json(200, of::<signature::SignatureBody>))
+        },
         "SearchContacts" => About {
             body: Body::Json(of::<contacts::Search>),
             problems: &[404],

@@ -1,5 +1,6 @@
 //! What an agent writes below his own answers.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{
@@ -25,9 +26,10 @@ pub async fn put(app: &App, caller: Caller, request: HttpRequest) -> Result<Http
     Ok(json(200, &SignatureBody::from(kept)))
 }
 
-#[derive(Serialize, Deserialize)]
+#[derive(Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "Signature")]
 #[serde(deny_unknown_fields)]
-struct SignatureBody {
+pub struct SignatureBody {
     text: String,
     /// What letters call the agent; without it, by the desk's name.
     #[serde(default)]

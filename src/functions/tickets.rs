@@ -270,12 +270,16 @@ pub struct CommentBody<'a> {
     deliveries: Option<Vec<DeliveryBody<'a>>>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Delivery")]
 struct DeliveryBody<'a> {
     to: &'a str,
+    /// waiting, sent, delayed, failed or possibly_duplicate.
     state: &'static str,
+    /// An enhanced status code (RFC 3463), or the code of an SMTP reply.
     status: Option<&'a str>,
     #[serde(with = "time::serde::rfc3339")]
+    #[schemars(with = "At")]
     at: OffsetDateTime,
 }
 

@@ -1,6 +1,7 @@
 //! Files for comments: `UploadFile` takes one, `SweepUploads` removes what no comment took.
 
 use percent_encoding::percent_decode_str;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::{App, HttpAnswer, HttpRequest, Problem, Tick, Verdict, answer::json, problem};
@@ -40,8 +41,9 @@ pub async fn upload(app: &App, caller: Caller, request: HttpRequest) -> Result<H
     Ok(json(201, &UploadBody { upload: kept.id, name: &kept.name, media_type: &kept.media_type, bytes: kept.bytes, held }))
 }
 
-#[derive(Serialize)]
-struct UploadBody<'a> {
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Upload")]
+pub struct UploadBody<'a> {
     /// For the `attachments` of a comment, within a day.
     upload: RecordId,
     name: &'a str,

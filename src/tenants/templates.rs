@@ -1,5 +1,6 @@
 //! What the desk's own mails say, where a tenant wants them to say it otherwise than we do.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// Characters of the subject and of the text of a template.
@@ -7,7 +8,7 @@ const SUBJECT_CHARACTERS_MAX: usize = 200;
 const TEXT_CHARACTERS_MAX: usize = 4_000;
 
 /// What a letter is for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Purpose {
     /// A proven sender is told that his mail became a ticket.
@@ -17,7 +18,7 @@ pub enum Purpose {
 }
 
 /// The language that the desk writes in.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Language {
     #[default]
@@ -30,7 +31,7 @@ pub enum Language {
 }
 
 /// The words of a letter, with placeholders in braces.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Template {
     pub purpose: Purpose,
