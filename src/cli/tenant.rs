@@ -162,7 +162,7 @@ pub(super) async fn run(arguments: Arguments, config: Config) -> Result<ExitCode
             if tenant.state == State::Active {
                 match held::release(&app.desk, &id).await? {
                     0 => {}
-                    held::RELEASED_MAX => say(&format!("{} held mails go on their way, more follow", held::RELEASED_MAX))?,
+                    released if released >= held::RELEASED_MAX => say(&format!("{released} held mails go on their way, more may follow"))?,
                     released => say(&format!("{released} held mails go on their way"))?,
                 }
             }

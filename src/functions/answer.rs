@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use bytes::Bytes;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, Serialize, de::DeserializeOwned};
+use time::{OffsetDateTime, UtcOffset, format_description::well_known::Rfc3339};
 
 use super::{HttpAnswer, HttpRequest, Problem, route::Params};
 use crate::{
@@ -43,6 +44,37 @@ pub fn limit(request: &HttpRequest) -> Result<usize, Problem> {
         None => Ok(LIST_MAX),
         Some(Ok(limit)) if (1..=LIST_MAX).contains(&limit) => Ok(limit),
         Some(_) => Err(bad("bad-limit", format!("`limit` is a number from 1 to {}.", LIST_MAX))),
+    }
+}
+
+/// An instant of RFC 3339 in UTC. One that is in no year of four digits there is none.
+pub fn instant(text: &str) -> Option<OffsetDateTime> {
+    let at = OffsetDateTime::parse(text, &Rfc3339).ok()?.checked_to_offset(UtcOffset::UTC)?;
+    (0..=9999).contains(&at.year()).then_some(at)
+}
+
+/// The same in JSON.
+#[derive(Debug, Clone, Copy)]
+pub struct Instant(pub OffsetDateTime);
+
+impl<'de> Deserialize<'de> for Instant {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        instant(&text).map(Instant).ok_or_else(|| serde::de::Error::custom("an instant is like 2026-11-26T09:00:00Z"))
+    }
+}
+
+impl JsonSchema for Instant {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> Cow<'static, str> {
+        At::schema_name()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        At::json_schema(generator)
     }
 }
 

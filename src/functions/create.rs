@@ -48,7 +48,7 @@ pub async fn create(app: &App, caller: Caller, request: HttpRequest) -> Result<H
         author,
         set,
         actor: &caller.subject,
-        request: key.map(|key| Request { key, caller: &caller.subject, body: &request.body }),
+        request: key.map(|key| Request { key, caller: &caller.subject, of: "ticket", body: &request.body }),
     };
     let (ticket, etag) = tickets::create_ticket(&app.desk, &caller.tenant, &new).await?;
     shown(app, &caller, 201, &ticket, &etag).await

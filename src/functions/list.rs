@@ -2,11 +2,10 @@
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize};
-use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 
 use super::{
     App, HttpAnswer, HttpRequest, Problem,
-    answer::{At, bad, body, json, limit},
+    answer::{self, Instant, bad, body, json, limit},
     cursor,
     tickets::{Seen, TicketBody, viewer},
 };
@@ -95,18 +94,10 @@ pub struct Asked {
     category: Option<String>,
     tag: Option<String>,
     number: Option<u64>,
-    #[serde(with = "time::serde::rfc3339::option")]
-    #[schemars(with = "Option<At>")]
-    created_from: Option<OffsetDateTime>,
-    #[serde(with = "time::serde::rfc3339::option")]
-    #[schemars(with = "Option<At>")]
-    created_to: Option<OffsetDateTime>,
-    #[serde(with = "time::serde::rfc3339::option")]
-    #[schemars(with = "Option<At>")]
-    updated_from: Option<OffsetDateTime>,
-    #[serde(with = "time::serde::rfc3339::option")]
-    #[schemars(with = "Option<At>")]
-    updated_to: Option<OffsetDateTime>,
+    created_from: Option<Instant>,
+    created_to: Option<Instant>,
+    updated_from: Option<Instant>,
+    updated_to: Option<Instant>,
     /// updated, created or due.
     #[serde(deserialize_with = "sort_in_json")]
     #[schemars(with = "Option<String>")]
@@ -148,8 +139,8 @@ impl Asked {
             category: self.category.clone(),
             tag: self.tag.as_ref().map(|tag| tag.trim().to_lowercase()),
             number: self.number,
-            created: Span { from: self.created_from, to: self.created_to },
-            updated: Span { from: self.updated_from, to: self.updated_to },
+            created: span(self.created_from, self.created_to),
+            updated: span(self.updated_from, self.updated_to),
         }
     }
 }
@@ -201,10 +192,14 @@ fn order(text: &str) -> Result<Direction, Problem> {
     }
 }
 
-fn instant(request: &HttpRequest, name: &'static str) -> Result<Option<OffsetDateTime>, Problem> {
+fn span(from: Option<Instant>, to: Option<Instant>) -> Span {
+    Span { from: from.map(|Instant(at)| at), to: to.map(|Instant(at)| at) }
+}
+
+fn instant(request: &HttpRequest, name: &'static str) -> Result<Option<Instant>, Problem> {
     let text = request.query.get(name);
-    let wrong = |_| bad("bad-instant", format!("`{name}` is an instant like 2026-11-26T09:00:00Z (RFC 3339)."));
-    text.map(|text| OffsetDateTime::parse(text, &Rfc3339).map_err(wrong)).transpose()
+    let wrong = || bad("bad-instant", format!("`{name}` is an instant like 2026-11-26T09:00:00Z (RFC 3339)."));
+    text.map(|text| answer::instant(text).map(Instant).ok_or_else(wrong)).transpose()
 }
 
 fn whose_in_json<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Whose>, D::Error> {

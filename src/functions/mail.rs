@@ -102,6 +102,7 @@ fn why(because: Because) -> &'static str {
     match because {
         Because::OurOwnMessage => "it answers our own mail",
         Because::Reference => "it refers to a mail of the ticket",
+        Because::SharedReference => "it refers to a mail that the ticket refers to",
         Because::Awaited => "a mail that refers to it came earlier",
         Because::SameMessageId => "another mail with its Message-ID is there",
         Because::Number => "its subject names the number",

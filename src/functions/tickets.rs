@@ -8,7 +8,7 @@ use time::OffsetDateTime;
 
 use super::{
     App, HttpAnswer, HttpRequest, Problem,
-    answer::{At, body, download, id, json, limit, present, quoted, still},
+    answer::{At, Instant, body, download, id, json, limit, present, quoted, still},
     cursor,
     idempotency::idempotency_key,
 };
@@ -94,8 +94,8 @@ pub async fn comment(app: &App, caller: Caller, request: HttpRequest) -> Result<
         return Err(Problem::new(403, "not-allowed", "You may not do that", "What a requester says is public: leave out `public`."));
     }
     // The same words for another ticket are another request.
-    let whole = [ticket.to_string().as_bytes(), b"\n", &request.body].concat();
-    let again = idempotency_key(&request)?.map(|key| Request { key, caller: &caller.subject, body: &whole });
+    let of = format!("comment {ticket}");
+    let again = idempotency_key(&request)?.map(|key| Request { key, caller: &caller.subject, of: &of, body: &request.body });
     // Without a word an agent's comment is private: nothing leaves by mistake.
     let public = asked.public.unwrap_or(false);
     let (text, uploads) = (asked.text.as_str(), asked.attachments.as_slice());
@@ -185,10 +185,6 @@ impl ChangeRequest {
         Ok(Change { status, priority, assignee, category, tags, due_at, subject, cc, fields })
     }
 }
-
-#[derive(Deserialize, JsonSchema)]
-#[schemars(with = "At", inline)]
-pub struct Instant(#[serde(with = "time::serde::rfc3339")] OffsetDateTime);
 
 #[derive(Serialize, JsonSchema)]
 pub struct CommentPage<'a> {

@@ -46,6 +46,13 @@ pub struct Span {
     to: u16,
 }
 
+/// Which end of a span.
+#[derive(Clone, Copy)]
+enum Side {
+    Begin,
+    End,
+}
+
 impl BusinessHours {
     /// Why they cannot be kept, if they cannot.
     pub(super) fn check(&self) -> Result<(), String> {
@@ -66,7 +73,8 @@ impl BusinessHours {
         Ok(())
     }
 
-    /// The business time between two instants. An hour that the clocks skip is not there, one that they repeat counts once.
+    /// The business time between two instants. Where the clocks skip an hour it is not there; where they repeat one, a span around it has it twice, and
+    /// one that begins or ends within it has it once.
     pub fn between(&self, from: OffsetDateTime, to: OffsetDateTime) -> Duration {
         let holidays: Vec<Date> = self.holidays.iter().filter_map(|day| date(day)).collect();
         let (mut day, last) = (self.local(from).date(), self.local(to).date());
@@ -77,7 +85,7 @@ impl BusinessHours {
             }
             if !holidays.contains(&day) {
                 for span in self.of(day.weekday()) {
-                    let (begin, end) = (self.instant(day, span.from), self.instant(day, span.to));
+                    let (begin, end) = (self.instant(day, span.from, Side::Begin), self.instant(day, span.to, Side::End));
                     sum += (end.min(to) - begin.max(from)).max(Duration::ZERO);
                 }
             }
@@ -101,12 +109,36 @@ impl BusinessHours {
         at.to_offset(self.offset(at))
     }
 
-    /// The instant of a minute of a local day.
-    fn instant(&self, day: Date, minute: u16) -> OffsetDateTime {
+    /// The instant of a minute of a local day. If the clocks repeat it, a span begins at the later one and ends at the earlier; if they skip it, it is
+    /// the instant at which they are changed.
+    fn instant(&self, day: Date, minute: u16, side: Side) -> OffsetDateTime {
         let local = PrimitiveDateTime::new(day, Time::MIDNIGHT) + Duration::minutes(minute.into());
-        // The offset of the instant that it would be in UTC is off by at most a change of the clocks, which the second look sees.
-        let near = local.assume_offset(self.offset(local.assume_utc()));
-        local.assume_offset(self.offset(near))
+        let near = local.assume_utc();
+        // No zone changes its clocks twice in two days.
+        let before = local.assume_offset(self.offset(near - Duration::DAY));
+        let after = local.assume_offset(self.offset(near + Duration::DAY));
+        let is_read_so = |at: OffsetDateTime| self.offset(at) == at.offset();
+        match (is_read_so(before), is_read_so(after), side) {
+            (true, true, Side::Begin) => before.max(after),
+            (true, true, Side::End) => before.min(after),
+            (true, false, _) => before,
+            (false, true, _) => after,
+            (false, false, _) => self.change_between(after, before),
+        }
+    }
+
+    /// The instant at which the clocks are changed, from one that is before it to one that is not.
+    fn change_between(&self, mut before: OffsetDateTime, mut after: OffsetDateTime) -> OffsetDateTime {
+        let old = self.offset(before);
+        while after - before > Duration::SECOND {
+            let middle = before + Duration::seconds((after - before).whole_seconds() / 2);
+            if self.offset(middle) == old {
+                before = middle;
+            } else {
+                after = middle;
+            }
+        }
+        after
     }
 
     fn offset(&self, at: OffsetDateTime) -> UtcOffset {
@@ -176,6 +208,22 @@ mod tests {
         assert_eq!(counted(datetime!(2026-03-28 22:00 UTC), datetime!(2026-03-29 23:00 UTC)), 23 * 60);
         assert_eq!(counted(datetime!(2026-10-24 21:00 UTC), datetime!(2026-10-26 00:00 UTC)), 25 * 60);
         assert_eq!(hours("Asia/Kolkata").between(datetime!(2026-11-23 03:30 UTC), datetime!(2026-11-23 06:30 UTC)).whole_minutes(), 180);
+    }
+
+    #[test]
+    fn a_span_at_a_change_of_the_clocks_is_as_long_as_it_is() {
+        let sunday =
+            |zone: &str, span: &str| -> BusinessHours { serde_json::from_value(serde_json::json!({ "time_zone": zone, "sunday": [span] })).unwrap() };
+        let counted = |hours: &BusinessHours, from| hours.between(from, from + Duration::DAY).whole_minutes();
+        // 2 o'clock is not there: 3 to 10.
+        assert_eq!(counted(&sunday("America/New_York", "02:00-10:00"), datetime!(2027-03-14 04:00 UTC)), 7 * 60);
+        assert_eq!(counted(&sunday("America/New_York", "01:30-02:30"), datetime!(2027-03-14 04:00 UTC)), 30);
+        // 2 to 3 is there twice.
+        assert_eq!(counted(&sunday("Europe/Berlin", "01:00-02:00"), datetime!(2026-10-24 22:00 UTC)), 60);
+        assert_eq!(counted(&sunday("Europe/Berlin", "01:00-04:00"), datetime!(2026-10-24 22:00 UTC)), 4 * 60);
+        assert_eq!(counted(&sunday("Europe/Berlin", "02:30-04:00"), datetime!(2026-10-24 22:00 UTC)), 90);
+        // A day without a midnight.
+        assert_eq!(counted(&sunday("America/Santiago", "00:00-24:00"), datetime!(2026-09-06 03:00 UTC)), 23 * 60);
     }
 
     #[test]

@@ -41,13 +41,17 @@ pub async fn remove(ports: &Ports, keyring: &Keyring, actor: &str, id: &TenantId
     let until = ports.clock.now() + REMOVING_MAX;
     let mut removal = Removal::default();
     while ports.clock.now() < until {
+        // He may have been taken back meanwhile.
+        if get(documents, keyring, id).await?.is_some_and(|(tenant, _)| tenant.state == State::Active) {
+            return Err(Error::StillServed);
+        }
         let (deleted, gone) = futures::try_join!(delete_documents(ports, id), delete_blobs(ports, blobs))?;
         removal.documents += deleted;
         removal.blobs += gone;
         if deleted + gone > 0 {
             continue;
         }
-        let Some((tenant, etag)) = get(documents, keyring, id).await? else {
+        let Some((tenant, etag)) = get(documents, keyring, id).await?.filter(|(tenant, _)| tenant.state != State::Active) else {
             keyring.forget(id).await?;
             return Ok(Removal { done: true, ..removal });
         };

@@ -11,14 +11,16 @@ use crate::{
 
 /// Who lets mail go by himself, in the audit events.
 const RELEASE: &str = "release";
-/// Held mails that are let go at a time.
+/// Held mails that are let go at a time, of each reason.
 pub const RELEASED_MAX: usize = 200;
 
 /// Sends mail through the intake again that was held because its tenant was not served or, an hour ago, because there was too much of it: up to
-/// [`RELEASED_MAX`] in the order in which it came. Says how much it was. What is still too much is held again, in the same record. Killed in between, it is called again for the rest. The trouble of one mail is its own: the others go, then the first trouble is told.
+/// [`RELEASED_MAX`] of each reason, in the order in which it came. Says how much it was. What is still too much is held again, in the same record, for
+/// another hour. Killed in between, it is called again for the rest. The trouble of one mail is its own: the others go, then the first trouble is told.
 pub async fn release(desk: &Desk, owner: &TenantId) -> Result<usize, Error> {
     let place = partition(owner, Kind::Unprocessed);
     let mut held: Vec<Unprocessed> = Vec::new();
+    let (mut released, mut trouble) = (0, None);
     let calm = timestamp(desk.ports.clock.now() - rates::WINDOW);
     for reason in [Reason::TenantSuspended, Reason::TenantRestoring, Reason::SenderLimit, Reason::MailboxLimit, Reason::Loop] {
         let mut scan = Scan::prefix(&place, Slot::K1, &format!("{reason}+"), RELEASED_MAX);
@@ -29,18 +31,19 @@ pub async fn release(desk: &Desk, owner: &TenantId) -> Result<usize, Error> {
         if !found.is_empty() {
             let keys = desk.keyring.keys(owner).await?;
             for document in &found {
-                held.push(keys.open_document(document)?);
+                match keys.open_document(document) {
+                    Ok(record) => held.push(record),
+                    Err(error) => trouble = trouble.or(Some(error.into())),
+                }
             }
         }
     }
     held.sort_by_key(|record| record.id);
-    held.truncate(RELEASED_MAX);
-    let (mut released, mut trouble) = (0, None);
     for record in &held {
         match replay(desk, owner, record.id, RELEASE).await {
             Ok(()) => released += 1,
             Err(error) if error.is_conflict() => released += 1,
-            Err(Error::BlobMissing) => lost(desk, owner, record.id).await?,
+            Err(Error::BlobMissing) => trouble = trouble.or(lost(desk, owner, record.id).await.err()),
             Err(error) => trouble = trouble.or(Some(error)),
         }
     }

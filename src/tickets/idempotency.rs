@@ -21,6 +21,8 @@ pub struct Request<'a> {
     pub key: &'a str,
     /// The token's subject.
     pub caller: &'a str,
+    /// What it asks for: the key for something else is refused.
+    pub of: &'a str,
     /// What the request says; the key with other words is refused.
     pub body: &'a [u8],
 }
@@ -53,5 +55,5 @@ fn document(keys: &TenantKeys, request: Request<'_>) -> String {
 }
 
 fn fingerprint(keys: &TenantKeys, request: Request<'_>) -> String {
-    keys.index("idempotent-body", &[request.body])
+    keys.index("idempotent-request", &[request.of.as_bytes(), request.body])
 }

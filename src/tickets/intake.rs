@@ -309,9 +309,13 @@ async fn take_in_once(desk: &Desk, arrival: &Arrival<'_>, raw: &[u8], parts: &mu
             (opened(desk, arrival, next), None, link, Outcome::Opened { number: next })
         }
     };
-    commit(desk, arrival, ticket, before.zip(read), link, stored, &refs).await?;
+    let acknowledges = counted.of_the_sender < rates::ACKNOWLEDGED_MAX;
+    commit(desk, arrival, Decided { ticket, before: before.zip(read), link, acknowledges }, stored, &refs).await?;
     Ok(Taken::In(outcome))
 }
+
+/// Another ticket, its version if it may be changed, and what it is to the new one.
+type Other = (Box<Ticket>, Option<Etag>, Why);
 
 /// Where a mail goes.
 enum Place {
@@ -323,8 +327,18 @@ enum Place {
     },
     /// Into a ticket of its own, linked with one that is what the link says.
     New {
-        link: Option<(Box<Ticket>, Etag, Why)>,
+        link: Option<Other>,
     },
+}
+
+/// What is to be committed.
+struct Decided {
+    ticket: Ticket,
+    /// As it was read; none if it is new.
+    before: Option<(Box<Ticket>, Etag)>,
+    link: Option<Other>,
+    /// Whether the sender of a new ticket may be told its number.
+    acknowledges: bool,
 }
 
 /// Looks at the tickets that a mail may belong to, the strongest reason first, until one takes it.
@@ -334,22 +348,20 @@ async fn find_place(desk: &Desk, arrival: &Arrival<'_>, known: &Known) -> Result
         let Some((ticket, read)) = links::end_of_merges(desk, arrival.keys, &arrival.tenant.id, id).await? else { continue };
         match thread::judge(&ticket, because, &arrival.facts()) {
             Verdict::Joins { counts } => return Ok(Place::In { ticket: Box::new(ticket), read, because, counts }),
-            Verdict::Opens(why) => link = link.or(Some((Box::new(ticket), read, why))),
+            // A second mailbox's ticket is remembered as such, whatever else it has to do with.
+            Verdict::Opens(why) if link.is_none() || why == Why::SameMail => {
+                let read = (arrival.is_proven() || because == Because::OurOwnMessage).then_some(read);
+                link = Some((Box::new(ticket), read, why));
+            }
+            Verdict::Opens(_) => {}
             Verdict::Passes => {}
         }
     }
     Ok(Place::New { link })
 }
 
-async fn commit(
-    desk: &Desk,
-    arrival: &Arrival<'_>,
-    mut ticket: Ticket,
-    before: Option<(Box<Ticket>, Etag)>,
-    link: Option<(Box<Ticket>, Etag, Why)>,
-    parts: &Parts,
-    refs: &refs::Refs,
-) -> Result<(), Error> {
+async fn commit(desk: &Desk, arrival: &Arrival<'_>, decided: Decided, parts: &Parts, refs: &refs::Refs) -> Result<(), Error> {
+    let Decided { mut ticket, before, link, acknowledges } = decided;
     let why = link.as_ref().map(|(.., why)| *why);
     let comment = comment(desk, arrival, ticket.id, parts, refs.message_id_reused());
     let mut more = refs.writes(arrival, &ticket, why)?;
@@ -358,12 +370,15 @@ async fn commit(
     {
         more.extend(deliveries::report(desk, arrival.keys, &arrival.tenant.id, reported, bounce, arrival.mail.kind, arrival.now).await?);
     }
-    if let Some((mut other, etag, why)) = link {
-        let unlinked = other.clone();
+    if let Some((mut other, read, why)) = link {
         ticket.link(&other, why);
-        other.link(&ticket, why.turned());
-        more.push(store::ticket_write(arrival.keys, &arrival.tenant.id, &other, Some(etag))?);
-        more.extend(history::write(desk, arrival.keys, &arrival.tenant.id, &unlinked, &other, INTAKE, arrival.now)?);
+        // Whom nobody vouches for changes nothing of others: their tickets do not name his.
+        if let Some(read) = read {
+            let unlinked = other.clone();
+            other.link(&ticket, why.turned());
+            more.push(store::ticket_write(arrival.keys, &arrival.tenant.id, &other, Some(read))?);
+            more.extend(history::write(desk, arrival.keys, &arrival.tenant.id, &unlinked, &other, INTAKE, arrival.now)?);
+        }
     }
     let (keys, tenant, now) = (arrival.keys, &arrival.tenant.id, arrival.now);
     match &before {
@@ -371,7 +386,7 @@ async fn commit(
         None => more.extend(contacts::first_seen(desk, keys, tenant, &ticket.requester, now).await?),
     }
     let letter = match (&before, arrival.mail.kind) {
-        (None, MailKind::Person) => letters::acknowledgement(desk, keys, arrival.tenant, &ticket, comment.id, now).await?,
+        (None, MailKind::Person) if acknowledges => letters::acknowledgement(desk, keys, arrival.tenant, &ticket, comment.id, now).await?,
         _ => Vec::new(),
     };
     let wakes = !letter.is_empty();

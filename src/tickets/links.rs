@@ -12,8 +12,8 @@ use crate::{
     tenants::{self, Settings},
 };
 
-/// Merges that are followed from one ticket; a circle ends there.
-const MERGES_MAX: usize = 10;
+/// Merges that are followed from one ticket. Merging makes no circle, so that only a longer chain ends there.
+const MERGES_MAX: usize = 200;
 
 /// What becomes of two tickets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -77,9 +77,17 @@ async fn join_once(work: &Work<'_>, first: TicketId, second: TicketId, how: Toge
             if one.merged_into.is_some() || two.merged_into.is_some() {
                 return Err(Error::BadLink);
             }
+            // What is asked in the one is asked in the other from now on.
+            if is_open(one.status) && !is_open(two.status) {
+                two.turn(Status::InProgress, now, work.settings);
+                two.clocks.asked(now);
+            }
             one.merged_into = Some(second);
             one.turn(Status::Solved, now, work.settings);
             two.copy_to(one.parties().cloned().collect::<Vec<_>>());
+            if !one.parties().filter_map(|party| party.address.as_deref()).all(|address| two.takes_part(address)) {
+                return Err(Error::TooManyParties);
+            }
             one.link(&two, Why::MergedInto);
             two.link(&one, Why::Merged);
         }
@@ -93,6 +101,13 @@ async fn join_once(work: &Work<'_>, first: TicketId, second: TicketId, how: Toge
     }
     let etags = desk.ports.documents.commit(&partition(tenant, Kind::Ticket), writes).await?;
     Ok((one, store::first(etags)?))
+}
+
+fn is_open(status: Status) -> bool {
+    match status {
+        Status::New | Status::InProgress => true,
+        Status::Pending | Status::Solved => false,
+    }
 }
 
 /// The writes of one of the two.

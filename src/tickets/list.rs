@@ -2,9 +2,10 @@
 //!
 //! The store keeps tickets in order of their last change (of each status, assignee and requester), of their creation, and of their due date. A list walks
 //! through the narrowest of these and leaves out what the other filters refuse. So that a request ends in time, it looks at [`LOOKED_AT_MAX`] tickets
-//! at most; a page may then be short, or empty, and still have a next one.
+//! at most; a page may then be short, or empty, and still have a next one. A ticket that is changed while somebody turns the pages may stand on none of
+//! them, or on two.
 
-use std::ops::Range;
+use std::{collections::BTreeMap, ops::Range};
 
 use time::OffsetDateTime;
 use ulid::Ulid;
@@ -159,6 +160,8 @@ const LAST: &str = "\u{7f}";
 async fn batch(desk: &Desk, tenant: &TenantId, walks: &[Walk], order: Order, after: Option<&str>) -> Result<Vec<(String, Document)>, Error> {
     let place = partition(tenant, Kind::Ticket);
     let mut found: Vec<(String, Document)> = Vec::new();
+    // A ticket that is changed between two walks stands in both: the later one is the newer.
+    let mut seen: BTreeMap<String, usize> = BTreeMap::new();
     for walk in walks {
         let (mut start, mut end) = (walk.range.start.clone(), walk.range.end.clone());
         match (after, order) {
@@ -180,7 +183,13 @@ async fn batch(desk: &Desk, tenant: &TenantId, walks: &[Walk], order: Order, aft
                 Slot::K4 => document.keys[3].as_ref(),
             };
             if let Some(behind) = key.and_then(|key| key.strip_prefix(&walk.prefix)) {
-                found.push((behind.to_owned(), document));
+                match seen.get(&document.id) {
+                    Some(at) => found[*at] = (behind.to_owned(), document),
+                    None => {
+                        seen.insert(document.id.clone(), found.len());
+                        found.push((behind.to_owned(), document));
+                    }
+                }
             }
         }
     }

@@ -427,6 +427,8 @@ pub enum Error {
     Merged { into: u64 },
     #[error("a ticket is linked or merged with another one of the same desk that is not merged itself, and has at most {LINKS_MAX} links")]
     BadLink,
+    #[error("together more than {CC_MAX} would be in copy: take some out first")]
+    TooManyParties,
     #[error("a comment needs words, at most {COMMENT_CHARACTERS_MAX} characters")]
     BadComment,
     #[error("a signature has at most {SIGNATURE_CHARACTERS_MAX} characters, its name one line of at most {SIGNER_CHARACTERS_MAX}")]

@@ -7,14 +7,19 @@ use ulid::Ulid;
 use super::{Author, Comment, Desk, Error, Ticket, arrival::Arrival, unprocessed::Reason};
 use crate::{
     ids::{Kind, partition},
-    ports::{Scan, Slot, timestamp},
+    ports::{Order, Scan, Slot, timestamp},
 };
 
 /// The time that a limit is of.
 pub const WINDOW: Duration = Duration::HOUR;
+/// Mails of one sender that are acknowledged in a [`WINDOW`]: whoever writes on is a machine, or knows.
+pub const ACKNOWLEDGED_MAX: usize = 5;
 /// Of a mailbox's mails one in so many is counted, for all of them: by the first hexadecimal digit of what names its content.
 const SAMPLE: u32 = 16;
 const SAMPLED: char = '0';
+
+/// Comments that are looked at for a loop, in limits of one sender.
+const LOOKED_AT: usize = 5;
 
 /// The clear keys by which a mail is counted.
 pub(super) struct Keys {
@@ -33,8 +38,10 @@ pub(super) fn keys(arrival: &Arrival<'_>) -> Keys {
     }
 }
 
-/// What a mail's sender and mailbox have had of late: the limit that is reached, if one is.
+/// What a mail's sender and mailbox have had of late.
 pub(super) struct Counted {
+    pub of_the_sender: usize,
+    /// The limit that is reached, if one is.
     pub over: Option<Reason>,
 }
 
@@ -56,18 +63,20 @@ pub(super) async fn count(desk: &Desk, arrival: &Arrival<'_>) -> Result<Counted,
     } else {
         (to_the_mailbox >= samples as usize).then_some(Reason::MailboxLimit)
     };
-    Ok(Counted { over })
+    Ok(Counted { of_the_sender, over })
 }
 
 /// Whether the sender has said so much in this conversation of late that two machines seem to answer each other.
 pub(super) async fn is_a_loop(desk: &Desk, arrival: &Arrival<'_>, ticket: &Ticket) -> Result<bool, Error> {
     let limit = arrival.tenant.settings.mails_a_conversation as usize;
+    let most = limit.saturating_mul(LOOKED_AT);
     // Most conversations have not that many comments at all.
     if (ticket.comments as usize) < limit {
         return Ok(false);
     }
     let place = partition(&arrival.tenant.id, Kind::Comment);
-    let mut scan = Scan::prefix(&place, Slot::Id, &format!("comment:{}:", ticket.id), limit * 2);
+    let mut scan = Scan::prefix(&place, Slot::Id, &format!("comment:{}:", ticket.id), most);
+    scan.order = Order::Descending;
     scan.range.start = format!("comment:{}:{}", ticket.id, first_ulid(arrival.now - WINDOW));
     let found = desk.ports.documents.scan(&scan).await?;
     if found.len() < limit {
@@ -77,9 +86,13 @@ pub(super) async fn is_a_loop(desk: &Desk, arrival: &Arrival<'_>, ticket: &Ticke
     let mut said = 0;
     for document in &found {
         let comment: Comment = arrival.keys.open_document(document)?;
-        said += usize::from(matches!(&comment.author, Author::Sender(party) if party.address == sender));
+        let is_his = matches!(&comment.author, Author::Sender(party) if party.address == sender);
+        // What nobody vouches for may be anybody's, and stops him only whom nobody vouches for either.
+        let is_proven = comment.mail.as_ref().is_some_and(|mail| mail.proven_by.is_some());
+        said += usize::from(is_his && (is_proven || !arrival.is_proven()));
     }
-    Ok(said >= limit)
+    // Several machines together say more than all of them are let.
+    Ok(said >= limit || found.len() >= most)
 }
 
 /// The first identifier of an instant.
@@ -89,9 +102,14 @@ fn first_ulid(at: OffsetDateTime) -> Ulid {
 
 fn sender_key(arrival: &Arrival<'_>) -> String {
     let sender = arrival.sender_address().unwrap_or_default();
-    format!("from:{}", arrival.keys.index("sender-rate", &[arrival.mailbox.as_str().as_bytes(), sender.as_bytes()]))
+    format!("from:{}", arrival.keys.index("sender-rate", &[arrival.mailbox.as_str().as_bytes(), sender.as_bytes(), kind(arrival)]))
 }
 
 fn mailbox_key(arrival: &Arrival<'_>) -> String {
-    format!("to:{}", arrival.keys.index("mailbox-rate", &[arrival.mailbox.as_str().as_bytes()]))
+    format!("to:{}", arrival.keys.index("mailbox-rate", &[arrival.mailbox.as_str().as_bytes(), kind(arrival)]))
+}
+
+/// Mail that nobody vouches for is counted apart, so that nobody uses up what another may send by writing in his name.
+fn kind(arrival: &Arrival<'_>) -> &'static [u8] {
+    if arrival.is_proven() { b"proven" } else { b"unproven" }
 }

@@ -107,7 +107,10 @@ pub(super) async fn look_up(desk: &Desk, arrival: &Arrival<'_>) -> Result<Loaded
     }
     for (id, document) in ids.into_iter().zip(found) {
         match document {
-            Some(document) => known.referenced.push(keys.open_document::<MessageRef>(&document)?.ticket_for(arrival.mailbox)),
+            Some(document) => {
+                let reference: MessageRef = keys.open_document(&document)?;
+                known.referenced.push((reference.ticket_for(arrival.mailbox), reference.content.is_some()));
+            }
             None => refs.unknown.push(id),
         }
     }

@@ -25,6 +25,8 @@ pub enum Because {
     OurOwnMessage,
     /// It refers to a mail that is in the ticket.
     Reference,
+    /// It refers to a mail that another one in the ticket refers to, and that never came.
+    SharedReference,
     /// A mail that refers to it came earlier.
     Awaited,
     /// Another mail with its Message-ID is in the ticket.
@@ -38,8 +40,8 @@ pub enum Because {
 pub struct Known {
     /// The ticket of our own message that it answers.
     pub own: Option<TicketId>,
-    /// Tickets of the mails that it refers to, nearest first.
-    pub referenced: Vec<TicketId>,
+    /// Tickets of the mails that it refers to, nearest first, and whether the mail itself is there.
+    pub referenced: Vec<(TicketId, bool)>,
     /// The ticket of a mail that refers to it.
     pub awaited: Option<TicketId>,
     /// The ticket of another mail with its Message-ID.
@@ -77,7 +79,8 @@ impl Known {
     /// The tickets that the mail may belong to, each once, by its strongest reason.
     pub fn candidates(&self) -> Vec<(TicketId, Because)> {
         let named = self.own.map(|ticket| (ticket, Because::OurOwnMessage)).into_iter();
-        let referenced = self.referenced.iter().map(|ticket| (*ticket, Because::Reference));
+        let because = |is_there| if is_there { Because::Reference } else { Because::SharedReference };
+        let referenced = self.referenced.iter().map(|(ticket, is_there)| (*ticket, because(*is_there)));
         let others = [(self.awaited, Because::Awaited), (self.same_id, Because::SameMessageId), (self.numbered, Because::Number)];
         let others = others.into_iter().filter_map(|(ticket, because)| Some((ticket?, because)));
         let mut candidates: Vec<(TicketId, Because)> = Vec::new();
@@ -98,14 +101,20 @@ pub fn judge(ticket: &Ticket, because: Because, mail: &Facts<'_>) -> Verdict {
     let takes_part = mail.address.is_some_and(|address| ticket.takes_part(address));
     let is_requester = mail.address == ticket.requester.address.as_deref();
     let belongs = match because {
-        Because::OurOwnMessage | Because::Awaited => true,
+        Because::OurOwnMessage => true,
         Because::Reference => mail.proven || takes_part,
+        // Whoever refers to a mail that is not there says nothing of whose conversation that is: all may have had it.
+        Because::SharedReference | Because::Awaited => takes_part,
         // Scanners and forms send all their mails with one Message-ID: only the same sender's is the same conversation.
         Because::SameMessageId => is_requester,
         Because::Number => mail.proven && takes_part,
     };
     if !belongs {
-        return if because == Because::Reference { Verdict::Opens(Why::RefersTo) } else { Verdict::Passes };
+        return match because {
+            Because::Reference | Because::SharedReference => Verdict::Opens(Why::RefersTo),
+            Because::Awaited => Verdict::Opens(Why::ReferredToBy),
+            Because::OurOwnMessage | Because::SameMessageId | Because::Number => Verdict::Passes,
+        };
     }
     if because == Because::SameMessageId && ticket.mailbox != *mail.mailbox {
         return Verdict::Opens(Why::SameMail);
@@ -196,18 +205,24 @@ mod tests {
 
     #[test]
     fn each_ticket_is_a_candidate_once_by_its_strongest_reason() {
-        let mut known =
-            Known { own: Some(id(1)), referenced: vec![id(2), id(1), id(3)], awaited: Some(id(4)), same_id: Some(id(2)), numbered: Some(id(5)) };
-        let candidates = [(1, Because::OurOwnMessage), (2, Because::Reference), (3, Because::Reference), (4, Because::Awaited), (5, Because::Number)];
+        let mut known = Known {
+            own: Some(id(1)),
+            referenced: vec![(id(2), true), (id(1), true), (id(3), false)],
+            awaited: Some(id(4)),
+            same_id: Some(id(2)),
+            numbered: Some(id(5)),
+        };
+        let candidates =
+            [(1, Because::OurOwnMessage), (2, Because::Reference), (3, Because::SharedReference), (4, Because::Awaited), (5, Because::Number)];
         assert_eq!(known.candidates(), candidates.map(|(ticket, because)| (id(ticket), because)));
-        known.referenced = (10..20).map(id).collect();
+        known.referenced = (10..20).map(|n| (id(n), true)).collect();
         assert_eq!(known.candidates().len(), CANDIDATES_MAX);
         assert!(Known::default().candidates().is_empty());
     }
 
     #[test]
     fn who_is_not_proven_joins_what_he_takes_part_in_and_changes_nothing() {
-        use Because::{Awaited, Number, OurOwnMessage, Reference, SameMessageId};
+        use Because::{Awaited, Number, OurOwnMessage, Reference, SameMessageId, SharedReference};
         let heard = Verdict::Joins { counts: false };
         let counts = Verdict::Joins { counts: true };
         let linked = Verdict::Opens(Why::RefersTo);
@@ -218,8 +233,12 @@ mod tests {
             (Reference, BOB, false, heard),
             (Reference, EVE, true, counts),
             (Reference, EVE, false, linked),
-            (Awaited, EVE, false, heard),
-            (Awaited, EVE, true, counts),
+            (SharedReference, BOB, true, counts),
+            (SharedReference, ANN, false, heard),
+            (SharedReference, EVE, true, linked),
+            (Awaited, ANN, true, counts),
+            (Awaited, BOB, false, heard),
+            (Awaited, EVE, true, Verdict::Opens(Why::ReferredToBy)),
             (SameMessageId, ANN, false, heard),
             (SameMessageId, BOB, true, Verdict::Passes),
             (Number, ANN, true, counts),

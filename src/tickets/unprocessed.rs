@@ -110,6 +110,9 @@ pub struct Unprocessed {
     pub state: State,
     /// Times that it was tried again.
     pub replays: u32,
+    /// When it was last kept; since it came, unless a replay came to nothing.
+    #[serde(default, with = "time::serde::rfc3339::option", skip_serializing_if = "Option::is_none")]
+    pub kept_again_at: Option<OffsetDateTime>,
 }
 
 /// The queue message. A long one, as no feeder sends it, lies in a sealed blob.
@@ -160,7 +163,8 @@ impl Raw {
 }
 
 impl Unprocessed {
-    fn failed_again(&mut self, keep: &Keep<'_>, raw: Raw) {
+    fn failed_again(&mut self, keep: &Keep<'_>, raw: Raw, now: OffsetDateTime) {
+        self.kept_again_at = Some(now);
         self.reason = keep.reason;
         self.detail.clone_from(&keep.detail);
         self.state = State::Waiting;
@@ -263,7 +267,7 @@ async fn keep_once(desk: &Desk, keys: &TenantKeys, keep: &Keep<'_>) -> Result<Ke
         if matches!(record.raw, Raw::Sealed { .. }) && !matches!(raw, Raw::Sealed { .. }) {
             return Ok(Kept { record: record.id, reason: record.reason, first: false });
         }
-        record.failed_again(keep, raw);
+        record.failed_again(keep, raw, now);
         desk.ports.documents.commit(&place, vec![write(keys, keep.owner, &record, Some(etag))?]).await?;
         return Ok(Kept { record: record.id, reason: record.reason, first: false });
     }
@@ -275,7 +279,7 @@ async fn keep_once(desk: &Desk, keys: &TenantKeys, keep: &Keep<'_>) -> Result<Ke
         // Only what came late, its bytes, is news, or that a replay came to nothing.
         let late = matches!(raw, Raw::Sealed { .. }) && record.raw != raw;
         if late || record.state == State::Replayed {
-            record.failed_again(keep, raw);
+            record.failed_again(keep, raw, now);
             desk.ports.documents.commit(&place, vec![write(keys, keep.owner, &record, Some(etag))?]).await?;
         }
         return Ok(Kept { record: record.id, reason: record.reason, first: false });
@@ -291,6 +295,7 @@ async fn keep_once(desk: &Desk, keys: &TenantKeys, keep: &Keep<'_>) -> Result<Ke
         raw,
         state: State::Waiting,
         replays: 0,
+        kept_again_at: None,
     };
     let expires_at = Some(now + DELIVERY_REMEMBERED);
     let mut writes = vec![write(keys, keep.owner, &record, None)?];
@@ -474,7 +479,7 @@ pub(super) fn is_let_go(blob: &str) -> bool {
 pub(super) fn write(keys: &TenantKeys, owner: &TenantId, record: &Unprocessed, read: Option<Etag>) -> Result<Write, Error> {
     let place = partition(owner, Kind::Unprocessed);
     // Only what waits is looked for by its reason.
-    let waits = (record.state == State::Waiting).then(|| format!("{}+{}", record.reason, timestamp(record.at)));
+    let waits = (record.state == State::Waiting).then(|| format!("{}+{}", record.reason, timestamp(record.kept_again_at.unwrap_or(record.at))));
     let clear = [waits, None, None, None];
     let expires_at = (record.state == State::Processed).then_some(record.at + PROCESSED_KEPT);
     let document = keys.seal_document(&place, format!("unprocessed:{}", record.id), Kind::Unprocessed, clear, expires_at, record)?;

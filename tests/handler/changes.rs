@@ -98,6 +98,10 @@ async fn tickets_are_found_by_who_works_on_them_and_how_far_they_are() {
     assert_eq!(desk.subjects("assignee=none&order=asc").await, ["Question 1", "Question 2"]);
     // What a requester is not shown he cannot ask for.
     let ann = desk.world.token("contoso", Role::Requester, Some("ann@a.example"));
+    for beyond in ["created_from=9999-12-31T23:59:59-23:59", "updated_to=0000-01-01T00:00:00%2B23:59"] {
+        assert_eq!(desk.world.get(&format!("/api/tickets?{beyond}"), &desk.agent).await.0, 400, "{beyond}");
+    }
+    assert_eq!(desk.patch(json!({ "due_at": "9999-12-31T23:59:59-23:59" })).await.0, 400);
     for hidden in ["assignee=group:printers", "priority=high", "category=x", "tag=x", "sort=due"] {
         assert_eq!(desk.world.get(&format!("/api/tickets?{hidden}"), &ann).await.0, 400, "{hidden}");
     }

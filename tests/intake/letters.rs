@@ -106,6 +106,8 @@ async fn the_desk_speaks_its_tenants_language_or_in_his_own_words() {
             settings.templates = serde_json::from_value(own).unwrap();
         })
         .await;
+    // Within an hour she is not told any more.
+    world.clock.advance(time::Duration::minutes(61));
     world.mail(HELP, "own.eml", &question("own@a.example", "")).await;
     let told = sent(&world).await.remove(0).2;
     assert_eq!((told.subject.as_str(), told.text.trim()), ("Ontvangen: The printer is on fire [#6]", "Nr. 6, contoso"));
