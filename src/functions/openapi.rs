@@ -1,4 +1,4 @@
-//! The OpenAPI document (3.1), made from the table of functions, the structs that are read and sent, and what [`about`] says of each route.
+//! The OpenAPI document (3.1), made from the table of functions, the structs that are read and sent, and what `about` says of each route.
 
 use std::collections::BTreeMap;
 

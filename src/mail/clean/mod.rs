@@ -310,7 +310,7 @@ mod tests {
         fn one_pass_makes_what_the_full_parser_makes(pieces in prop::collection::vec(fragment(), 0..24)) {
             let html = pieces.concat().replace('\0', "");
             // Names of other languages: the full parser drops them with their content, wherever they stand.
-            let is_foreign = ["mtext", "mglyph", "desc", "foreignObject", "annotation-xml", "<text", "<animate", "<use"].iter().any(|name| html.contains(name));
+            let is_foreign = ["mtext", "mglyph", "desc", "foreignObject", "annotation-xml", "<mi", "<text", "<animate", "<use"].iter().any(|name| html.contains(name));
             if let Some(cleaned) = in_one_pass(&html).ok().filter(|_| !is_foreign) {
                 prop_assert_eq!(by_full_parser(&html).unwrap().html, cleaned.html, "{}", html);
             }
