@@ -22,9 +22,10 @@ const MAILS_A_CONVERSATION: u32 = 30;
 const FIELDS_MAX: usize = 30;
 const FIELD_NAME_CHARACTERS_MAX: usize = 100;
 const CHOICES_MAX: usize = 50;
-/// The most of each.
+/// The most of each: so many documents are counted for a mail, of a mailbox one in sixteen.
 const REOPEN_DAYS_MAX: u32 = 3_650;
 const MAILS_MAX: u32 = 10_000;
+const MAILS_A_MAILBOX_MAX: u32 = 160_000;
 /// The mails of a mailbox are estimated from a part of them, and few of a few say nothing.
 const MAILS_A_MAILBOX_LEAST: u32 = 64;
 
@@ -114,7 +115,7 @@ impl Settings {
         self.business_hours.as_ref().map_or(Ok(()), BusinessHours::check)?;
         within("reopen_days", u32::from(*reopen_days), 0, REOPEN_DAYS_MAX)?;
         within("mails_a_sender", *mails_a_sender, 1, MAILS_MAX)?;
-        within("mails_a_mailbox", *mails_a_mailbox, MAILS_A_MAILBOX_LEAST, MAILS_MAX)?;
+        within("mails_a_mailbox", *mails_a_mailbox, MAILS_A_MAILBOX_LEAST, MAILS_A_MAILBOX_MAX)?;
         within("mails_a_conversation", *mails_a_conversation, 2, MAILS_MAX)
     }
 }
