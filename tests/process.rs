@@ -2,6 +2,7 @@
 
 mod command_line;
 mod kills;
+mod mail_out;
 mod outage;
 mod outbox;
 mod privacy;

@@ -31,9 +31,9 @@ const SEED: u64 = 3;
 const PATIENCE: Duration = Duration::from_secs(20);
 
 /// A server that keeps what it gets in a Maildir; it is killed when the test is over.
-struct Server {
+pub struct Server {
     process: Child,
-    address: SocketAddr,
+    pub address: SocketAddr,
     maildir: PathBuf,
 }
 
@@ -46,7 +46,7 @@ impl Drop for Server {
 }
 
 impl Server {
-    fn start(folder: &Path) -> Server {
+    pub fn start(folder: &Path) -> Server {
         let python = concat!(env!("CARGO_MANIFEST_DIR"), "/target/servers/bin/python");
         let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
         let maildir = folder.join("maildir");
@@ -63,7 +63,7 @@ impl Server {
     }
 
     /// How often each mail came to each recipient, by Message-ID and envelope.
-    fn got(&self) -> BTreeMap<(String, String), usize> {
+    pub fn got(&self) -> BTreeMap<(String, String), usize> {
         let mut got = BTreeMap::new();
         for file in std::fs::read_dir(self.maildir.join("new")).unwrap() {
             let raw = std::fs::read(file.unwrap().path()).unwrap();
