@@ -22,7 +22,7 @@ const MAILS_A_CONVERSATION: u32 = 30;
 const FIELDS_MAX: usize = 30;
 const FIELD_NAME_CHARACTERS_MAX: usize = 100;
 const CHOICES_MAX: usize = 50;
-/// The most of each: so many documents are counted for a mail, of a mailbox one in sixteen.
+/// The most of each: so many documents are counted for a mail, of a mailbox one in 256.
 const REOPEN_DAYS_MAX: u32 = 3_650;
 const MAILS_MAX: u32 = 10_000;
 const MAILS_A_MAILBOX_MAX: u32 = 160_000;
@@ -51,7 +51,7 @@ pub struct Settings {
     pub business_hours: Option<BusinessHours>,
     /// Mails of one sender to one mailbox in an hour; more are held.
     pub mails_a_sender: u32,
-    /// Mails to one mailbox in an hour, estimated from one in sixteen; more are held.
+    /// Mails to one mailbox in an hour, estimated from a part of them; more are held.
     pub mails_a_mailbox: u32,
     /// Mails of one sender in one ticket in an hour; more are held, as the loop of two machines that they seem to be.
     pub mails_a_conversation: u32,

@@ -14,9 +14,18 @@ use crate::{
 pub const WINDOW: Duration = Duration::HOUR;
 /// Mails of one sender that are acknowledged in a [`WINDOW`]: whoever writes on is a machine, or knows.
 pub const ACKNOWLEDGED_MAX: usize = 5;
-/// Of a mailbox's mails one in so many is counted, for all of them: by the first hexadecimal digit of what names its content.
-const SAMPLE: u32 = 16;
-const SAMPLED: char = '0';
+/// Of a mailbox's mails some are counted, for all of them: one in sixteen, and of a limit of many one in 256, so that a busy mailbox costs a mail no more to
+/// count than a quiet one. By the first hexadecimal digits of what names a mail's content: as many zeros, up to two.
+const FEW: Sample = Sample { of: 16, zeros: 1 };
+const FEWER: Sample = Sample { of: 256, zeros: 2 };
+/// From which limit on fewer are counted.
+const MANY: u32 = 1_024;
+
+/// Which mails are counted for all.
+struct Sample {
+    of: u32,
+    zeros: usize,
+}
 
 /// Comments that are looked at for a loop, in limits of one sender.
 const LOOKED_AT: usize = 5;
@@ -31,10 +40,10 @@ pub(super) struct Keys {
 pub(super) fn keys(arrival: &Arrival<'_>) -> Keys {
     let Arrival { content, now, .. } = arrival;
     let at = timestamp(*now);
-    let is_sampled = content.starts_with(SAMPLED);
+    let zeros = content.bytes().take(FEWER.zeros).take_while(|digit| *digit == b'0').count();
     Keys {
         sender: format!("{}+{at}+{content}", sender_key(arrival)),
-        mailbox: is_sampled.then(|| format!("{}+{at}+{content}", mailbox_key(arrival))),
+        mailbox: (zeros > 0).then(|| format!("{}+{zeros}+{at}+{content}", mailbox_key(arrival))),
     }
 }
 
@@ -55,9 +64,12 @@ pub(super) async fn count(desk: &Desk, arrival: &Arrival<'_>) -> Result<Counted,
         scan.range.start = format!("{key}+{since}");
         desk.ports.documents.scan(&scan).await.map(|found| found.len())
     };
-    let samples = settings.mails_a_mailbox.div_ceil(SAMPLE);
+    let sample = if settings.mails_a_mailbox < MANY { FEW } else { FEWER };
+    let samples = settings.mails_a_mailbox.div_ceil(sample.of);
+    let sampled = (sample.zeros..=FEWER.zeros).map(|zeros| counted(Slot::K3, format!("{}+{zeros}", mailbox_key(arrival)), samples));
     let (of_the_sender, to_the_mailbox) =
-        futures::try_join!(counted(Slot::K2, sender_key(arrival), settings.mails_a_sender), counted(Slot::K3, mailbox_key(arrival), samples))?;
+        futures::try_join!(counted(Slot::K2, sender_key(arrival), settings.mails_a_sender), futures::future::try_join_all(sampled))?;
+    let to_the_mailbox: usize = to_the_mailbox.into_iter().sum();
     let over = if of_the_sender >= settings.mails_a_sender as usize {
         Some(Reason::SenderLimit)
     } else {
