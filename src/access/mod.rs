@@ -9,7 +9,7 @@ use crate::{
     ids::TenantId,
     keys::Keyring,
     ports::{Documents, Fault},
-    tenants::{self, State},
+    tenants::{self, Settings, State, Tenant},
 };
 
 /// What a verified token says. Nothing of it is a permission yet.
@@ -28,6 +28,8 @@ pub struct Proven {
 pub struct Caller {
     /// His own; the house itself if he is of the vendor.
     pub tenant: TenantId,
+    /// How his desk works.
+    pub settings: Settings,
     /// The one by which he may do it.
     pub role: Role,
     /// Stable within the tenant; never an address.
@@ -63,20 +65,25 @@ pub async fn admit(proven: &Proven, action: Action, vendor: &str, documents: &dy
     let is_of_the_vendor = proven.directory == vendor;
     let counts = |role: &Role| proven.roles.contains(role) && (is_of_the_vendor || !role.is_of_the_vendor());
     let role = Role::ALL.into_iter().filter(counts).find(|role| roles::may(*role, action)).ok_or(Error::NotAllowed)?;
-    let tenant = if role.is_of_the_vendor() { TenantId::system() } else { served(&proven.directory, action, documents, keyring).await? };
-    Ok(Caller { tenant, role, subject: proven.subject.clone(), address: proven.address.clone() })
+    let (tenant, settings) = if role.is_of_the_vendor() {
+        (TenantId::system(), Settings::default())
+    } else {
+        let Tenant { id, settings, .. } = served(&proven.directory, action, documents, keyring).await?;
+        (id, settings)
+    };
+    Ok(Caller { tenant, settings, role, subject: proven.subject.clone(), address: proven.address.clone() })
 }
 
 /// The tenant whose people log in there, if he is served; his mail is taken, and held, if he is not. The local issuer knows no directories and names the
 /// tenant itself.
-async fn served(directory: &str, action: Action, documents: &dyn Documents, keyring: &Keyring) -> Result<TenantId, Error> {
+async fn served(directory: &str, action: Action, documents: &dyn Documents, keyring: &Keyring) -> Result<Tenant, Error> {
     let tenant = match (directory.parse(), directory.parse()) {
         (Ok(directory), _) => tenants::of_directory(documents, keyring, &directory).await?,
         (_, Ok(id)) => tenants::get(documents, keyring, &id).await?.map(|(tenant, _)| tenant),
         (Err(_), Err(_)) => None,
     };
     match tenant {
-        Some(tenant) if tenant.state == State::Active || action == Action::PushMail => Ok(tenant.id),
+        Some(tenant) if tenant.state == State::Active || action == Action::PushMail => Ok(tenant),
         Some(tenant) => Err(Error::NotServed(tenant.state.name())),
         None => Err(Error::UnknownTenant),
     }

@@ -18,6 +18,9 @@ use crate::{
 /// Bytes of a new ticket's JSON.
 const BODY_BYTES_MAX: usize = 512 * 1024;
 
+/// What somebody is told who is no contact and cannot become one.
+const NO_ADDRESS: &str = "Your directory vouches for no address of yours, or somebody else has it: write to the desk by mail.";
+
 /// Opens a ticket: a requester for himself, an agent for anybody.
 pub async fn create(app: &App, caller: Caller, request: HttpRequest) -> Result<HttpAnswer, Problem> {
     let example = r#"{"subject": "...", "text": "...", "requester": {"address": "ann@northwind.example"}}"#;
@@ -33,7 +36,7 @@ pub async fn create(app: &App, caller: Caller, request: HttpRequest) -> Result<H
                 let detail = "Whoever asks for himself names no `requester`, and what is `set` is the desk's affair.";
                 return Err(Problem::new(403, "not-allowed", "You may not do that", detail));
             }
-            let address = address.ok_or_else(|| Problem::new(403, "no-address", "You have no address", tickets::NO_ADDRESS))?;
+            let address = address.ok_or_else(|| Problem::new(403, "no-address", "You have no address", NO_ADDRESS))?;
             let party = Party { address: Some(address.to_owned()), name: None };
             (party.clone(), Author::Sender(party), Change::default())
         }
@@ -51,7 +54,7 @@ pub async fn create(app: &App, caller: Caller, request: HttpRequest) -> Result<H
         request: key.map(|key| Request { key, caller: &caller.subject, of: "ticket", body: &request.body }),
     };
     let (ticket, etag) = tickets::create_ticket(&app.desk, &caller.tenant, &new).await?;
-    shown(app, &caller, 201, &ticket, &etag).await
+    Ok(shown(app, &caller, 201, &ticket, &etag))
 }
 
 #[derive(Deserialize, JsonSchema)]

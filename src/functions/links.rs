@@ -46,7 +46,7 @@ async fn seen(app: &App, caller: &Caller, request: &HttpRequest) -> Result<(), P
 async fn join(app: &App, caller: &Caller, request: &HttpRequest, other: TicketId, how: Together) -> Result<HttpAnswer, Problem> {
     let own = id(&request.params, "id")?;
     let (ticket, etag) = links::join(&app.desk, &caller.tenant, own, other, how, &caller.subject).await?;
-    shown(app, caller, 200, &ticket, &etag).await
+    Ok(shown(app, caller, 200, &ticket, &etag))
 }
 
 #[derive(Deserialize, JsonSchema)]

@@ -3,11 +3,11 @@
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::{App, HttpAnswer, HttpRequest, Problem, QueueMessage, Tick, Verdict, answer::json, problem};
+use super::{App, HttpAnswer, HttpRequest, Problem, QueueMessage, Tick, Verdict, answer::json, every_tenant::of_each_tenant, problem};
 use crate::{
     access::Caller,
     outbox,
-    tenants::{self, Mailbox, State},
+    tenants::{Mailbox, State, Tenant},
     tickets::{
         self, held,
         intake::{self, Outcome},
@@ -48,22 +48,14 @@ pub async fn poison(app: &App, message: QueueMessage) -> Verdict {
 }
 
 pub async fn release(app: &App, _tick: Tick) -> Verdict {
-    match held_mail(app).await {
+    match of_each_tenant(app, |app, tenant| Box::pin(held_mail(app, tenant))).await {
         Ok(released) => Verdict::Done(format!("{released} held mails go on their way")),
         Err(error) => problem::retry(&error),
     }
 }
 
-async fn held_mail(app: &App) -> Result<usize, tickets::Error> {
-    let (mut released, mut trouble) = (0, None);
-    for tenant in tenants::list(app.ports.documents.as_ref(), &app.keyring).await?.iter().filter(|tenant| tenant.state == State::Active) {
-        match held::release(&app.desk, &tenant.id).await {
-            Ok(more) => released += more,
-            // One tenant's trouble is not another's.
-            Err(error) => trouble = trouble.or(Some(error)),
-        }
-    }
-    trouble.map_or(Ok(released), Err)
+async fn held_mail(app: &App, tenant: Tenant) -> Result<usize, tickets::Error> {
+    if tenant.state == State::Active { held::release(&app.desk, &tenant.id).await } else { Ok(0) }
 }
 
 pub async fn deliver(app: &App, message: QueueMessage) -> Verdict {

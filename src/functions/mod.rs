@@ -19,6 +19,7 @@ mod tenants;
 mod settings;
 mod mail;
 mod answer;
+mod every_tenant;
 mod cursor;
 pub mod route;
 pub mod problem;

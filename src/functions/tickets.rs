@@ -17,7 +17,7 @@ use crate::{
     ids::{RecordId, TicketId},
     outbox::delivery::Delivery,
     ports::Etag,
-    tenants::{self, Settings},
+    tenants::Settings,
     tickets::{
         self, Assignee, Author, Change, Comment, Link, NewComment, Party, Priority, Said, Status, Ticket, Viewer,
         clock::Times,
@@ -37,7 +37,7 @@ const HARMLESS_TYPES: &[&str] = &["image/png", "image/jpeg", "image/gif", "appli
 
 pub async fn get(app: &App, caller: Caller, request: HttpRequest) -> Result<HttpAnswer, Problem> {
     let (ticket, etag) = store::seen_version(&app.desk, &caller.tenant, viewer(&caller), id(&request.params, "id")?).await?;
-    shown(app, &caller, 200, &ticket, &etag).await
+    Ok(shown(app, &caller, 200, &ticket, &etag))
 }
 
 pub async fn change(app: &App, caller: Caller, request: HttpRequest) -> Result<HttpAnswer, Problem> {
@@ -50,14 +50,14 @@ pub async fn change(app: &App, caller: Caller, request: HttpRequest) -> Result<H
     // Who says which version he read, is told if it is another one by now.
     let read = request.headers.contains_key("if-match").then_some(&etag);
     let (ticket, etag) = tickets::change_ticket(&app.desk, &caller.tenant, id, read, &change, &caller.subject).await?;
-    shown(app, &caller, 200, &ticket, &etag).await
+    Ok(shown(app, &caller, 200, &ticket, &etag))
 }
 
-pub async fn shown(app: &App, caller: &Caller, status: u16, ticket: &Ticket, etag: &Etag) -> Result<HttpAnswer, Problem> {
-    let settings = tenants::settings(app.ports.documents.as_ref(), &app.keyring, &caller.tenant).await?;
-    let mut answer = json(status, &TicketBody::new(ticket, &Seen { viewer: viewer(caller), settings: &settings, now: app.ports.clock.now() }));
+pub fn shown(app: &App, caller: &Caller, status: u16, ticket: &Ticket, etag: &Etag) -> HttpAnswer {
+    let seen = Seen { viewer: viewer(caller), settings: &caller.settings, now: app.ports.clock.now() };
+    let mut answer = json(status, &TicketBody::new(ticket, &seen));
     answer.headers.push(("etag", quoted(etag)));
-    Ok(answer)
+    answer
 }
 
 /// Who looks at a ticket, when, and by which hours its clocks run.

@@ -4,11 +4,11 @@ use percent_encoding::percent_decode_str;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::{App, HttpAnswer, HttpRequest, Problem, Tick, Verdict, answer::json, problem};
+use super::{App, HttpAnswer, HttpRequest, Problem, Tick, Verdict, answer::json, every_tenant::of_each_tenant, problem};
 use crate::{
     access::Caller,
     ids::RecordId,
-    tenants,
+    tenants::Tenant,
     tickets::{
         self,
         uploads::{self, NewUpload},
@@ -55,20 +55,12 @@ pub struct UploadBody<'a> {
 }
 
 pub async fn sweep(app: &App, _tick: Tick) -> Verdict {
-    match swept(app).await {
+    match of_each_tenant(app, |app, tenant| Box::pin(swept(app, tenant))).await {
         Ok(removed) => Verdict::Done(format!("{removed} files that no comment took are removed")),
         Err(error) => problem::retry(&error),
     }
 }
 
-async fn swept(app: &App) -> Result<usize, tickets::Error> {
-    let (mut removed, mut trouble) = (0, None);
-    for tenant in tenants::list(app.ports.documents.as_ref(), &app.keyring).await? {
-        match uploads::sweep(&app.desk, &tenant.id).await {
-            Ok(more) => removed += more,
-            // One tenant's trouble is not another's.
-            Err(error) => trouble = trouble.or(Some(error)),
-        }
-    }
-    trouble.map_or(Ok(removed), Err)
+async fn swept(app: &App, tenant: Tenant) -> Result<usize, tickets::Error> {
+    uploads::sweep(&app.desk, &tenant.id).await
 }

@@ -8,7 +8,6 @@
 use std::{collections::BTreeMap, ops::Range};
 
 use time::OffsetDateTime;
-use ulid::Ulid;
 
 use super::{
     Assignee, Desk, Error, Priority, Status, Ticket,
@@ -18,7 +17,7 @@ use super::{
 use crate::{
     ids::{Kind, TenantId, partition},
     keys::TenantKeys,
-    ports::{Document, Order, Scan, Slot, timestamp},
+    ports::{Document, Order, Scan, Slot, first_ulid, timestamp},
 };
 
 /// Tickets that one request looks at.
@@ -125,7 +124,6 @@ struct Walk {
 
 /// Where to walk. Several walks are one list, merged by what stands behind their prefixes.
 fn walks(keys: &TenantKeys, filter: &Filter, sort: Sort) -> Vec<Walk> {
-    const STATUSES: [Status; 4] = [Status::New, Status::InProgress, Status::Pending, Status::Solved];
     let times = |span: &Span| {
         // An instant is followed by the ticket's id, so that it is before all that happened in it.
         let text = |at: Option<OffsetDateTime>| at.map(timestamp);
@@ -145,7 +143,7 @@ fn walks(keys: &TenantKeys, filter: &Filter, sort: Sort) -> Vec<Walk> {
                 (Some(requester), _) => vec![walk(Slot::K3, format!("{}+", store::requester_key(keys, requester)), range)],
                 (None, Some(Whose::Assigned(assignee))) => vec![walk(Slot::K2, format!("{}+", store::assignee_key(keys, assignee)), range)],
                 (None, Some(Whose::Nobodys) | None) => {
-                    let wanted = STATUSES.into_iter().filter(|status| filter.status.is_empty() || filter.status.contains(status));
+                    let wanted = Status::ALL.into_iter().filter(|status| filter.status.is_empty() || filter.status.contains(status));
                     wanted.map(|status| walk(Slot::K1, format!("{}+", status.name()), range.clone())).collect()
                 }
             }
@@ -230,8 +228,4 @@ impl Span {
     fn takes(&self, at: OffsetDateTime) -> bool {
         self.from.is_none_or(|from| from <= at) && self.to.is_none_or(|to| at < to)
     }
-}
-
-fn first_ulid(at: OffsetDateTime) -> Ulid {
-    Ulid::from_parts(u64::try_from(at.unix_timestamp_nanos() / 1_000_000).unwrap_or(0), 0)
 }

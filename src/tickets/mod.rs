@@ -55,8 +55,6 @@ use crate::{
 
 /// Who takes mail in, in the audit events.
 const INTAKE: &str = "intake";
-/// What somebody is told who is no contact and cannot become one.
-pub const NO_ADDRESS: &str = "Your directory vouches for no address of yours, or somebody else has it: write to the desk by mail.";
 /// Parties in copy of a ticket: with the requester and what else a commit writes they must fit one.
 pub const CC_MAX: usize = 20;
 /// Links of a ticket.
@@ -280,6 +278,8 @@ pub enum Status {
 }
 
 impl Status {
+    pub const ALL: [Status; 4] = [Status::New, Status::InProgress, Status::Pending, Status::Solved];
+
     pub fn name(self) -> &'static str {
         match self {
             Status::New => "new",

@@ -1,13 +1,12 @@
 //! How much mail comes from one sender, to one mailbox, into one conversation. Counted from what is stored, so that all instances count together; two
 //! mails at the same moment may both be the last one.
 
-use time::{Duration, OffsetDateTime};
-use ulid::Ulid;
+use time::Duration;
 
 use super::{Author, Comment, Desk, Error, Ticket, arrival::Arrival, unprocessed::Reason};
 use crate::{
     ids::{Kind, partition},
-    ports::{Order, Scan, Slot, timestamp},
+    ports::{Order, Scan, Slot, first_ulid, timestamp},
 };
 
 /// The time that a limit is of.
@@ -105,11 +104,6 @@ pub(super) async fn is_a_loop(desk: &Desk, arrival: &Arrival<'_>, ticket: &Ticke
     }
     // Several machines together say more than all of them are let.
     Ok(said >= limit || found.len() >= most)
-}
-
-/// The first identifier of an instant.
-fn first_ulid(at: OffsetDateTime) -> Ulid {
-    Ulid::from_parts(u64::try_from(at.unix_timestamp_nanos() / 1_000_000).unwrap_or(0), 0)
 }
 
 fn sender_key(arrival: &Arrival<'_>) -> String {

@@ -3,10 +3,9 @@
 use std::{path::PathBuf, sync::Arc};
 
 use async_trait::async_trait;
-use ulid::Ulid;
 
 use super::{OpenError, files};
-use crate::ports::{Clock, Entropy, Fault, Mailer, OutgoingMail, Undelivered};
+use crate::ports::{Clock, Entropy, Fault, Mailer, OutgoingMail, Undelivered, new_ulid};
 
 /// Writes each mail to `outbox/<ulid>.eml`. The envelope is not kept; the names hold no address.
 pub struct FolderMailer {
@@ -27,10 +26,7 @@ impl FolderMailer {
 #[async_trait]
 impl Mailer for FolderMailer {
     async fn send(&self, mail: &OutgoingMail) -> Result<(), Undelivered> {
-        let mut random = [0; 16];
-        self.entropy.fill(&mut random);
-        let milliseconds = u64::try_from(self.clock.now().unix_timestamp_nanos() / 1_000_000).unwrap_or_default();
-        let name = Ulid::from_parts(milliseconds, u128::from_be_bytes(random));
+        let name = new_ulid(self.entropy.as_ref(), self.clock.now());
         let (file, temporary) = (self.folder.join(format!("{name}.eml")), self.folder.join(format!("{name}.tmp")));
         let raw = mail.raw.clone();
         tokio::task::spawn_blocking(move || files::replace(&file, &temporary, &raw))
