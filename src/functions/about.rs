@@ -13,8 +13,8 @@ pub struct About {
     pub headers: &'static [Parameter],
     pub body: Body,
     pub answer: Answer,
-    /// Statuses of its problems besides those that its access, its path and its body imply.
-    pub problems: &'static [u16],
+    /// Names of its problems, of [`PROBLEMS`], besides those that its access, path, body and headers imply.
+    pub problems: &'static [&'static str],
 }
 
 pub struct Parameter {
@@ -92,113 +92,184 @@ const LIST: &[Parameter] = &[
     CURSOR,
 ];
 
+const NARROWED: &[&str] = &["bad-filter", "bad-assignee", "bad-instant", "bad-number", "bad-order", "bad-priority", "bad-sort", "bad-status"];
+
+/// All problems, by their names and statuses.
+pub const PROBLEMS: &[(&str, u16)] = &[
+    ("bad-json", 400),
+    ("broken-body", 400),
+    ("bad-limit", 400),
+    ("bad-cursor", 400),
+    ("bad-filter", 400),
+    ("bad-assignee", 400),
+    ("bad-instant", 400),
+    ("bad-number", 400),
+    ("bad-order", 400),
+    ("bad-priority", 400),
+    ("bad-sort", 400),
+    ("bad-status", 400),
+    ("bad-ticket", 400),
+    ("bad-change", 400),
+    ("bad-field", 400),
+    ("bad-link", 400),
+    ("bad-comment", 400),
+    ("bad-attachments", 400),
+    ("bad-idempotency-key", 400),
+    ("bad-file-name", 400),
+    ("bad-upload", 400),
+    ("bad-signature", 400),
+    ("bad-mailbox", 400),
+    ("empty-mail", 400),
+    ("bad-tenant", 400),
+    ("not-authenticated", 401),
+    ("not-allowed", 403),
+    ("tenant-not-served", 403),
+    ("no-address", 403),
+    ("attachment-held", 403),
+    ("not-found", 404),
+    ("no-such-route", 404),
+    ("conflict", 409),
+    ("merged", 409),
+    ("too-many-parties", 409),
+    ("tenant-exists", 409),
+    ("tenant-served", 409),
+    ("changed", 412),
+    ("body-too-large", 413),
+    ("not-a-mail", 415),
+    ("idempotency-key-used", 422),
+    ("too-many-uploads", 429),
+    ("internal", 500),
+    ("busy", 503),
+    ("unavailable", 503),
+    ("not-ready", 503),
+];
+
+impl About {
+    /// The names of all problems that a route with this path, which is for callers or for everybody, may answer.
+    pub fn all_problems(&self, route: &str, is_for_callers: bool) -> Vec<&'static str> {
+        let has = |some: &[Parameter], name: &str| some.iter().any(|parameter| parameter.name == name);
+        let implied: [(bool, &[&'static str]); 8] = [
+            (true, &["internal", "busy", "unavailable", "not-ready"]),
+            (is_for_callers, &["not-authenticated", "not-allowed", "tenant-not-served"]),
+            (route.contains('{'), &["not-found", "no-such-route"]),
+            (matches!(self.body, Body::Json(_)), &["bad-json"]),
+            (!matches!(self.body, Body::None), &["body-too-large", "broken-body"]),
+            (has(self.query, CURSOR.name), &["bad-limit", "bad-cursor"]),
+            (has(self.headers, KEY[0].name), &["bad-idempotency-key", "idempotency-key-used", "conflict"]),
+            (has(self.headers, IF_MATCH[0].name), &["changed", "conflict"]),
+        ];
+        implied.into_iter().filter(|(holds, _)| *holds).flat_map(|(_, names)| names).chain(self.problems).copied().collect()
+    }
+}
+
 /// What is to be said of the route of this function.
 pub fn about(function: &str) -> Option<About> {
     let get = |summary, answer| About { summary, answer, ..About::default() };
-    let page = |summary, answer| About { query: PAGED, problems: &[400], ..get(summary, Answer::Json(200, answer)) };
+    let page = |summary, answer| About { query: PAGED, ..get(summary, Answer::Json(200, answer)) };
     Some(match function {
         "Health" => get("The process answers", Answer::Json(200, of::<super::health::Healthy>)),
         "OpenApi" => get("This document", Answer::Json(200, of::<serde_json::Value>)),
-        "ListTickets" => About { query: LIST, ..page("A page of tickets; a requester's own", of::<list::Page<'_>>) },
+        "ListTickets" => About { query: LIST, problems: NARROWED, ..page("A page of tickets; a requester's own", of::<list::Page<'_>>) },
         "SearchTickets" => About {
             body: Body::Json(of::<list::Asked>),
+            problems: &["bad-filter", "bad-limit", "bad-cursor"],
             ..get("A page of tickets, also by the requester's address", Answer::Json(200, of::<list::Page<'_>>))
         },
         "CreateTicket" => About {
             headers: KEY,
             body: Body::Json(of::<create::CreateRequest>),
-            problems: &[409, 422],
+            problems: &["bad-ticket", "bad-change", "bad-field", "no-address"],
             ..get("Open a ticket: a requester for himself, an agent for anybody", Answer::Versioned(201, of::<tickets::TicketBody<'_>>))
         },
         "GetTicket" => get("A ticket", Answer::Versioned(200, of::<tickets::TicketBody<'_>>)),
         "ChangeTicket" => About {
             headers: IF_MATCH,
             body: Body::Json(of::<tickets::ChangeRequest>),
-            problems: &[409, 412],
+            problems: &["bad-ticket", "bad-change", "bad-field", "merged"],
             ..get("Change what is named of a ticket", Answer::Versioned(200, of::<tickets::TicketBody<'_>>))
         },
         "ListHistory" => page("What was changed of a ticket, by whom, the oldest first", of::<history::Page>),
         "LinkTicket" => About {
             body: Body::Json(of::<links::Linked>),
-            problems: &[409],
+            problems: &["bad-link", "conflict"],
             ..get("Link a ticket with another", Answer::Versioned(200, of::<tickets::TicketBody<'_>>))
         },
-        "UnlinkTicket" => About { problems: &[400, 409], ..get("Undo a link", Answer::Versioned(200, of::<tickets::TicketBody<'_>>)) },
+        "UnlinkTicket" => About { problems: &["bad-link", "conflict"], ..get("Undo a link", Answer::Versioned(200, of::<tickets::TicketBody<'_>>)) },
         "MergeTicket" => About {
             body: Body::Json(of::<links::Merged>),
-            problems: &[409],
+            problems: &["bad-link", "too-many-parties", "conflict"],
             ..get("Merge a ticket into another, which goes on", Answer::Versioned(200, of::<tickets::TicketBody<'_>>))
         },
         "ListComments" => page("The comments of a ticket, the oldest first", of::<tickets::CommentPage<'_>>),
         "AddComment" => About {
             headers: KEY,
             body: Body::Json(of::<tickets::CommentRequest>),
-            problems: &[409, 422],
+            problems: &["bad-comment", "bad-attachments", "merged"],
             ..get("Add a comment; a public one leaves as a mail", Answer::Json(201, of::<tickets::CommentBody<'_>>))
         },
-        "GetAttachment" => get("An attachment, unless it is held", Answer::File),
+        "GetAttachment" => About { problems: &["attachment-held"], ..get("An attachment, unless it is held", Answer::File) },
         "GetOriginalMail" => get("The mail that a comment came by, as it came", Answer::File),
         "UploadFile" => About {
             headers: FILE_NAME,
             body: Body::Bytes("application/octet-stream"),
-            problems: &[429],
+            problems: &["bad-file-name", "bad-upload", "too-many-uploads"],
             ..get("Send a file, whatever its content type, for a comment within 24 hours", Answer::Json(201, of::<uploads::UploadBody<'_>>))
         },
         "GetSignature" => get("What stands below one's own answers", Answer::Json(200, of::<signature::SignatureBody>)),
         "PutSignature" => About {
             body: Body::Json(of::<signature::SignatureBody>),
-            problems: &[409],
+            problems: &["bad-signature", "conflict"],
             ..get("Set what stands below one's own answers", Answer::Json(200, of::<signature::SignatureBody>))
         },
         "SearchContacts" => About {
             body: Body::Json(of::<contacts::Search>),
-            problems: &[404],
+            problems: &["not-found"],
             ..get("Somebody by his address", Answer::Json(200, of::<contacts::ContactBody<'_>>))
         },
         "ListUnprocessed" => page("Mail that did not become a ticket, the oldest first", of::<unprocessed::Page<'_>>),
         "GetUnprocessed" => get("A record of unprocessed mail", Answer::Json(200, of::<unprocessed::RecordBody<'_>>)),
         "GetUnprocessedMail" => get("The mail itself", Answer::File),
         "ReplayUnprocessed" => {
-            About { problems: &[409], ..get("Send it through the intake again", Answer::Json(202, of::<unprocessed::RecordBody<'_>>)) }
+            About { problems: &["conflict"], ..get("Send it through the intake again", Answer::Json(202, of::<unprocessed::RecordBody<'_>>)) }
         }
         "ReleaseUnprocessed" => {
-            About { problems: &[409], ..get("The same, whatever the limits say", Answer::Json(202, of::<unprocessed::RecordBody<'_>>)) }
+            About { problems: &["conflict"], ..get("The same, whatever the limits say", Answer::Json(202, of::<unprocessed::RecordBody<'_>>)) }
         }
         "PushMail" => About {
             headers: MAILBOX,
             body: Body::Bytes("message/rfc822"),
-            problems: &[404, 415],
+            problems: &["not-found", "bad-mailbox", "empty-mail", "not-a-mail"],
             ..get("Take in a raw mail (RFC 5322)", Answer::Json(202, of::<mail::Accepted>))
         },
         "GetSettings" => get("How the desk works", Answer::Versioned(200, of::<Settings>)),
         "PutSettings" => About {
             headers: IF_MATCH,
             body: Body::Json(of::<Settings>),
-            problems: &[409, 412],
+            problems: &["bad-tenant"],
             ..get("Change how the desk works; what is left out becomes as by default", Answer::Versioned(200, of::<Settings>))
         },
         "ListTenants" => page("A page of tenants, by id", of::<tenants::Page>),
         "AddTenant" => About {
             body: Body::Json(of::<tenants::AddRequest>),
-            problems: &[409],
+            problems: &["bad-tenant", "tenant-exists", "conflict"],
             ..get("Add a tenant with its mailboxes", Answer::Versioned(201, of::<tenants::TenantBody>))
         },
         "GetTenant" => get("A tenant", Answer::Versioned(200, of::<tenants::TenantBody>)),
         "ChangeTenant" => About {
             headers: IF_MATCH,
             body: Body::Json(of::<tenants::ChangeRequest>),
-            problems: &[409, 412],
+            problems: &["bad-tenant", "tenant-exists"],
             ..get("Change what is named of a tenant", Answer::Versioned(200, of::<tenants::TenantBody>))
         },
         "RemoveTenant" => About {
             headers: IF_MATCH,
-            problems: &[409, 412],
+            problems: &["tenant-served"],
             ..get("Delete a suspended tenant and all that is his; again until it is `done`", Answer::Json(200, of::<Removal>))
         },
         "AddMailbox" => About {
             headers: IF_MATCH,
             body: Body::Json(of::<tenants::MailboxRequest>),
-            problems: &[409, 412],
+            problems: &["bad-tenant", "tenant-exists"],
             ..get("Give a tenant one more mailbox, or change whom one trusts", Answer::Versioned(200, of::<tenants::TenantBody>))
         },
         _ => return None,

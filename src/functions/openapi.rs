@@ -3,13 +3,13 @@
 use std::collections::BTreeMap;
 
 use bytes::Bytes;
-use schemars::{JsonSchema, Schema, SchemaGenerator, generate::SchemaSettings};
+use schemars::{JsonSchema, SchemaGenerator, generate::SchemaSettings};
 use serde_json::{Map, Value, json};
 
 use super::{
     ALL, Access, App, Function, HttpAnswer, HttpRequest, Problem, Trigger,
-    about::{About, Answer, Body, about},
-    problem::ProblemBody,
+    about::{About, Answer, Body, PROBLEMS, about},
+    problem::{PROBLEM_TYPE, ProblemBody},
 };
 use crate::access::{Role, roles};
 
@@ -29,7 +29,7 @@ pub fn document() -> Value {
             paths.entry(format!("/{route}")).or_default().insert(method.as_str().to_ascii_lowercase(), operation);
         }
     }
-    let problem = schemas.sent::<ProblemBody<'static>>();
+    schemas.sent::<ProblemBody<'static>>();
     json!({
         "openapi": "3.1.0",
         "info": {
@@ -45,19 +45,15 @@ pub fn document() -> Value {
             "securitySchemes": {
                 "token": { "type": "http", "scheme": "bearer", "bearerFormat": "JWT", "description": "An access token (v2) of Entra ID for this application." },
             },
-            "responses": {
-                "Problem": {
-                    "description": "It was not done; the body says why and what to do.",
-                    "content": { "application/problem+json": { "schema": problem } },
-                },
-            },
         },
     })
 }
 
 fn operation(function: &Function, route: &str, access: &Access, schemas: &mut Schemas) -> Value {
-    // Unwrap safety: a test walks through all rows.
-    let About { summary, query, headers, body, answer, problems } = about(function.name).unwrap_or_default();
+    // A test finds a row of which nothing is said.
+    let about = about(function.name).unwrap_or_default();
+    let problems = about.all_problems(route, matches!(access, Access::Callers(..)));
+    let About { summary, query, headers, body, answer, .. } = about;
     let names = route.split('/').filter_map(|part| part.strip_prefix('{')?.strip_suffix('}'));
     let in_path = names.map(|name| json!({ "name": name, "in": "path", "required": true, "schema": { "type": "string", "minLength": 1 } }));
     let others = query.iter().map(|parameter| ("query", parameter)).chain(headers.iter().map(|parameter| ("header", parameter)));
@@ -69,21 +65,12 @@ fn operation(function: &Function, route: &str, access: &Access, schemas: &mut Sc
     });
     let mut responses = Map::new();
     responses.insert(answer.status().to_string(), answered(&answer, schemas));
-    let mut statuses: Vec<u16> = problems.to_vec();
-    statuses.extend([500, 503]);
-    if let Access::Callers(..) = access {
-        statuses.extend([401, 403]);
+    let mut by_status: BTreeMap<u16, Vec<&str>> = BTreeMap::new();
+    for (name, status) in PROBLEMS.iter().filter(|(name, _)| problems.contains(name)) {
+        by_status.entry(*status).or_default().push(name);
     }
-    if route.contains('{') {
-        statuses.push(404);
-    }
-    if !matches!(body, Body::None) {
-        statuses.extend([400, 413]);
-    }
-    statuses.sort_unstable();
-    statuses.dedup();
-    for status in statuses {
-        responses.insert(status.to_string(), json!({ "$ref": "#/components/responses/Problem" }));
+    for (status, names) in by_status {
+        responses.insert(status.to_string(), refused(&names));
     }
     if !query.is_empty() {
         responses.insert("414".to_owned(), json!({ "description": "The URL is longer than the server reads." }));
@@ -106,6 +93,13 @@ fn operation(function: &Function, route: &str, access: &Access, schemas: &mut Sc
         }
     }
     operation
+}
+
+/// One of these problems.
+fn refused(names: &[&str]) -> Value {
+    let types: Vec<String> = names.iter().map(|name| format!("{PROBLEM_TYPE}{name}")).collect();
+    let schema = json!({ "allOf": [{ "$ref": "#/components/schemas/Problem" }, { "properties": { "type": { "enum": types } } }] });
+    json!({ "description": format!("It was not done: {}.", names.join(", ")), "content": { "application/problem+json": { "schema": schema } } })
 }
 
 fn answered(answer: &Answer, schemas: &mut Schemas) -> Value {
@@ -152,8 +146,9 @@ impl Schemas {
         }
     }
 
-    fn sent<T: JsonSchema>(&mut self) -> Schema {
-        self.sent.subschema_for::<T>()
+    /// Makes a schema known that is sent.
+    fn sent<T: JsonSchema>(&mut self) {
+        self.sent.subschema_for::<T>();
     }
 
     fn definitions(&mut self) -> Map<String, Value> {

@@ -19,6 +19,9 @@ pub enum Verdict {
     Retry(String),
 }
 
+/// What the type of a problem begins with; its name follows.
+pub const PROBLEM_TYPE: &str = "urn:helpdesk:problem:";
+
 /// A problem document.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Problem {
@@ -52,7 +55,7 @@ impl Problem {
     /// The RFC 9457 document. `invocation` becomes its `instance`.
     pub fn into_answer(self, invocation: &str) -> HttpAnswer {
         let body = ProblemBody {
-            r#type: format!("urn:helpdesk:problem:{}", self.slug),
+            r#type: format!("{PROBLEM_TYPE}{}", self.slug),
             title: self.title,
             status: self.status,
             detail: (self.status < 500 && !self.detail.is_empty()).then_some(self.detail.as_str()),
