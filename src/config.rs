@@ -17,10 +17,36 @@ pub struct Setting {
 const PORT: Setting =
     Setting { name: "FUNCTIONS_CUSTOMHANDLER_PORT", default: "", what: "Port of the handler on 127.0.0.1; set by the Functions host" };
 const DATA: Setting = Setting { name: "HELPDESK_DATA", default: "", what: "Folder of the embedded parts; they are used instead of Azure's" };
+const COSMOS: Setting = Setting {
+    name: "HELPDESK_COSMOS",
+    default: "",
+    what: "Azure: address of the Cosmos DB account, `https://ACCOUNT.documents.azure.com/`; its database is `helpdesk`, the container `documents`",
+};
+const BLOBS: Setting =
+    Setting { name: "HELPDESK_BLOBS", default: "", what: "Azure: address of the data account's blobs, `https://ACCOUNT.blob.core.windows.net/`" };
+const BACKUPS: Setting =
+    Setting { name: "HELPDESK_BACKUPS", default: "", what: "Azure: the same of the account for backups, in which the application cannot delete" };
+const QUEUES: Setting = Setting {
+    name: "HELPDESK_QUEUES__queueServiceUri",
+    default: "",
+    what: "Azure: address of the data account's queues, `https://ACCOUNT.queue.core.windows.net/`; the Functions host reads it too",
+};
+const VAULT: Setting = Setting { name: "HELPDESK_VAULT", default: "", what: "Azure: address of the Key Vault, `https://NAME.vault.azure.net/`" };
+const CLIENT_ID: Setting =
+    Setting { name: "AZURE_CLIENT_ID", default: "", what: "Azure: client id of the user-assigned identity that calls the services" };
+const IDENTITY_ENDPOINT: Setting =
+    Setting { name: "IDENTITY_ENDPOINT", default: "", what: "Set by Azure where there is a managed identity, which is then used" };
+const FEDERATED_TOKEN: Setting =
+    Setting { name: "AZURE_FEDERATED_TOKEN_FILE", default: "", what: "Set by Kubernetes where there is a workload identity, which is then used" };
+const SMTP_USER: Setting = Setting {
+    name: "HELPDESK_SMTP_USER",
+    default: "",
+    what: "Name to log in with at the SMTP server; the password is the vault's secret `smtp-password`",
+};
 const SMTP_URL: Setting = Setting {
     name: "HELPDESK_SMTP_URL",
     default: "",
-    what: "Mail out goes to this server, `smtp://HOST:PORT` or `smtps://USER:PASSWORD@HOST:PORT`; without it, to files in DATA/outbox",
+    what: "Mail out goes to this server, `smtp://HOST:PORT` (with TLS when `?tls=required` follows) or `smtps://USER:PASSWORD@HOST:PORT`; without it, to files in DATA/outbox",
 };
 const LOG: Setting = Setting { name: "HELPDESK_LOG", default: "info", what: "Least level that is logged: error, warn, info, debug or trace" };
 const KEY_CACHE: Setting =
@@ -43,7 +69,47 @@ const VENDOR_TENANT: Setting = Setting {
 };
 
 /// All settings in the order of the documentation.
-pub const SETTINGS: &[Setting] = &[PORT, DATA, ENTRA_APPLICATION, VENDOR_TENANT, SMTP_URL, LOG, KEY_CACHE, MAIL_IN_FLIGHT];
+pub const SETTINGS: &[Setting] = &[
+    PORT,
+    DATA,
+    COSMOS,
+    BLOBS,
+    BACKUPS,
+    QUEUES,
+    VAULT,
+    CLIENT_ID,
+    IDENTITY_ENDPOINT,
+    FEDERATED_TOKEN,
+    ENTRA_APPLICATION,
+    VENDOR_TENANT,
+    SMTP_URL,
+    SMTP_USER,
+    LOG,
+    KEY_CACHE,
+    MAIL_IN_FLIGHT,
+];
+
+/// Where Azure's services are, each as its address.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Azure {
+    pub cosmos: String,
+    pub blobs: String,
+    pub backups: String,
+    pub queues: String,
+    pub vault: String,
+    pub identity: AzureIdentity,
+}
+
+/// Who this process is to Azure.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum AzureIdentity {
+    /// The identity of the Function App; the one with this client id, if it has several.
+    Managed { client_id: Option<String> },
+    /// A Kubernetes workload's, as its environment says.
+    Workload,
+    /// Whoever is logged in with `az` or `azd`.
+    Developer,
+}
 
 /// What the process was told.
 #[derive(Debug, Clone)]
@@ -51,9 +117,12 @@ pub struct Config {
     /// Set by the Functions host; its presence makes this process a handler.
     pub port: Option<u16>,
     pub data: Option<PathBuf>,
+    /// There unless `data` names a folder; `None` too where nothing names a service and no host waits for a handler.
+    pub azure: Option<Azure>,
     pub entra_application: Option<String>,
     pub vendor_tenant: String,
     pub smtp_url: Option<Secret<String>>,
+    pub smtp_user: Option<String>,
     pub log: LevelFilter,
     pub key_cache: Duration,
     pub mail_in_flight_bytes: u32,
@@ -100,7 +169,9 @@ impl Config {
             text.trim().to_owned()
         };
         let (port, data, vendor_tenant, smtp_url) = (value(&PORT), value(&DATA), value(&VENDOR_TENANT).to_lowercase(), value(&SMTP_URL));
-        let entra_application = value(&ENTRA_APPLICATION);
+        let (entra_application, smtp_user) = (value(&ENTRA_APPLICATION), value(&SMTP_USER));
+        let addresses = [COSMOS, BLOBS, BACKUPS, QUEUES, VAULT].map(|setting| (value(&setting), setting));
+        let identity = identity(value(&IDENTITY_ENDPOINT), value(&FEDERATED_TOKEN), value(&CLIENT_ID));
         let (log, key_cache, mail_in_flight) = (value(&LOG), value(&KEY_CACHE), value(&MAIL_IN_FLIGHT));
         let mut fault = |setting: &Setting, why: &str| faults.push(format!("{} {why}", setting.name));
 
@@ -111,6 +182,24 @@ impl Config {
                 None
             }),
         };
+        let in_azure = data.is_empty() && (port.is_some() || addresses.iter().any(|(address, _)| !address.is_empty()));
+        if in_azure {
+            for (address, setting) in &addresses {
+                match address.as_str() {
+                    "" => fault(setting, "is missing, and HELPDESK_DATA too"),
+                    address if !is_address(address) => fault(setting, "is no address that begins with https://"),
+                    _ => {}
+                }
+            }
+            for (text, setting) in [(&entra_application, &ENTRA_APPLICATION), (&smtp_url, &SMTP_URL)] {
+                if text.is_empty() {
+                    fault(setting, "is missing, and HELPDESK_DATA too");
+                }
+            }
+            if vendor_tenant == VENDOR_TENANT.default {
+                fault(&VENDOR_TENANT, "names no Entra tenant");
+            }
+        }
         if !(smtp_url.is_empty() || smtp_url.starts_with("smtp://") || smtp_url.starts_with("smtps://")) {
             fault(&SMTP_URL, "is no URL that begins with smtp:// or smtps://");
         }
@@ -137,11 +226,14 @@ impl Config {
         if !faults.is_empty() {
             return Err(WrongSettings(faults));
         }
+        let [cosmos, blobs, backups, queues, vault] = addresses.map(|(address, _)| address);
         Ok(Config {
             port,
+            azure: in_azure.then_some(Azure { cosmos, blobs, backups, queues, vault, identity }),
             data: (!data.is_empty()).then(|| PathBuf::from(data)),
             entra_application: (!entra_application.is_empty()).then_some(entra_application),
             vendor_tenant,
+            smtp_user: (!smtp_user.is_empty()).then_some(smtp_user),
             smtp_url: (!smtp_url.is_empty()).then(|| Secret::new(smtp_url)),
             log,
             key_cache: Duration::from_secs(key_cache),
@@ -153,6 +245,22 @@ impl Config {
     pub fn address(port: u16) -> (Ipv4Addr, u16) {
         (Ipv4Addr::LOCALHOST, port)
     }
+}
+
+fn identity(endpoint: String, federated_token: String, client_id: String) -> AzureIdentity {
+    // Without its endpoint a managed identity would be looked for at an address of the network.
+    if !endpoint.is_empty() {
+        AzureIdentity::Managed { client_id: Some(client_id).filter(|id| !id.is_empty()) }
+    } else if !federated_token.is_empty() {
+        AzureIdentity::Workload
+    } else {
+        AzureIdentity::Developer
+    }
+}
+
+/// TLS, but on this machine.
+fn is_address(text: &str) -> bool {
+    ["https://", "http://127.0.0.1:", "http://localhost:"].iter().any(|beginning| text.strip_prefix(beginning).is_some_and(|rest| !rest.is_empty()))
 }
 
 #[cfg(test)]
@@ -183,5 +291,38 @@ mod tests {
     fn a_secret_never_prints() {
         let config = read(&[("HELPDESK_SMTP_URL", "smtps://user:hidden@mail.example:465")]).unwrap();
         assert!(!format!("{config:?}").contains("hidden"));
+    }
+
+    const AZURE: [(&str, &str); 8] = [
+        ("HELPDESK_COSMOS", "https://helpdesk.documents.azure.com/"),
+        ("HELPDESK_BLOBS", "https://data.blob.core.windows.net/"),
+        ("HELPDESK_BACKUPS", "https://backups.blob.core.windows.net/"),
+        ("HELPDESK_QUEUES__queueServiceUri", "https://data.queue.core.windows.net/"),
+        ("HELPDESK_VAULT", "https://helpdesk.vault.azure.net/"),
+        ("HELPDESK_ENTRA_APPLICATION", "5c0e5e0e-2b0f-4d2c-a5b5-6f0a3a0b7f11"),
+        ("HELPDESK_VENDOR_TENANT", "0f8fad5b-d9cb-469f-a165-70867728950e"),
+        ("HELPDESK_SMTP_URL", "smtp://smtp.azurecomm.net:587?tls=required"),
+    ];
+
+    #[test]
+    fn azure_is_chosen_by_its_settings_and_a_folder_goes_before_it() {
+        let azure = read(&AZURE).unwrap().azure.unwrap();
+        assert_eq!((azure.cosmos.as_str(), azure.identity), ("https://helpdesk.documents.azure.com/", AzureIdentity::Developer));
+        let managed = [&AZURE[..], &[("IDENTITY_ENDPOINT", "http://127.0.0.1:1/token"), ("AZURE_CLIENT_ID", "some-id")]].concat();
+        assert_eq!(read(&managed).unwrap().azure.unwrap().identity, AzureIdentity::Managed { client_id: Some("some-id".to_owned()) });
+        assert_eq!(read(&[&AZURE[..], &[("HELPDESK_DATA", "folder")]].concat()).unwrap().azure, None);
+    }
+
+    #[test]
+    fn of_azure_all_is_wanted_or_nothing() {
+        for (at, (missing, _)) in AZURE.iter().enumerate() {
+            let line = read(&[&AZURE[..at], &AZURE[at + 1..]].concat()).unwrap_err().to_string();
+            assert!(line.contains(missing) && !line.contains("azure.net"), "{missing}: {line}");
+        }
+        // A handler has no folder of its own.
+        let line = read(&[("FUNCTIONS_CUSTOMHANDLER_PORT", "7071")]).unwrap_err().to_string();
+        assert!(line.contains("HELPDESK_DATA") && AZURE.iter().all(|(name, _)| line.contains(name)), "{line}");
+        let plain = [&AZURE[1..], &[("HELPDESK_COSMOS", "http://helpdesk.documents.azure.com/")]].concat();
+        assert!(read(&plain).unwrap_err().to_string().contains("HELPDESK_COSMOS is no address"));
     }
 }

@@ -3,6 +3,7 @@
 use std::{path::Path, sync::Arc};
 
 use anyhow::{Context, Result, bail};
+use serde::Serialize;
 use sha2::{Digest, Sha256};
 use time::Duration;
 
@@ -12,13 +13,20 @@ use crate::{
         embedded::{Claims, FileVault, FolderMailer, HostLock, LocalIssuer, OpenError, Store, SystemClock, SystemEntropy},
         smtp::SmtpMailer,
     },
-    config::Config,
+    config::{Azure, Config},
     functions::App,
-    ids::TenantId,
-    keys::Keyring,
-    ports::{Clock, Entropy, Identity, Mailer, Ports, Vault},
-    tickets::Desk,
+    ids::{Kind, TenantId, partition},
+    keys::{Keyring, WRAPPING_KEY},
+    ports::{Blobs, Clock, Entropy, Fault, Identity, Mailer, Ports, Vault},
+    tickets::{
+        Desk,
+        unprocessed::{INTAKE_CONTAINER, INTAKE_QUEUE},
+    },
 };
+
+/// What a check asks for: it is nowhere.
+const CHECK_NAME: &str = "no-such-thing";
+const BACKUPS_CHECKED: &str = "daily";
 
 /// What a process wants of the house.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,15 +40,118 @@ pub enum Purpose {
 /// The house, and what keeps others from serving it.
 pub struct House {
     pub app: Arc<App>,
+    /// The account of the backups; the embedded parts have none yet.
+    pub backups: Option<Arc<dyn Blobs>>,
     _lock: Option<HostLock>,
+}
+
+/// A part of the house that was asked, and what was found.
+#[derive(Debug, Serialize)]
+pub struct Check {
+    pub part: &'static str,
+    pub well: bool,
+    /// What is known of it; never data.
+    pub found: String,
+}
+
+impl House {
+    /// Asks each part once, all at the same time. Nothing is changed, but that a deletion is tried where none may succeed, of a blob that is not there.
+    pub async fn checks(&self) -> Vec<Check> {
+        let ports = &self.app.ports;
+        let place = partition(&TenantId::system(), Kind::Tenant);
+        let documents = async { ports.documents.get(&place, CHECK_NAME).await.map(|_| "read") };
+        let blobs = async { ports.blobs.size(INTAKE_CONTAINER, CHECK_NAME).await.map(|_| "read") };
+        let queues = async { ports.queues.depth(INTAKE_QUEUE).await.map(|_| "read") };
+        let vault = async { ports.vault.wrap(WRAPPING_KEY, CHECK_NAME.as_bytes()).await.map(|_| "wraps") };
+        let identity = async { ports.identity.key(CHECK_NAME).await.map(|_| "read") };
+        let (documents, blobs, queues, vault, identity) = futures::join!(documents, blobs, queues, vault, identity);
+        let mut checks = vec![
+            Check::new("documents", documents),
+            Check::new("blobs", blobs),
+            Check::new("queues", queues),
+            Check::new("vault", vault),
+            Check::new("keys of token issuers", identity),
+        ];
+        if let Some(backups) = &self.backups {
+            checks.push(Check::new("backups", backups.size(BACKUPS_CHECKED, CHECK_NAME).await.map(|_| "read")));
+            // Whoever may not delete hears that, and not that there is nothing.
+            let (well, found) = match backups.delete(BACKUPS_CHECKED, CHECK_NAME).await {
+                Ok(()) => (false, "who asks may delete them: the application's identity must not".to_owned()),
+                Err(fault) => (true, format!("not by who asks: {fault}")),
+            };
+            checks.push(Check { part: "deletion of backups", well, found });
+        }
+        checks
+    }
+}
+
+/// Makes in the vault what must exist, and says of each thing whether it was made.
+pub async fn make_keys(house: &House) -> Result<Vec<String>> {
+    let made = house.app.ports.vault.make_key(WRAPPING_KEY).await?;
+    Ok(vec![format!("{} the wrapping key {WRAPPING_KEY}", if made { "made" } else { "there is" })])
+}
+
+/// Makes a new version of the wrapping key.
+pub async fn rotate(house: &House) -> Result<String> {
+    Ok(house.app.ports.vault.rotate(WRAPPING_KEY).await?)
+}
+
+impl Check {
+    fn new(part: &'static str, found: Result<&'static str, Fault>) -> Check {
+        let well = found.is_ok();
+        Check { part, well, found: found.map_or_else(|fault| fault.to_string(), str::to_owned) }
+    }
 }
 
 /// The house that the settings describe.
 pub async fn house(config: &Config, purpose: Purpose) -> Result<House> {
-    match &config.data {
-        Some(folder) => embedded(config, folder, purpose).await,
-        None => bail!("HELPDESK_DATA names no folder, and this version has no other parts than the embedded ones: set HELPDESK_DATA"),
+    match (&config.data, &config.azure) {
+        (Some(folder), _) => embedded(config, folder, purpose).await,
+        (None, Some(services)) => azure(config, services),
+        (None, None) => bail!("HELPDESK_DATA names no folder, and nothing names Azure's services"),
     }
+}
+
+/// Calls nobody yet: each client connects when it is first needed, or in [`House::warm`].
+#[cfg(feature = "azure")]
+fn azure(config: &Config, azure: &Azure) -> Result<House> {
+    use crate::adapters::azure::{blob::AzureBlobs, cosmos::CosmosDocuments, key_vault::KeyVault, queue::AzureQueues, services::Services};
+    use crate::config::AzureIdentity;
+
+    let (clock, entropy): (Arc<dyn Clock>, Arc<dyn Entropy>) = (Arc::new(SystemClock), Arc::new(SystemEntropy));
+    let services = match azure.identity.clone() {
+        AzureIdentity::Managed { client_id } => Services::of_managed_identity(client_id),
+        AzureIdentity::Workload => Services::of_workload(),
+        AzureIdentity::Developer => Services::of_developer(),
+    }?;
+    let vault: Arc<dyn Vault> = Arc::new(KeyVault::new(&azure.vault, &services)?);
+    let application = config.entra_application.as_deref().context("HELPDESK_ENTRA_APPLICATION is missing")?;
+    let ports = Ports {
+        documents: Arc::new(CosmosDocuments::new(&azure.cosmos, &services, clock.clone())?),
+        blobs: Arc::new(AzureBlobs::new(&azure.blobs, &services)?),
+        queues: Arc::new(AzureQueues::new(&azure.queues, &services)?),
+        mailer: smtp(config, vault.clone())?.context("HELPDESK_SMTP_URL is missing")?,
+        vault,
+        identity: entra(application, clock.clone())?,
+        clock,
+        entropy,
+    };
+    let backups = Some(Arc::new(AzureBlobs::new(&azure.backups, &services)?) as Arc<dyn Blobs>);
+    Ok(House { app: app(ports, config), backups, _lock: None })
+}
+
+#[cfg(not(feature = "azure"))]
+fn azure(_config: &Config, _azure: &Azure) -> Result<House> {
+    bail!("the settings name Azure's services, and this build knows none: build it with `--features azure`")
+}
+
+fn smtp(config: &Config, vault: Arc<dyn Vault>) -> Result<Option<Arc<dyn Mailer>>> {
+    let Some(url) = &config.smtp_url else { return Ok(None) };
+    let mailer = match &config.smtp_user {
+        Some(user) => SmtpMailer::with_login(url.reveal(), user, vault),
+        None => SmtpMailer::new(url.reveal()),
+    };
+    Ok(Some(Arc::new(mailer.context("HELPDESK_SMTP_URL")?)))
 }
 
 async fn embedded(config: &Config, folder: &Path, purpose: Purpose) -> Result<House> {
@@ -61,12 +172,12 @@ async fn embedded(config: &Config, folder: &Path, purpose: Purpose) -> Result<Ho
         Some(application) => entra(application, clock.clone())?,
         None => Arc::new(issuer(vault.as_ref()).await?),
     };
-    let mailer: Arc<dyn Mailer> = match &config.smtp_url {
-        Some(url) => Arc::new(SmtpMailer::new(url.reveal()).context("HELPDESK_SMTP_URL")?),
+    let mailer = match smtp(config, vault.clone())? {
+        Some(mailer) => mailer,
         None => Arc::new(FolderMailer::open(folder, clock.clone(), entropy.clone())?),
     };
     let ports = Ports { documents: store.clone(), blobs: store.clone(), queues: store, vault, mailer, identity: issuer, clock, entropy };
-    Ok(House { app: app(ports, config), _lock: lock })
+    Ok(House { app: app(ports, config), backups: None, _lock: lock })
 }
 
 /// Fails unless a help desk was made in this folder: who only visits it makes none.

@@ -11,7 +11,7 @@ use std::{
 
 use helpdesk::{
     access::{Action, Role, roles},
-    config::SETTINGS,
+    config::{SETTINGS, Setting},
     devhost::{FUNCTION_TIMEOUT, queues},
     functions::{ALL, Access, Function, Method, Trigger},
 };
@@ -133,7 +133,7 @@ fn each_setting_is_named_once_and_says_what_it_does() {
     for setting in SETTINGS {
         assert!(names.insert(setting.name), "{} stands twice in SETTINGS", setting.name);
         assert!(!setting.what.is_empty() && !setting.what.contains('|') && !setting.what.contains('\n'), "{}: one line of words", setting.name);
-        assert!(setting.name.starts_with("HELPDESK_") || setting.name.starts_with("FUNCTIONS_"), "{}", setting.name);
+        assert!(["HELPDESK_", "FUNCTIONS_", "AZURE_", "IDENTITY_"].iter().any(|prefix| setting.name.starts_with(prefix)), "{}", setting.name);
     }
 }
 
@@ -356,7 +356,9 @@ fn host() -> serde_json::Value {
 fn sample() -> serde_json::Value {
     let mut values: BTreeMap<&str, &str> = HOST_SETTINGS.iter().map(|(name, value, _)| (*name, *value)).collect();
     // The host itself sets what is not ours by name.
-    for setting in SETTINGS.iter().filter(|setting| setting.name.starts_with("HELPDESK_")) {
+    // A child of the queues' connection would hide the connection itself from the Functions host.
+    let shown = |setting: &&Setting| setting.name.starts_with("HELPDESK_") && !setting.name.contains("__");
+    for setting in SETTINGS.iter().filter(shown) {
         let value = SAMPLE_VALUES.iter().find(|(name, _)| *name == setting.name).map_or(setting.default, |(_, value)| value);
         values.entry(setting.name).or_insert(value);
     }

@@ -11,8 +11,8 @@ use std::{
 use async_trait::async_trait;
 use helpdesk::{
     ids::{Kind, TenantId},
-    keys::{Error, Keyring, Place},
-    ports::{Fault, Secret, Vault, Wrapped},
+    keys::{Error, Keyring, Place, WRAPPING_KEY},
+    ports::{Fault, Scan, Secret, Slot, Vault, Wrapped},
 };
 use zeroize::Zeroizing;
 
@@ -118,4 +118,34 @@ impl Vault for Counting {
     async fn secret(&self, name: &str, version: Option<&str>) -> Result<Option<Secret>, Fault> {
         self.inner.secret(name, version).await
     }
+    async fn make_key(&self, key: &str) -> Result<bool, Fault> {
+        self.inner.make_key(key).await
+    }
+    async fn rotate(&self, key: &str) -> Result<String, Fault> {
+        self.inner.rotate(key).await
+    }
+}
+
+#[tokio::test]
+async fn rewrapping_moves_all_keys_to_the_newest_version_and_what_was_sealed_still_opens() {
+    let world = World::new().await;
+    let (ring, vault) = (keyring(&world), world.ports.vault.clone());
+    let sealed = ring.keys(&contoso()).await.unwrap().seal(&PLACE, b"words").unwrap();
+    // Everything is of the newest version already.
+    let keyrings = ring.rewrap(|_| {}).await.unwrap().keyrings;
+    assert!(keyrings >= 2, "contoso and fabrikam");
+    assert_eq!(ring.rewrap(|_| {}).await.unwrap().moved, 0);
+    let version = vault.rotate(WRAPPING_KEY).await.unwrap();
+    // Two at once, and one who leases seals meanwhile.
+    let (other, third, tenant) = (keyring(&world), keyring(&world), contoso());
+    let (one, two, keys) = futures::join!(ring.rewrap(|_| {}), other.rewrap(|_| {}), third.keys(&tenant));
+    assert!(one.unwrap().moved + two.unwrap().moved >= 3 * keyrings);
+    assert_eq!(keys.unwrap().open(&PLACE, &sealed).unwrap().as_slice(), b"words");
+    let place = helpdesk::ids::partition(&TenantId::system(), Kind::Keyring);
+    for document in world.ports.documents.scan(&Scan::prefix(&place, Slot::Id, "", 100)).await.unwrap() {
+        let ring: serde_json::Value = serde_json::from_slice(&document.body).unwrap();
+        assert!(ring["keys"].as_array().unwrap().iter().all(|key| key["vault_version"] == version.as_str()), "{}", document.id);
+    }
+    assert_eq!(keyring(&world).keys(&contoso()).await.unwrap().open(&PLACE, &sealed).unwrap().as_slice(), b"words");
+    assert_eq!(ring.rewrap(|_| {}).await.unwrap().moved, 0);
 }

@@ -1,17 +1,27 @@
 //! Mail out by SMTP.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
-use lettre::{Address, AsyncSmtpTransport, AsyncTransport, Tokio1Executor, address::Envelope, transport::smtp::Error};
-use tokio::time::timeout;
+use lettre::{
+    Address, AsyncSmtpTransport, AsyncTransport, Tokio1Executor,
+    address::Envelope,
+    transport::smtp::{AsyncSmtpTransportBuilder, Error, authentication::Credentials},
+};
+use tokio::{sync::Mutex, time::timeout};
+use zeroize::Zeroizing;
 
-use crate::ports::{Fault, Mailer, OutgoingMail, Undelivered};
+use crate::ports::{Fault, Mailer, OutgoingMail, Undelivered, Vault};
 
 /// How long one mail may take, from the connection to the server's last word.
 const SEND_MAX: Duration = Duration::from_secs(30);
 /// How long a server that said "not now" is left alone.
 const RETRY_AFTER: Duration = Duration::from_secs(60);
+
+/// Tries of one mail: the second with the password as it is in the vault now.
+const LOGINS_MAX: usize = 2;
+/// What a server answers to a login that it does not accept, or that it misses (RFC 4954 section 6): none is a word about the mail.
+const LOGIN_REFUSED: [u16; 5] = [530, 532, 534, 535, 538];
 
 /// The URL of an SMTP server is not one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -20,20 +30,64 @@ pub struct NotAnSmtpUrl;
 
 /// Hands mail to one server, which relays it.
 pub struct SmtpMailer {
-    transport: AsyncSmtpTransport<Tokio1Executor>,
+    builder: AsyncSmtpTransportBuilder,
+    login: Option<Login>,
     send_max: Duration,
 }
 
+/// Who we are to the server; the password lies in the vault.
+struct Login {
+    user: String,
+    vault: Arc<dyn Vault>,
+    /// As it was last read.
+    password: Mutex<Option<Zeroizing<String>>>,
+}
+
 impl SmtpMailer {
+    /// The secret of the vault that [`SmtpMailer::with_login`] takes as password.
+    pub const PASSWORD: &str = "smtp-password";
+
     /// `smtp://host:port` speaks plain text unless `?tls=required` stands behind it; `smtps://user:password@host:port` speaks TLS from the start.
     /// Connects to nothing yet.
     pub fn new(url: &str) -> Result<SmtpMailer, NotAnSmtpUrl> {
         SmtpMailer::within(url, SEND_MAX)
     }
 
+    /// Logs in with the password that the vault holds; it is read with the first mail, and again when the server refuses it.
+    pub fn with_login(url: &str, user: &str, vault: Arc<dyn Vault>) -> Result<SmtpMailer, NotAnSmtpUrl> {
+        let login = Some(Login { user: user.to_owned(), vault, password: Mutex::default() });
+        Ok(SmtpMailer { login, ..SmtpMailer::new(url)? })
+    }
+
     fn within(url: &str, send_max: Duration) -> Result<SmtpMailer, NotAnSmtpUrl> {
         let builder = AsyncSmtpTransport::<Tokio1Executor>::from_url(url).map_err(|_| NotAnSmtpUrl)?;
-        Ok(SmtpMailer { transport: builder.timeout(Some(send_max)).build(), send_max })
+        Ok(SmtpMailer { builder: builder.timeout(Some(send_max)), login: None, send_max })
+    }
+
+    async fn transport(&self) -> Result<AsyncSmtpTransport<Tokio1Executor>, Fault> {
+        let Some(login) = &self.login else { return Ok(self.builder.clone().build()) };
+        let password = login.password().await?;
+        Ok(self.builder.clone().credentials(Credentials::new(login.user.clone(), password.to_string())).build())
+    }
+}
+
+impl Login {
+    async fn password(&self) -> Result<Zeroizing<String>, Fault> {
+        let mut known = self.password.lock().await;
+        if let Some(password) = known.as_ref() {
+            return Ok(password.clone());
+        }
+        let missing = || Fault::Unavailable(format!("the vault holds no secret {}, the password of the SMTP server", SmtpMailer::PASSWORD));
+        let secret = self.vault.secret(SmtpMailer::PASSWORD, None).await?.ok_or_else(missing)?;
+        let text = std::str::from_utf8(&secret.value).map_err(|_| Fault::Corrupt("the password of the SMTP server is no text".to_owned()))?;
+        let password = Zeroizing::new(text.to_owned());
+        *known = Some(password.clone());
+        Ok(password)
+    }
+
+    /// The next mail takes the password as it is in the vault then.
+    async fn forget(&self) {
+        *self.password.lock().await = None;
     }
 }
 
@@ -41,10 +95,25 @@ impl SmtpMailer {
 impl Mailer for SmtpMailer {
     async fn send(&self, mail: &OutgoingMail) -> Result<(), Undelivered> {
         let envelope = envelope(mail)?;
-        // The transport's own timeout ends with the connecting: a server that accepts and stays silent would be waited for for ever.
-        match timeout(self.send_max, self.transport.send_raw(&envelope, &mail.raw)).await {
-            Ok(answered) => answered.map(|_| ()).map_err(|error| Undelivered { fault: fault(&error), status: status(&error) }),
-            Err(_) => Err(too_slow().into()),
+        let mut tries = 0;
+        loop {
+            tries += 1;
+            let transport = self.transport().await?;
+            // The transport's own timeout ends with the connecting: a server that accepts and stays silent would be waited for for ever.
+            let error = match timeout(self.send_max, transport.send_raw(&envelope, &mail.raw)).await {
+                Ok(Ok(_)) => return Ok(()),
+                Ok(Err(error)) => error,
+                Err(_) => return Err(too_slow().into()),
+            };
+            match &self.login {
+                Some(login) if is_login_refused(&error) => {
+                    login.forget().await;
+                    if tries == LOGINS_MAX {
+                        return Err(Undelivered { fault: fault(&error), status: status(&error) });
+                    }
+                }
+                _ => return Err(Undelivered { fault: fault(&error), status: status(&error) }),
+            }
         }
     }
 }
@@ -64,7 +133,9 @@ fn too_slow() -> Fault {
 /// Servers quote addresses in their answers, so the text is made of codes alone.
 fn fault(error: &Error) -> Fault {
     let status = error.status().map(|code| format!(" with {code}")).unwrap_or_default();
-    if error.is_permanent() {
+    if is_login_refused(error) {
+        Fault::Unavailable(format!("the SMTP server refused our login{status}"))
+    } else if error.is_permanent() {
         Fault::Corrupt(format!("the SMTP server refused a mail for good{status}"))
     } else if error.is_transient() {
         Fault::Throttled { after: RETRY_AFTER }
@@ -75,6 +146,10 @@ fn fault(error: &Error) -> Fault {
     } else {
         Fault::Unavailable("the SMTP server could not be reached or broke off".to_owned())
     }
+}
+
+fn is_login_refused(error: &Error) -> bool {
+    error.status().is_some_and(|code| LOGIN_REFUSED.contains(&u16::from(code)))
 }
 
 /// The enhanced status code that the server's answer begins with, or else the code of its reply.

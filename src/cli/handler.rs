@@ -1,6 +1,6 @@
 //! The handler of the Functions host: bind first, then open the house, then serve until told to stop.
 
-use std::process::ExitCode;
+use std::{process::ExitCode, sync::Arc};
 
 use anyhow::{Context, Result};
 use tokio::{net::TcpListener, sync::watch};
@@ -9,7 +9,7 @@ use super::complain;
 use crate::{
     config::{Config, EXIT_CONFIG},
     handler::{self, logs},
-    wiring::{self, Purpose},
+    wiring::{self, House, Purpose},
 };
 
 pub(super) async fn run(config: Config, port: u16) -> Result<ExitCode> {
@@ -22,6 +22,10 @@ pub(super) async fn run(config: Config, port: u16) -> Result<ExitCode> {
         Ok(house) => {
             ready.send_replace(Some(house.app.clone()));
             tracing::info!(version = env!("CARGO_PKG_VERSION"), port, "ready");
+            let house = Arc::new(house);
+            if config.azure.is_some() {
+                tokio::spawn(warm(house.clone()));
+            }
             server.await?;
             Ok(ExitCode::SUCCESS)
         }
@@ -30,5 +34,12 @@ pub(super) async fn run(config: Config, port: u16) -> Result<ExitCode> {
             complain(&format!("{error:#}"));
             Ok(ExitCode::from(EXIT_CONFIG))
         }
+    }
+}
+
+/// Connects to everything before somebody waits for it, and says what does not answer. The first invocations do the same if they come sooner.
+async fn warm(house: Arc<House>) {
+    for check in house.checks().await.into_iter().filter(|check| !check.well) {
+        tracing::warn!(part = check.part, found = check.found, "a part of the house is not well");
     }
 }

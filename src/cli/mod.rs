@@ -1,8 +1,10 @@
 //! One file a command: arguments, one call, print.
 
+mod check;
 mod dev;
 mod handler;
 mod inspect;
+mod keys;
 pub mod sample;
 mod send;
 mod tenant;
@@ -58,12 +60,16 @@ enum Command {
     Tenant(tenant::Arguments),
     /// Look at mail that did not become a ticket, and try it again
     Unprocessed(unprocessed::Arguments),
+    /// Make and rotate the wrapping key, and move what it wraps
+    Keys(keys::Arguments),
+    /// Ask each part of the house whether it is well
+    Check(check::Arguments),
 }
 
-/// Where the embedded parts live.
+/// Which house is meant: the embedded parts of a folder, or what the settings name in Azure.
 #[derive(clap::Args)]
 struct Data {
-    /// Folder of the embedded parts [default: HELPDESK_DATA, or ./.helpdesk]
+    /// Folder of the embedded parts [default: HELPDESK_DATA, else Azure's services if settings name them, else ./.helpdesk]
     #[arg(long, value_name = "DIR")]
     data: Option<PathBuf>,
 }
@@ -73,8 +79,11 @@ impl Data {
         self.data.clone().or_else(|| config.data.clone()).unwrap_or_else(|| PathBuf::from(".helpdesk"))
     }
 
-    /// The house in a folder where one stands, beside whoever serves it.
+    /// The house in Azure, or in a folder where one stands, beside whoever serves it.
     async fn visit(&self, mut config: Config) -> Result<House> {
+        if self.data.is_none() && config.azure.is_some() {
+            return wiring::house(&config, Purpose::Visit).await;
+        }
         let folder = self.folder(&config);
         wiring::stands(&folder)?;
         config.data = Some(folder);
@@ -105,6 +114,8 @@ pub fn run(config: Config) -> ExitCode {
             Some(Command::Token(arguments)) => token::run(arguments, config).await,
             Some(Command::Tenant(arguments)) => tenant::run(arguments, config).await,
             Some(Command::Unprocessed(arguments)) => unprocessed::run(arguments, config).await,
+            Some(Command::Keys(arguments)) => keys::run(arguments, config).await,
+            Some(Command::Check(arguments)) => check::run(arguments, config).await,
         }
     });
     // Not waiting for threads that still read or write: what counts is committed.

@@ -3,8 +3,10 @@
 //! Every tenant has a data key (rotates), an index key and a signing key (do not rotate with it), each wrapped by the vault and kept in his keyring.
 
 mod ring;
+mod rewrap;
 mod seal;
 
+pub use rewrap::Rewrapped;
 pub use ring::{Keyring, SHORT_SIGNATURE_DIGITS, TenantKeys};
 pub use seal::Place;
 

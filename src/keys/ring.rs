@@ -36,7 +36,7 @@ const DATA_KEY_AGE_MAX: time::Duration = time::Duration::days(365);
 /// Tenants whose keys are cached at once; beyond it the cache starts anew.
 const TENANTS_CACHED_MAX: usize = 10_000;
 /// Tries to store a keyring against others who store it too.
-const TRIES_MAX: u32 = 5;
+pub(super) const TRIES_MAX: u32 = 5;
 /// Bytes of a signature's mac that are kept.
 const SIGNATURE_BYTES: usize = 16;
 /// Hexadecimal digits of a short signature: 64 bits.
@@ -44,8 +44,8 @@ pub const SHORT_SIGNATURE_DIGITS: usize = 16;
 
 /// The keyrings of all tenants.
 pub struct Keyring {
-    documents: Arc<dyn Documents>,
-    vault: Arc<dyn Vault>,
+    pub(super) documents: Arc<dyn Documents>,
+    pub(super) vault: Arc<dyn Vault>,
     clock: Arc<dyn Clock>,
     entropy: Arc<dyn Entropy>,
     cache_for: Duration,
@@ -75,24 +75,24 @@ struct PurposeKeys {
 }
 
 #[derive(Serialize, Deserialize)]
-struct RingBody {
-    keys: Vec<RingKey>,
+pub(super) struct RingBody {
+    pub(super) keys: Vec<RingKey>,
     /// Seals leased under the newest data key.
     seals_leased: u64,
 }
 
 #[derive(Serialize, Deserialize, Clone)]
-struct RingKey {
+pub(super) struct RingKey {
     purpose: Purpose,
     number: u32,
-    vault_version: String,
-    wrapped: String,
+    pub(super) vault_version: String,
+    pub(super) wrapped: String,
     created_at: i64,
 }
 
 #[derive(Serialize, Deserialize, Clone, Copy, PartialEq, Eq)]
 #[serde(rename_all = "snake_case")]
-enum Purpose {
+pub(super) enum Purpose {
     Data,
     Index,
     Signing,

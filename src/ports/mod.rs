@@ -23,7 +23,7 @@ pub use entropy::{Entropy, first_ulid, new_ulid};
 pub use identity::{DIRECTORY, Identity, IssuerKey, KeyAlgorithm};
 pub use mailer::{Mailer, OutgoingMail, Undelivered};
 pub use queues::{Lease, MESSAGE_BYTES_MAX, MessageTooLarge, Queues, decode_text, encode_text};
-pub use vault::{Secret, Vault, Wrapped};
+pub use vault::{Secret, Vault, WRAPPED_BYTES_MAX, Wrapped};
 
 /// Everything the house asks of the world, chosen once in `wiring`.
 #[derive(Clone)]

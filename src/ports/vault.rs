@@ -5,6 +5,9 @@ use zeroize::Zeroizing;
 
 use super::Fault;
 
+/// Bytes that can be wrapped: RSA-OAEP-256 of a 2048-bit key takes no more.
+pub const WRAPPED_BYTES_MAX: usize = 190;
+
 /// A key wrapped by the vault. It opens only with the version that wrapped it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Wrapped {
@@ -20,7 +23,7 @@ pub struct Secret {
 
 #[async_trait]
 pub trait Vault: Send + Sync {
-    /// Wraps up to 190 bytes (RSA-OAEP-256 of a 2048-bit key) with the newest version of a wrapping key.
+    /// Wraps up to [`WRAPPED_BYTES_MAX`] with the newest version of a wrapping key.
     async fn wrap(&self, key: &str, plaintext: &[u8]) -> Result<Wrapped, Fault>;
 
     /// Opens what `wrap` made. [`Fault::Corrupt`] if it was made by another key or changed.
@@ -28,4 +31,10 @@ pub trait Vault: Send + Sync {
 
     /// A secret by name, the newest version with `None`.
     async fn secret(&self, name: &str, version: Option<&str>) -> Result<Option<Secret>, Fault>;
+
+    /// Makes a wrapping key if there is none of this name; whether it did.
+    async fn make_key(&self, key: &str) -> Result<bool, Fault>;
+
+    /// Makes a new version of a wrapping key and answers it. What older versions wrapped still opens.
+    async fn rotate(&self, key: &str) -> Result<String, Fault>;
 }

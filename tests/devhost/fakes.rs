@@ -266,6 +266,14 @@ impl Vault for Nothing {
     async fn secret(&self, _name: &str, _version: Option<&str>) -> Result<Option<Secret>, Fault> {
         unreachable!()
     }
+
+    async fn make_key(&self, _key: &str) -> Result<bool, Fault> {
+        unreachable!()
+    }
+
+    async fn rotate(&self, _key: &str) -> Result<String, Fault> {
+        unreachable!()
+    }
 }
 
 #[async_trait]

@@ -2,10 +2,6 @@
 
 use std::sync::Arc;
 
-use azure_core::{
-    credentials::{AccessToken, TokenCredential, TokenRequestOptions},
-    time::{Duration, OffsetDateTime},
-};
 use azure_data_cosmos::{AccountEndpoint, AccountReference, CosmosClient, CosmosRuntimeBuilder, RoutingStrategy};
 use azure_data_cosmos_driver::{
     in_memory_emulator::{ConsistencyLevel, InMemoryEmulatorHttpClient, VirtualAccountConfig, VirtualRegion},
@@ -14,12 +10,12 @@ use azure_data_cosmos_driver::{
 use helpdesk::{adapters::azure::cosmos::CosmosDocuments, ports::Documents};
 
 use super::worlds::World;
-use crate::support::TestClock;
+use crate::support::{TestClock, azure::Anyone};
 
 /// Microsoft's in-memory emulator, in this process. It keeps TTL and never acts on it, so what has expired stays in the way.
 pub async fn cosmos() -> World {
     let clock = Arc::new(TestClock::new());
-    World { documents: documents(&clock).await, clock, store: None, vault: None, _folder: None }
+    World { documents: Some(documents(&clock).await), clock, ..World::default() }
 }
 
 /// An empty container, as the infrastructure makes it.
@@ -32,16 +28,5 @@ pub async fn documents(clock: &Arc<TestClock>) -> Arc<dyn Documents> {
     let runtime = CosmosRuntimeBuilder::from(emulator.runtime_builder()).build().await.unwrap();
     let account = AccountReference::with_credential(AccountEndpoint::from(url), Arc::new(Anyone));
     let client = CosmosClient::builder().with_runtime(runtime).build(account, RoutingStrategy::PreferredRegions(vec![])).await.unwrap();
-    let container = client.database_client("helpdesk").container_client("documents", None).await.unwrap();
-    Arc::new(CosmosDocuments::new(container, clock.clone()))
-}
-
-#[derive(Debug)]
-struct Anyone;
-
-#[async_trait::async_trait]
-impl TokenCredential for Anyone {
-    async fn get_token(&self, _: &[&str], _: Option<TokenRequestOptions<'_>>) -> azure_core::Result<AccessToken> {
-        Ok(AccessToken::new("token", OffsetDateTime::now_utc() + Duration::hours(1)))
-    }
+    Arc::new(CosmosDocuments::of(&client, clock.clone()).await.unwrap())
 }

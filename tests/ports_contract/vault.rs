@@ -47,3 +47,22 @@ pub async fn a_secret_is_read_by_its_version(world: &World) {
     assert_eq!(newest.value, same.value);
     assert_eq!(newest.value.len(), 32);
 }
+
+pub async fn a_rotated_key_wraps_anew_and_opens_what_it_wrapped_before(world: &World) {
+    let vault = world.vault();
+    let old = vault.wrap("tenants", b"old").await.unwrap();
+    let version = vault.rotate("tenants").await.unwrap();
+    let new = vault.wrap("tenants", b"new").await.unwrap();
+    assert_eq!(new.version, version);
+    assert_ne!(new.version, old.version);
+    assert_eq!(**vault.unwrap("tenants", &old).await.unwrap(), *b"old");
+    assert_eq!(**vault.unwrap("tenants", &new).await.unwrap(), *b"new");
+}
+
+pub async fn a_key_is_made_once(world: &World) {
+    let vault = world.vault();
+    assert_eq!(vault.make_key("another").await, Ok(true));
+    let wrapped = vault.wrap("another", b"key").await.unwrap();
+    assert_eq!(vault.make_key("another").await, Ok(false));
+    assert_eq!(vault.wrap("another", b"key").await.unwrap().version, wrapped.version);
+}

@@ -139,6 +139,14 @@ impl Vault for Faulty<dyn Vault> {
         self.up()?;
         self.plan.call(self.inner.secret(name, version)).await
     }
+    async fn make_key(&self, key: &str) -> Result<bool, Fault> {
+        self.up()?;
+        self.plan.call(self.inner.make_key(key)).await
+    }
+    async fn rotate(&self, key: &str) -> Result<String, Fault> {
+        self.up()?;
+        self.plan.call(self.inner.rotate(key)).await
+    }
 }
 
 impl Faulty<dyn Vault> {

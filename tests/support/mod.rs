@@ -1,5 +1,7 @@
 //! What tests stand on: a clock that they move and randomness that they repeat.
 
+#[cfg(feature = "azure")]
+pub mod azure;
 pub mod faulty;
 pub mod http;
 pub mod world;
@@ -30,6 +32,12 @@ impl TestClock {
     /// Moves the clock, also back.
     pub fn advance(&self, by: Duration) {
         self.milliseconds.fetch_add(by.whole_milliseconds() as i64, Ordering::SeqCst);
+    }
+}
+
+impl Default for TestClock {
+    fn default() -> TestClock {
+        TestClock::new()
     }
 }
 

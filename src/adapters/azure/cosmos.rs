@@ -8,24 +8,32 @@ use std::{num::NonZeroU32, sync::Arc, time::Duration};
 use async_trait::async_trait;
 use azure_core::http::Etag as HttpEtag;
 use azure_data_cosmos::{
-    ContainerClient, CosmosError, FeedScope, Query, TransactionalBatch,
+    AccountEndpoint, AccountReference, ContainerClient, CosmosClient, CosmosError, FeedScope, Query, RoutingStrategy, TransactionalBatch,
     feed::ContinuationToken,
     models::{ChangeFeedItem, TransactionalBatchOperationResult},
     options::{
-        BatchOptions, BatchReplaceOptions, ChangeFeedOptions, ChangeFeedStartFrom, ItemReadOptions, MaxItemCountHint, OperationOptions,
-        OperationOptionsBuilder, Precondition, QueryOptions, ReadConsistencyStrategy,
+        BatchOptions, BatchReplaceOptions, ChangeFeedOptions, ChangeFeedStartFrom, EndToEndOperationLatencyPolicy, ItemReadOptions, MaxItemCountHint,
+        OperationOptions, OperationOptionsBuilder, Precondition, QueryOptions, ReadConsistencyStrategy,
     },
 };
 use base64::{Engine, engine::general_purpose::STANDARD};
 use futures::{StreamExt, TryStreamExt};
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
+use tokio::{sync::OnceCell, time::timeout};
 
+use super::services::{NotConfigured, Services, address};
 use crate::{
     adapters::limits,
     ports::{Changes, Clock, DUE, Document, Documents, Etag, Fault, NewDocument, Order, Scan, Slot, Watermark, Write, due_end},
 };
 
+/// The database and the container, as the infrastructure makes them.
+const DATABASE: &str = "helpdesk";
+const CONTAINER: &str = "documents";
+/// How long one operation may take with all its tries, and how long the first look at the account and the container.
+const OPERATION_MAX: Duration = Duration::from_secs(10);
+const CONNECT_MAX: Duration = Duration::from_secs(20);
 /// How long a deletion can be seen by `changed_since`.
 const TOMBSTONE_KEPT_SECONDS: i64 = 14 * 24 * 60 * 60;
 /// Sendings of one commit: the second follows when a create met what has expired or was deleted, the third when another one did in between.
@@ -44,14 +52,37 @@ const LIVE: &str = "NOT IS_DEFINED(c.deleted) AND (NOT IS_DEFINED(c.expires) OR 
 
 /// The documents of one container.
 pub struct CosmosDocuments {
-    container: ContainerClient,
+    account: Option<AccountReference>,
+    container: OnceCell<ContainerClient>,
     clock: Arc<dyn Clock>,
 }
 
 impl CosmosDocuments {
-    /// On a container client that is ready: making one asks the service for the container's shape.
-    pub fn new(container: ContainerClient, clock: Arc<dyn Clock>) -> CosmosDocuments {
-        CosmosDocuments { container, clock }
+    /// In an account, `https://ACCOUNT.documents.azure.com/`. Connects to nothing yet: the first call asks for the shape of the account and the
+    /// container, and the next one does if that fails.
+    pub fn new(endpoint: &str, services: &Services, clock: Arc<dyn Clock>) -> Result<CosmosDocuments, NotConfigured> {
+        let endpoint = AccountEndpoint::from(address("Cosmos DB", endpoint)?);
+        let account = Some(AccountReference::with_credential(endpoint, services.credential.clone()));
+        Ok(CosmosDocuments { account, container: OnceCell::new(), clock })
+    }
+
+    /// In the database `helpdesk` of a client that is ready.
+    pub async fn of(client: &CosmosClient, clock: Arc<dyn Clock>) -> Result<CosmosDocuments, Fault> {
+        let container = client.database_client(DATABASE).container_client(CONTAINER, None).await.map_err(fault)?;
+        Ok(CosmosDocuments { account: None, container: OnceCell::new_with(Some(container)), clock })
+    }
+
+    async fn container(&self) -> Result<&ContainerClient, Fault> {
+        let connect = async || {
+            let account = self.account.clone().ok_or_else(|| Fault::Unavailable("Cosmos DB has no account".to_owned()))?;
+            let options = OperationOptionsBuilder::new().with_end_to_end_latency_policy(EndToEndOperationLatencyPolicy::new(OPERATION_MAX)).build();
+            let builder = CosmosClient::builder().with_default_operation_options(options);
+            // The account's own order of regions: the region of writes comes first.
+            let client = builder.build(account, RoutingStrategy::PreferredRegions(Vec::new())).await.map_err(fault)?;
+            client.database_client(DATABASE).container_client(CONTAINER, None).await.map_err(fault)
+        };
+        let late = |_| Fault::Unavailable(format!("Cosmos DB could not be connected to within {} s", CONNECT_MAX.as_secs()));
+        self.container.get_or_try_init(async || timeout(CONNECT_MAX, connect()).await.map_err(late)?).await
     }
 
     fn now(&self) -> i64 {
@@ -63,7 +94,7 @@ impl CosmosDocuments {
             return Ok(Vec::new());
         }
         let options = QueryOptions::default().with_operation_options(latest()).with_max_item_count(page_size(limit));
-        let items = self.container.query_items::<Item>(query, scope, Some(options)).await.map_err(fault)?;
+        let items = self.container().await?.query_items::<Item>(query, scope, Some(options)).await.map_err(fault)?;
         items.take(limit).map(|item| item.map_err(fault)?.document()).try_collect().await
     }
 
@@ -72,7 +103,8 @@ impl CosmosDocuments {
         let sql = "SELECT c.id, c.expires, c.deleted, c._etag FROM c WHERE ARRAY_CONTAINS(@ids, c.id)";
         let query = Query::from(sql).with_parameter("@ids", ids).map_err(fault)?;
         let options = QueryOptions::default().with_operation_options(latest());
-        let found = self.container.query_items::<Remains>(query, FeedScope::partition(partition.to_owned()), Some(options)).await.map_err(fault)?;
+        let found =
+            self.container().await?.query_items::<Remains>(query, FeedScope::partition(partition.to_owned()), Some(options)).await.map_err(fault)?;
         let found: Vec<Remains> = found.try_collect().await.map_err(fault)?;
         let now = self.now();
         let alive = found.iter().any(|item| item.deleted.is_none() && item.expires.is_none_or(|at| at > now));
@@ -94,7 +126,7 @@ impl CosmosDocuments {
             .map_err(fault)?;
         }
         // A batch that fails as a whole is an answer like any other; its results say which write it was.
-        let response = self.container.execute_transactional_batch(batch, Some(BatchOptions::default())).await.map_err(fault)?;
+        let response = self.container().await?.execute_transactional_batch(batch, Some(BatchOptions::default())).await.map_err(fault)?;
         Ok(response.into_model().map_err(fault)?.results().to_vec())
     }
 }
@@ -104,7 +136,7 @@ impl Documents for CosmosDocuments {
     async fn get(&self, partition: &str, id: &str) -> Result<Option<Document>, Fault> {
         limits::check_name("id", id)?;
         let options = ItemReadOptions::default().with_operation_options(latest());
-        let item: Item = match self.container.read_item(partition.to_owned(), id, Some(options)).await {
+        let item: Item = match self.container().await?.read_item(partition.to_owned(), id, Some(options)).await {
             Ok(response) => response.into_model().map_err(fault)?,
             Err(error) if error.status().is_not_found() => return Ok(None),
             Err(error) => return Err(fault(error)),
@@ -161,7 +193,8 @@ impl Documents for CosmosDocuments {
             options = options.with_continuation_token(ContinuationToken::from_string(token.clone()));
         }
         let scope = FeedScope::partition(partition.to_owned());
-        let mut pages = self.container.query_change_feed::<Item>(scope, ChangeFeedStartFrom::Beginning, Some(options)).await.map_err(fault)?;
+        let mut pages =
+            self.container().await?.query_change_feed::<Item>(scope, ChangeFeedStartFrom::Beginning, Some(options)).await.map_err(fault)?;
         let mut changes = Changes { documents: Vec::new(), deleted: Vec::new(), watermark: Watermark(String::new()), caught_up: false };
         let (mut empty_pages, now) = (0, self.now());
         for _ in 0..CHANGE_PAGES_MAX {
@@ -330,7 +363,8 @@ fn page_size(limit: usize) -> MaxItemCountHint {
 fn fault(error: CosmosError) -> Fault {
     let status = error.status();
     let code = u16::from(status.status_code());
-    let name = status.name().unwrap_or("no name");
+    let activity = error.diagnostics().map(|diagnostics| format!(", activity {}", diagnostics.activity_id())).unwrap_or_default();
+    let name = format!("{}{activity}", status.name().unwrap_or("no name"));
     match code {
         409 | 412 => Fault::Conflict,
         429 => {

@@ -18,7 +18,7 @@ use serde::{Deserialize, Serialize};
 use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
 use super::{OpenError, files, issuer::TOKEN_ISSUER_SECRET};
-use crate::ports::{Entropy, Fault, Secret, Vault, Wrapped};
+use crate::ports::{Entropy, Fault, Secret, Vault, WRAPPED_BYTES_MAX, Wrapped};
 
 /// The format of the key file.
 const FORMAT: u32 = 1;
@@ -26,8 +26,6 @@ const FORMAT: u32 = 1;
 const KEY_BYTES: usize = 32;
 /// Bytes of a nonce, which stands before the ciphertext.
 const NONCE_BYTES: usize = 12;
-/// What Key Vault would wrap at most.
-const PLAINTEXT_BYTES_MAX: usize = 190;
 
 /// Wrapping keys and secrets in a file, re-read when another process has added to it.
 pub struct FileVault {
@@ -50,14 +48,6 @@ impl FileVault {
         };
         *vault.held() = held;
         Ok(vault)
-    }
-
-    /// Makes a new version of a wrapping key and answers its name. What older versions wrapped still opens.
-    pub fn rotate(&self, key: &str) -> Result<String, OpenError> {
-        let file = self.change(|vault, file| file.keys.entry(key.to_owned()).or_default().push(vault.make()))?;
-        let version = file.keys.get(key).and_then(|versions| versions.last()).map(|entry| entry.version.clone()).unwrap_or_default();
-        *self.held() = file;
-        Ok(version)
     }
 
     fn file(&self) -> PathBuf {
@@ -119,10 +109,14 @@ impl FileVault {
 #[async_trait]
 impl Vault for FileVault {
     async fn wrap(&self, key: &str, plaintext: &[u8]) -> Result<Wrapped, Fault> {
-        if plaintext.len() > PLAINTEXT_BYTES_MAX {
-            return Err(Fault::Corrupt(format!("{} bytes are too many to be wrapped, at most {PLAINTEXT_BYTES_MAX}", plaintext.len())));
+        if plaintext.len() > WRAPPED_BYTES_MAX {
+            return Err(Fault::Corrupt(format!("{} bytes are too many to be wrapped, at most {WRAPPED_BYTES_MAX}", plaintext.len())));
         }
         let newest = |file: &KeyFile| file.keys.get(key)?.last().cloned();
+        // Another process may have made a newer version: wrapping is rare, and reads the file each time.
+        if let Some(file) = read(&self.file()).map_err(unavailable)? {
+            *self.held() = file;
+        }
         let entry = match self.find(newest)? {
             Some(entry) => entry,
             None => {
@@ -151,6 +145,22 @@ impl Vault for FileVault {
         let wanted = |entry: &&Entry| version.is_none_or(|version| entry.version == version);
         let Some(entry) = self.find(|file| file.secrets.get(name)?.iter().rev().find(wanted).cloned())? else { return Ok(None) };
         Ok(Some(Secret { version: entry.version.clone(), value: value(&entry)? }))
+    }
+
+    async fn make_key(&self, key: &str) -> Result<bool, Fault> {
+        let known = |file: &KeyFile| file.keys.contains_key(key).then_some(());
+        if self.find(known)?.is_some() {
+            return Ok(false);
+        }
+        *self.held() = self.change(|vault, file| vault.add_once(&mut file.keys, key)).map_err(unavailable)?;
+        Ok(true)
+    }
+
+    async fn rotate(&self, key: &str) -> Result<String, Fault> {
+        let file = self.change(|vault, file| file.keys.entry(key.to_owned()).or_default().push(vault.make())).map_err(unavailable)?;
+        let version = file.keys.get(key).and_then(|versions| versions.last()).map(|entry| entry.version.clone());
+        *self.held() = file;
+        version.ok_or_else(|| Fault::Unavailable("a wrapping key could not be made".to_owned()))
     }
 }
 

@@ -1,0 +1,153 @@
+//! Blobs in Azure Blob Storage: one account, a container for each of the port's.
+//!
+//! A container that is missing is made: the infrastructure has made those of an account in Azure, and an emulator starts empty.
+//! What is NOT promised: that the application may delete. On the account of the backups it has no right to.
+
+use std::ops::Range;
+
+use async_trait::async_trait;
+use azure_core::http::Body;
+use azure_storage_blob::{
+    BlobClient, BlobServiceClient, BlobServiceClientOptions,
+    models::{BlobClientDownloadOptions, BlobClientGetPropertiesResultHeaders, BlobClientUploadOptions, BlobContainerClientListBlobsOptions},
+};
+use bytes::Bytes;
+use futures::TryStreamExt;
+
+use super::services::{Failed, NotConfigured, Services, address, call};
+use crate::{
+    adapters::limits,
+    ports::{Blobs, Fault, Put},
+};
+
+const SERVICE: &str = "Blob Storage";
+/// Names in one answer of the service.
+const PAGE_NAMES_MAX: i32 = 5000;
+/// No blob is as large; the service refuses numbers beyond.
+const BLOB_BYTES_MAX: u64 = 1 << 60;
+/// Tries of a put: the second when its container had to be made.
+const PUT_TRIES_MAX: usize = 2;
+
+/// The blobs of one storage account.
+pub struct AzureBlobs {
+    service: BlobServiceClient,
+}
+
+impl AzureBlobs {
+    /// `endpoint` is the account's, `https://ACCOUNT.blob.core.windows.net/`. Connects to nothing yet.
+    pub fn new(endpoint: &str, services: &Services) -> Result<AzureBlobs, NotConfigured> {
+        let options = BlobServiceClientOptions { client_options: services.options(), ..BlobServiceClientOptions::default() };
+        let service = BlobServiceClient::new(address(SERVICE, endpoint)?, Some(services.credential.clone()), Some(options))
+            .map_err(|_| NotConfigured::Client(SERVICE))?;
+        Ok(AzureBlobs { service })
+    }
+
+    fn blob(&self, container: &str, name: &str) -> Result<BlobClient, Fault> {
+        limits::check_blob_name(container, name)?;
+        Ok(self.service.blob_client(container, name))
+    }
+
+    async fn make(&self, container: &str) -> Result<(), Fault> {
+        match call(SERVICE, self.service.blob_container_client(container).create(None)).await {
+            Ok(_) => Ok(()),
+            Err(failed) if failed.is(409, "ContainerAlreadyExists") => Ok(()),
+            Err(failed) => Err(failed.fault),
+        }
+    }
+}
+
+#[async_trait]
+impl Blobs for AzureBlobs {
+    async fn put(&self, container: &str, name: &str, bytes: Bytes) -> Result<Put, Fault> {
+        let blob = self.blob(container, name)?;
+        for _ in 0..PUT_TRIES_MAX {
+            // In one request up to 4 MiB; beyond, in blocks that are none of the blob's until their list is committed.
+            let options = BlobClientUploadOptions::default().if_not_exists();
+            match call(SERVICE, blob.upload(Body::from(bytes.clone()).into(), Some(options))).await {
+                Ok(_) => return Ok(Put::Created),
+                Err(failed) if failed.is(409, "BlobAlreadyExists") || failed.is(412, "ConditionNotMet") => return Ok(Put::Existed),
+                // Somebody else's commit has swept our blocks away.
+                Err(failed) if failed.is(400, "InvalidBlockList") => {
+                    return if self.size(container, name).await?.is_some() { Ok(Put::Existed) } else { Err(failed.fault) };
+                }
+                Err(failed) if is_container_missing(&failed) => self.make(container).await?,
+                Err(failed) => return Err(failed.fault),
+            }
+        }
+        Err(Fault::Unavailable(format!("{SERVICE} does not keep a container that it made")))
+    }
+
+    async fn get(&self, container: &str, name: &str, range: Option<Range<u64>>) -> Result<Option<Bytes>, Fault> {
+        let blob = self.blob(container, name)?;
+        let range = range.map(|range| range.start..range.end.min(BLOB_BYTES_MAX));
+        if range.as_ref().is_some_and(Range::is_empty) {
+            return Ok(self.size(container, name).await?.map(|_| Bytes::new()));
+        }
+        let options = BlobClientDownloadOptions { range: range.map(Into::into), ..BlobClientDownloadOptions::default() };
+        match call(SERVICE, async { blob.download(Some(options)).await?.body.collect().await }).await {
+            Ok(bytes) => Ok(Some(bytes)),
+            Err(failed) if failed.is(416, "InvalidRange") => Ok(Some(Bytes::new())),
+            Err(failed) if is_absent(&failed) => Ok(None),
+            Err(failed) => Err(failed.fault),
+        }
+    }
+
+    async fn size(&self, container: &str, name: &str) -> Result<Option<u64>, Fault> {
+        let blob = self.blob(container, name)?;
+        match call(SERVICE, async { blob.get_properties(None).await?.content_length() }).await {
+            Ok(size) => size.map(Some).ok_or_else(|| Fault::Unavailable(format!("{SERVICE} does not tell the size of a blob"))),
+            Err(failed) if is_absent(&failed) => Ok(None),
+            Err(failed) => Err(failed.fault),
+        }
+    }
+
+    async fn list(&self, container: &str, prefix: &str, after: Option<&str>, limit: usize) -> Result<Vec<String>, Fault> {
+        limits::check_container(container)?;
+        let after = after.filter(|after| *after >= prefix);
+        if limit == 0 {
+            return Ok(Vec::new());
+        }
+        // The service begins at the name itself; one that does not know how to begins at the first. Neither is taken for more than it is.
+        let wanted = limit.saturating_add(usize::from(after.is_some()));
+        let options = BlobContainerClientListBlobsOptions {
+            prefix: Some(prefix.to_owned()).filter(|prefix| !prefix.is_empty()),
+            maxresults: Some(i32::try_from(wanted).unwrap_or(PAGE_NAMES_MAX).min(PAGE_NAMES_MAX)),
+            start_from: after.map(str::to_owned),
+            ..BlobContainerClientListBlobsOptions::default()
+        };
+        let listed = async {
+            let mut blobs = self.service.blob_container_client(container).list_blobs(Some(options))?;
+            let mut names = Vec::new();
+            while names.len() < limit {
+                let Some(blob) = blobs.try_next().await? else { break };
+                let name = blob.name.unwrap_or_default();
+                if name.starts_with(prefix) && after.is_none_or(|after| name.as_str() > after) {
+                    names.push(name);
+                }
+            }
+            Ok(names)
+        };
+        match call(SERVICE, listed).await {
+            Ok(names) => Ok(names),
+            Err(failed) if is_absent(&failed) => Ok(Vec::new()),
+            Err(failed) => Err(failed.fault),
+        }
+    }
+
+    async fn delete(&self, container: &str, name: &str) -> Result<(), Fault> {
+        match call(SERVICE, self.blob(container, name)?.delete(None)).await {
+            Ok(_) => Ok(()),
+            Err(failed) if is_absent(&failed) => Ok(()),
+            Err(failed) => Err(failed.fault),
+        }
+    }
+}
+
+fn is_container_missing(failed: &Failed) -> bool {
+    failed.is(404, "ContainerNotFound")
+}
+
+/// The answer to a HEAD has no body and, from some, no code.
+fn is_absent(failed: &Failed) -> bool {
+    failed.is(404, "BlobNotFound") || is_container_missing(failed) || failed.is(404, "")
+}

@@ -1,0 +1,57 @@
+//! `helpdesk keys`: the wrapping key in the vault, and what it wraps.
+
+use std::process::ExitCode;
+
+use anyhow::Result;
+
+use super::{Data, complain, say};
+use crate::{config::Config, wiring};
+
+#[derive(clap::Args)]
+pub(super) struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(clap::Subcommand)]
+enum Command {
+    /// Make in the vault what must exist and does not; a second run changes nothing
+    #[command(after_help = "Example:\n  helpdesk keys init")]
+    Init {
+        #[command(flatten)]
+        data: Data,
+    },
+    /// Make a new version of the wrapping key; new keys are wrapped with it, old ones still open
+    #[command(
+        after_help = "Example:\n  helpdesk keys rotate\n  helpdesk keys rewrap\n\nIn Azure the vault also does it by itself once a year, by its rotation policy."
+    )]
+    Rotate {
+        #[command(flatten)]
+        data: Data,
+    },
+    /// Move what older versions of the wrapping key wrapped to the newest
+    #[command(
+        after_help = "Example:\n  helpdesk keys rewrap\n\nAfterwards nothing that is kept needs an older version, but the backups of the keyrings do for as long as they are kept. Broken off, run it again."
+    )]
+    Rewrap {
+        #[command(flatten)]
+        data: Data,
+    },
+}
+
+pub(super) async fn run(arguments: Arguments, config: Config) -> Result<ExitCode> {
+    match arguments.command {
+        Command::Init { data } => {
+            for made in wiring::make_keys(&data.visit(config).await?).await? {
+                say(&made)?;
+            }
+        }
+        Command::Rotate { data } => say(&format!("the newest version is now {}", wiring::rotate(&data.visit(config).await?).await?))?,
+        Command::Rewrap { data } => {
+            let app = data.visit(config).await?.app;
+            let done = app.keyring.rewrap(|so_far| complain(&format!("{} keyrings looked at", so_far.keyrings))).await?;
+            say(&format!("{} keys moved to the newest version, in {} keyrings", done.moved, done.keyrings))?;
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}

@@ -1,0 +1,207 @@
+//! What stands for Azure in tests: a token that nobody checks, a way to servers on this machine, and a Key Vault that speaks the real one's protocol.
+
+use std::{
+    collections::BTreeMap,
+    convert::Infallible,
+    net::SocketAddr,
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicUsize, Ordering},
+    },
+};
+
+use async_trait::async_trait;
+use aws_lc_rs::rsa::{KeySize, OAEP_SHA256_MGF1SHA256, OaepPrivateDecryptingKey, OaepPublicEncryptingKey, PrivateDecryptingKey};
+use azure_core::{
+    credentials::{AccessToken, TokenCredential, TokenRequestOptions},
+    http::{AsyncRawResponse, HttpClient, Request, Url, new_http_client},
+    time::{Duration, OffsetDateTime},
+};
+use base64::{
+    Engine,
+    engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD},
+};
+use serde_json::{Value, json};
+use tokio::net::TcpListener;
+use warp::{
+    Filter,
+    http::{HeaderMap, Method, Response},
+    hyper::body::Bytes,
+    path::FullPath,
+};
+
+/// A vault of Azure's by its name; [`Loopback`] knows the way.
+pub const VAULT: &str = "https://helpdesk.vault.azure.net/";
+/// What Key Vault's clients must hear before they show a token.
+const CHALLENGE: &str = r#"Bearer authorization="https://login.microsoftonline.com/directory", resource="https://vault.azure.net""#;
+
+/// Anybody, with a token of the right shape.
+#[derive(Debug)]
+pub struct Anyone;
+
+#[async_trait]
+impl TokenCredential for Anyone {
+    async fn get_token(&self, _: &[&str], _: Option<TokenRequestOptions<'_>>) -> azure_core::Result<AccessToken> {
+        Ok(AccessToken::new(token("https://storage.azure.com"), OffsetDateTime::now_utc() + Duration::hours(1)))
+    }
+}
+
+/// An unsigned token for a service, as Azurite reads it.
+pub fn token(audience: &str) -> String {
+    let claims = json!({
+        "aud": audience, "iss": "https://sts.windows.net/00000000-0000-0000-0000-000000000000/",
+        "iat": 1_700_000_000, "nbf": 1_700_000_000, "exp": 4_000_000_000_u64,
+        "oid": "11111111-1111-1111-1111-111111111111", "tid": "22222222-2222-2222-2222-222222222222",
+    });
+    let part = |value: Value| URL_SAFE_NO_PAD.encode(value.to_string());
+    format!("{}.{}.c2ln", part(json!({ "alg": "none", "typ": "JWT" })), part(claims))
+}
+
+/// Sends what is meant for `https://*.vault.azure.net` to a plain server on this machine: the client sees the real name, and checks it.
+#[derive(Debug)]
+pub struct Loopback {
+    vault: SocketAddr,
+    inner: Arc<dyn HttpClient>,
+}
+
+impl Loopback {
+    pub fn new(vault: SocketAddr) -> Arc<dyn HttpClient> {
+        Loopback::over(vault, new_http_client(None))
+    }
+
+    pub fn over(vault: SocketAddr, inner: Arc<dyn HttpClient>) -> Arc<dyn HttpClient> {
+        Arc::new(Loopback { vault, inner })
+    }
+}
+
+#[async_trait]
+impl HttpClient for Loopback {
+    async fn execute_request(&self, request: &Request) -> azure_core::Result<AsyncRawResponse> {
+        let mut request = request.clone();
+        if request.url().host_str().is_some_and(|host| host.ends_with(".vault.azure.net")) {
+            let path_and_query = request.url()[url::Position::BeforePath..].to_owned();
+            *request.url_mut() = Url::parse(&format!("http://{}{path_and_query}", self.vault)).unwrap();
+        }
+        self.inner.execute_request(&request).await
+    }
+}
+
+/// Keys and secrets by name, the newest version last.
+#[derive(Default)]
+pub struct KeyVaultServer {
+    keys: Mutex<BTreeMap<String, Vec<(String, PrivateDecryptingKey)>>>,
+    secrets: Mutex<BTreeMap<String, Vec<(String, String, Option<String>)>>>,
+    versions: AtomicUsize,
+}
+
+impl KeyVaultServer {
+    /// Listens on this machine for as long as the runtime lives.
+    pub async fn start(self: &Arc<KeyVaultServer>) -> SocketAddr {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        tokio::spawn(warp::serve(self.routes()).incoming(listener).run());
+        address
+    }
+
+    pub fn routes(self: &Arc<KeyVaultServer>) -> impl Filter<Extract = (Response<Vec<u8>>,), Error = Infallible> + Clone + use<> {
+        let vault = self.clone();
+        let request = warp::method().and(warp::path::full()).and(warp::header::headers_cloned()).and(warp::body::bytes());
+        let answer = move |method: Method, path: FullPath, headers: HeaderMap, body: Bytes| vault.answer(&method, path.as_str(), &headers, &body);
+        request.map(answer).or_else(|_| async { Ok((refusal(400, "BadParameter"),)) })
+    }
+
+    pub fn keep(&self, name: &str, value: &[u8]) {
+        let mut secrets = self.secrets.lock().unwrap();
+        let versions = secrets.entry(name.to_owned()).or_default();
+        versions.push((self.version(), STANDARD.encode(value), Some("base64".to_owned())));
+    }
+
+    pub fn keep_text(&self, name: &str, value: &str) {
+        let mut secrets = self.secrets.lock().unwrap();
+        let versions = secrets.entry(name.to_owned()).or_default();
+        versions.push((self.version(), value.to_owned(), None));
+    }
+
+    /// No version is like another, of whatever name.
+    fn version(&self) -> String {
+        format!("{:032x}", self.versions.fetch_add(1, Ordering::SeqCst) + 1)
+    }
+
+    fn answer(&self, method: &Method, path: &str, headers: &HeaderMap, body: &[u8]) -> Response<Vec<u8>> {
+        if !headers.get("authorization").is_some_and(|value| value.to_str().unwrap().starts_with("Bearer ")) {
+            let mut answer = refusal(401, "Unauthorized");
+            answer.headers_mut().insert("www-authenticate", CHALLENGE.parse().unwrap());
+            return answer;
+        }
+        let body: Value = serde_json::from_slice(body).unwrap_or_default();
+        let path: Vec<&str> = path.trim_start_matches('/').split('/').collect();
+        match (method.as_str(), path.as_slice()) {
+            ("GET", ["keys", name, wanted]) => self.with_key(name, wanted, |version, _| shown(name, version)),
+            ("POST", ["keys", name, "create" | "rotate"]) => self.make(name),
+            ("POST", ["keys", name, wanted, "wrapkey"]) => self.with_key(name, wanted, |version, key| operated(name, version, wrap(key, &body))),
+            ("POST", ["keys", name, wanted, "unwrapkey"]) => self.with_key(name, wanted, |version, key| operated(name, version, unwrap(key, &body))),
+            ("GET", ["secrets", name, wanted]) => self.secret(name, wanted),
+            _ => refusal(400, "BadParameter"),
+        }
+    }
+
+    fn make(&self, name: &str) -> Response<Vec<u8>> {
+        let mut keys = self.keys.lock().unwrap();
+        let versions = keys.entry(name.to_owned()).or_default();
+        let key = PrivateDecryptingKey::generate(KeySize::Rsa2048).unwrap();
+        let version = self.version();
+        versions.push((version.clone(), key));
+        shown(name, &version)
+    }
+
+    /// An empty version is the newest.
+    fn with_key(&self, name: &str, wanted: &str, run: impl FnOnce(&str, &PrivateDecryptingKey) -> Response<Vec<u8>>) -> Response<Vec<u8>> {
+        let keys = self.keys.lock().unwrap();
+        let found = keys.get(name).and_then(|versions| versions.iter().rfind(|(version, _)| wanted.is_empty() || wanted == version));
+        found.map_or_else(|| refusal(404, "KeyNotFound"), |(version, key)| run(version, key))
+    }
+
+    fn secret(&self, name: &str, wanted: &str) -> Response<Vec<u8>> {
+        let secrets = self.secrets.lock().unwrap();
+        let found = secrets.get(name).and_then(|versions| versions.iter().rfind(|(version, _, _)| wanted.is_empty() || wanted == version));
+        let Some((version, value, content_type)) = found else { return refusal(404, "SecretNotFound") };
+        let id = format!("{VAULT}secrets/{name}/{version}");
+        said(200, &json!({ "id": id, "value": value, "contentType": content_type, "attributes": { "enabled": true } }))
+    }
+}
+
+fn shown(name: &str, version: &str) -> Response<Vec<u8>> {
+    let key = json!({ "kid": format!("{VAULT}keys/{name}/{version}"), "kty": "RSA", "key_ops": ["wrapKey", "unwrapKey"], "n": "AQAB", "e": "AQAB" });
+    said(200, &json!({ "key": key, "attributes": { "enabled": true } }))
+}
+
+fn operated(name: &str, version: &str, result: Option<Vec<u8>>) -> Response<Vec<u8>> {
+    let Some(result) = result else { return refusal(400, "BadParameter") };
+    said(200, &json!({ "kid": format!("{VAULT}keys/{name}/{version}"), "value": URL_SAFE_NO_PAD.encode(result) }))
+}
+
+fn value(body: &Value) -> Option<Vec<u8>> {
+    URL_SAFE_NO_PAD.decode(body["value"].as_str()?).ok().filter(|_| body["alg"] == "RSA-OAEP-256")
+}
+
+fn wrap(key: &PrivateDecryptingKey, body: &Value) -> Option<Vec<u8>> {
+    let plaintext = value(body)?;
+    let public = OaepPublicEncryptingKey::new(key.public_key()).ok()?;
+    let mut wrapped = vec![0; public.ciphertext_size()];
+    Some(public.encrypt(&OAEP_SHA256_MGF1SHA256, &plaintext, &mut wrapped, None).ok()?.to_vec())
+}
+
+fn unwrap(key: &PrivateDecryptingKey, body: &Value) -> Option<Vec<u8>> {
+    let (wrapped, key) = (value(body)?, OaepPrivateDecryptingKey::new(key.clone()).ok()?);
+    let mut opened = vec![0; key.min_output_size()];
+    Some(key.decrypt(&OAEP_SHA256_MGF1SHA256, &wrapped, &mut opened, None).ok()?.to_vec())
+}
+
+fn refusal(status: u16, code: &str) -> Response<Vec<u8>> {
+    said(status, &json!({ "error": { "code": code, "message": code } }))
+}
+
+fn said(status: u16, body: &Value) -> Response<Vec<u8>> {
+    let answer = Response::builder().status(status).header("content-type", "application/json").header("x-ms-request-id", "a-request");
+    answer.body(body.to_string().into_bytes()).unwrap()
+}
