@@ -38,11 +38,10 @@ param locked bool
 @description('Resource id of the workspace for the audit logs.')
 param auditWorkspaceId string
 
-// checkov:skip=CKV2_AZURE_1: what is a customer's is sealed under keys of our own vault before it comes here
-// checkov:skip=CKV_AZURE_33: the classic storage log is what this asks for; the diagnostic settings below have taken its place
-// checkov:skip=CKV_AZURE_59: closed in production; open by parameter in the test environment, where Entra ID decides alone
-// checkov:skip=CKV_AZURE_35: the same
-// checkov:skip=CKV_AZURE_36: no service of Microsoft is trusted as such; the Logic Apps of this resource group are named instead
+// checkov:skip=CKV_AZURE_35: closed in production; open by parameter in the test environment, where Entra ID decides alone
+// checkov:skip=CKV_AZURE_36: Microsoft's services are not trusted as such; what may come in is named, and shows its own identity
+// checkov:skip=CKV_AZURE_59: closed in production; the reason of CKV_AZURE_35 in the test environment
+// checkov:skip=CKV_AZURE_206: the check knows the paired region alone; what the host keeps is made anew there, and the test environment is not worth a second copy
 resource account 'Microsoft.Storage/storageAccounts@2025-06-01' = {
   name: name
   location: location

@@ -65,8 +65,7 @@ resource insights 'Microsoft.Insights/components@2020-02-02' existing = {
   name: insightsName
 }
 
-// checkov:skip=CKV_AZURE_225: spread in production; by parameter not in the test environment
-// checkov:skip=CKV_AZURE_212: Flex Consumption counts its instances in the app, not in the plan
+// checkov:skip=CKV_AZURE_225: spread over three buildings in production; by parameter not in the test environment
 resource plan 'Microsoft.Web/serverfarms@2025-03-01' = {
   name: '${name}-plan'
   location: location
@@ -76,7 +75,8 @@ resource plan 'Microsoft.Web/serverfarms@2025-03-01' = {
 }
 
 // checkov:skip=CKV_AZURE_17: callers show a token of Entra ID, not a certificate
-// checkov:skip=CKV_AZURE_56: the app checks tokens itself, because the tenant and the role come out of them
+// checkov:skip=CKV_AZURE_212: Flex Consumption counts its instances in functionAppConfig, not here
+// checkov:skip=CKV_AZURE_213: Flex Consumption has no path of a health check; its host asks the handler by itself
 // checkov:skip=CKV_AZURE_222: this is the API that customers call
 resource app 'Microsoft.Web/sites@2025-03-01' = {
   name: name
@@ -128,6 +128,13 @@ resource app 'Microsoft.Web/sites@2025-03-01' = {
 }
 
 // All of them, one a line: the host's first, then ours. tests/deployment.rs compares ours with src/config.rs.
+// checkov:skip=CKV_AZURE_13: these are settings, not the app; and the app checks tokens itself, because they name the tenant and the role
+// checkov:skip=CKV_AZURE_63: these are settings, not the app
+// checkov:skip=CKV_AZURE_65: the same
+// checkov:skip=CKV_AZURE_66: the same
+// checkov:skip=CKV_AZURE_80: the same; and there is no .NET in it
+// checkov:skip=CKV_AZURE_88: the same; and there are no files outside the package
+// checkov:skip=CKV_AZURE_222: the same
 resource settings 'Microsoft.Web/sites/config@2025-03-01' = {
   parent: app
   name: 'appsettings'

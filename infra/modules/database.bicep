@@ -35,9 +35,7 @@ param auditWorkspaceId string
 // The first is the region of writes.
 var regions = empty(secondRegion) ? [location] : [location, secondRegion]
 
-// checkov:skip=CKV_AZURE_100: bodies are sealed under keys of our own vault before they come here
 // checkov:skip=CKV_AZURE_101: closed in production; open by parameter in the test environment, where Entra ID decides alone
-// checkov:skip=CKV_AZURE_99: the same
 resource account 'Microsoft.DocumentDB/databaseAccounts@2025-04-15' = {
   name: name
   location: location

@@ -18,6 +18,7 @@ var plans = [
 ]
 
 // One after the other: changes of the plans refuse each other.
+// checkov:skip=CKV_AZURE_87: asks each plan to be Key Vault's, which is one of them
 @batchSize(1)
 resource plan 'Microsoft.Security/pricings@2024-01-01' = [
   for each in plans: {
@@ -26,7 +27,9 @@ resource plan 'Microsoft.Security/pricings@2024-01-01' = [
   }
 ]
 
-// checkov:skip=CKV_AZURE_20: a telephone number of a person does not belong into a repository
+// checkov:skip=CKV_AZURE_20: a person's telephone number does not belong into a repository
+// checkov:skip=CKV_AZURE_21: `notificationsSources` and `isEnabled` have taken the place of the property that it looks for
+// checkov:skip=CKV_AZURE_22: `notificationsByRole` has taken the place of the property that it looks for
 resource contact 'Microsoft.Security/securityContacts@2023-12-01-preview' = {
   name: 'default'
   properties: {

@@ -23,8 +23,8 @@ param locked bool
 @description('Resource id of the workspace for the audit logs.')
 param auditWorkspaceId string
 
-// checkov:skip=CKV_AZURE_189: closed in production, but for the addresses of the people who make the secrets; open by parameter in the test environment
-// checkov:skip=CKV_AZURE_109: the same
+// checkov:skip=CKV_AZURE_109: closed in production; open by parameter in the test environment, where Entra ID decides alone
+// checkov:skip=CKV_AZURE_189: the same
 resource vault 'Microsoft.KeyVault/vaults@2025-05-01' = {
   name: name
   location: location
@@ -50,7 +50,6 @@ resource vault 'Microsoft.KeyVault/vaults@2025-05-01' = {
 
 // The name is WRAPPING_KEY of src/keys/mod.rs. A new version each year wraps; the old ones unwrap what they wrapped, also after they expired.
 // The second year is for whoever has to notice that the rotation stopped.
-// checkov:skip=CKV_AZURE_40: a fixed date in a template would expire the key one day; the rotation policy gives each version two years
 // checkov:skip=CKV_AZURE_112: in hardware in production; by parameter not in the test environment
 resource key 'Microsoft.KeyVault/vaults/keys@2025-05-01' = {
   parent: vault
