@@ -391,6 +391,9 @@ output url string = app.outputs.url
 @description('Where the package is sent to: az functionapp deployment source config-zip --name.')
 output functionAppName string = unique
 
+@description('Where the secrets are set.')
+output vaultName string = unique
+
 @description('For `helpdesk keys init`.')
 output vaultUrl string = vault.outputs.url
 

@@ -131,10 +131,10 @@ resource lifecycle 'Microsoft.Storage/storageAccounts/managementPolicies@2025-06
           definition: {
             filters: { blobTypes: ['blockBlob'], prefixMatch: ['${each.container}/'] }
             actions: {
-              baseBlob: {
-                tierToCool: each.?coolAfterDays == null ? null : { daysAfterCreationGreaterThan: each.?coolAfterDays }
-                delete: each.?deleteAfterDays == null ? null : { daysAfterCreationGreaterThan: each.?deleteAfterDays }
-              }
+              baseBlob: union(
+                each.?coolAfterDays == null ? {} : { tierToCool: { daysAfterCreationGreaterThan: each.?coolAfterDays } },
+                each.?deleteAfterDays == null ? {} : { delete: { daysAfterCreationGreaterThan: each.?deleteAfterDays } }
+              )
             }
           }
         }

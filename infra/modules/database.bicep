@@ -98,6 +98,13 @@ resource container 'Microsoft.DocumentDB/databaseAccounts/sqlDatabases/container
   }
 }
 
+// `options` above counts when the container is made; this, whenever the parameter changes.
+resource throughput 'Microsoft.DocumentDB/databaseAccounts/sqlDatabases/containers/throughputSettings@2025-04-15' = {
+  parent: container
+  name: 'default'
+  properties: { resource: { autoscaleSettings: { maxThroughput: requestUnitsMax } } }
+}
+
 // Data-plane requests are left out: they would be a row for each read, with the ids in it.
 resource audit 'Microsoft.Insights/diagnosticSettings@2021-05-01-preview' = {
   scope: account
