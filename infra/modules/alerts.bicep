@@ -1,0 +1,155 @@
+// What wakes a person. infra/README.md says what to do about each.
+
+@description('What the names begin with.')
+param name string
+
+@description('Azure region.')
+param location string
+
+@description('Resource id of the group that is told.')
+param actionGroupId string
+
+@description('Resource id of the workspace of the audit logs.')
+param auditWorkspaceId string
+
+@description('Resource id of Application Insights.')
+param insightsId string
+
+@description('Name of the data account.')
+param dataAccountName string
+
+@description('Name of the backup account.')
+param backupsAccountName string
+
+@description('Name of the Cosmos DB account.')
+param databaseAccountName string
+
+@description('Invocations that may fail within 15 minutes before somebody is told. A retry of the queue counts each time.')
+@minValue(0)
+param failedInvocationsMax int
+
+// A partition of Cosmos DB holds 20 GB, and cannot be made larger.
+var partitionGigabytesMax = 15
+
+// There is no metric of one queue's length, so what came in and went out is counted. What has lain there for more than two days is not.
+var poison = '''
+StorageQueueLogs
+| where AccountName == '{0}' and OperationName in ('PutMessage', 'DeleteMessage') and StatusCode startswith '2'
+| extend Queue = extract('/([a-z0-9-]+-poison)/', 1, Uri)
+| where isnotempty(Queue)
+| summarize Waiting = countif(OperationName == 'PutMessage') - countif(OperationName == 'DeleteMessage') by Queue
+'''
+
+// The storage account's own word, not the application's: a run is done when its manifest lies there, which is written last.
+var backups = '''
+StorageBlobLogs
+| where TimeGenerated > ago(26h) and AccountName == '{0}'
+| where OperationName in ('PutBlob', 'PutBlockList') and StatusCode startswith '2' and Uri contains '/manifest.hdbk'
+| summarize Finished = count()
+'''
+
+// Cosmos DB reports its largest partitions, found by samples, when their size has changed.
+var partitions = '''
+CDBPartitionKeyStatistics
+| where AccountName =~ '{0}'
+| summarize Kilobytes = max(SizeKb) by PartitionKey
+'''
+
+var queries = [
+  {
+    name: 'poison'
+    description: 'Messages lie in a poison queue: mail, or a wake-up of the outbox, failed ten times.'
+    severity: 2
+    query: format(poison, dataAccountName)
+    column: 'Waiting'
+    dimension: 'Queue'
+    operator: 'GreaterThan'
+    threshold: 0
+    frequency: 'PT15M'
+  }
+  {
+    name: 'no-backup'
+    description: 'No backup has been finished for 26 hours.'
+    severity: 1
+    query: format(backups, backupsAccountName)
+    column: 'Finished'
+    dimension: ''
+    operator: 'LessThan'
+    threshold: 1
+    frequency: 'PT1H'
+  }
+  {
+    name: 'large-partition'
+    description: 'A tenant has filled three quarters of the 20 GB that a partition holds.'
+    severity: 2
+    query: format(partitions, databaseAccountName)
+    column: 'Kilobytes'
+    dimension: 'PartitionKey'
+    operator: 'GreaterThan'
+    threshold: partitionGigabytesMax * 1024 * 1024
+    frequency: 'PT1H'
+  }
+]
+
+resource found 'Microsoft.Insights/scheduledQueryRules@2023-12-01' = [
+  for each in queries: {
+    name: '${name}-${each.name}'
+    location: location
+    kind: 'LogAlert'
+    properties: {
+      displayName: '${name}: ${each.name}'
+      description: each.description
+      severity: each.severity
+      enabled: true
+      scopes: [auditWorkspaceId]
+      evaluationFrequency: each.frequency
+      windowSize: 'P2D'
+      autoMitigate: true
+      // The tables come into being with their first row.
+      skipQueryValidation: true
+      criteria: {
+        allOf: [
+          {
+            query: each.query
+            timeAggregation: 'Total'
+            metricMeasureColumn: each.column
+            dimensions: empty(each.dimension) ? [] : [{ name: each.dimension, operator: 'Include', values: ['*'] }]
+            operator: each.operator
+            threshold: each.threshold
+            failingPeriods: { numberOfEvaluationPeriods: 1, minFailingPeriodsToAlert: 1 }
+          }
+        ]
+      }
+      actions: { actionGroups: [actionGroupId] }
+    }
+  }
+]
+
+resource failed 'Microsoft.Insights/metricAlerts@2018-03-01' = {
+  name: '${name}-failed-invocations'
+  location: 'global'
+  properties: {
+    description: 'Functions fail, of queues and timers too.'
+    severity: 2
+    enabled: true
+    scopes: [insightsId]
+    evaluationFrequency: 'PT5M'
+    windowSize: 'PT15M'
+    autoMitigate: true
+    criteria: {
+      'odata.type': 'Microsoft.Azure.Monitor.SingleResourceMultipleMetricCriteria'
+      allOf: [
+        {
+          criterionType: 'StaticThresholdCriterion'
+          name: 'failed'
+          metricNamespace: 'microsoft.insights/components'
+          metricName: 'requests/failed'
+          timeAggregation: 'Count'
+          operator: 'GreaterThan'
+          threshold: failedInvocationsMax
+        }
+      ]
+    }
+    actions: [{ actionGroupId: actionGroupId }]
+  }
+}
