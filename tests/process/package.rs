@@ -96,7 +96,7 @@ fn the_zip_holds_what_the_host_reads_and_nothing_else() {
             "host.json" => PathBuf::from("host.json"),
             function => Path::new("functions").join(function),
         };
-        assert!(content(&mut archive, &name) == fs::read(root().join(&own)).unwrap(), "{name} is not {}", own.display());
+        assert!(content(&mut archive, &name) == fs::read(root().join(&own)).unwrap(), "{name} is not what {} is in this source", own.display());
     }
 }
 
