@@ -147,6 +147,30 @@ fn the_readme_names_no_setting_that_does_not_exist() {
     }
 }
 
+/// Settings that Azure's platform sets, or that choose another house.
+const NOT_IN_BICEP: &[&str] = &["FUNCTIONS_CUSTOMHANDLER_PORT", "HELPDESK_DATA", "IDENTITY_ENDPOINT", "AZURE_FEDERATED_TOKEN_FILE"];
+
+/// Settings in Azure that the Functions host or a library reads, not we.
+const BICEP_ALONE: &[&str] = &[
+    "AzureWebJobsStorage__accountName",
+    "AzureWebJobsStorage__credential",
+    "AzureWebJobsStorage__clientId",
+    "APPLICATIONINSIGHTS_CONNECTION_STRING",
+    "APPLICATIONINSIGHTS_AUTHENTICATION_STRING",
+    "HELPDESK_QUEUES__credential",
+    "HELPDESK_QUEUES__clientId",
+    "COSMOS_DISABLE_IMDS",
+];
+
+#[test]
+fn azure_gets_each_setting_that_is_read_and_no_other() {
+    let bicep = fs::read_to_string(root().join("infra/modules/app.bicep")).unwrap();
+    let settings = bicep.split_once("name: 'appsettings'\n  properties: {\n").unwrap().1.split_once("\n  }\n").unwrap().0;
+    let set: BTreeSet<&str> = settings.lines().map(|line| line.trim().split_once(':').unwrap().0).collect();
+    let read = SETTINGS.iter().map(|setting| setting.name).filter(|name| !NOT_IN_BICEP.contains(name));
+    assert_eq!(set, read.chain(BICEP_ALONE.iter().copied()).collect());
+}
+
 /// Every file that the table decides, by its path below the repository.
 fn rendered() -> BTreeMap<PathBuf, String> {
     let mut files = BTreeMap::new();

@@ -5,6 +5,7 @@ mod kills;
 mod mail_out;
 mod outage;
 mod outbox;
+mod package;
 mod privacy;
 
 use std::{

@@ -26,6 +26,7 @@ pub struct Azurite {
     process: Child,
     /// With its certificate, for whoever connects.
     pub certificate: PathBuf,
+    pub key: PathBuf,
     pub blobs: String,
     pub queues: String,
     _folder: TempDir,
@@ -49,7 +50,7 @@ impl Azurite {
             .args(["--skipApiVersionCheck", "--oauth", "basic", "--cert"])
             .arg(&certificate)
             .arg("--key")
-            .arg(key)
+            .arg(&key)
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
@@ -64,7 +65,7 @@ impl Azurite {
         let (blobs, queues) = (endpoint("Blob service is successfully"), endpoint("Queue service is successfully"));
         // Its pipe is read to the end, or it would stop when it is full.
         std::thread::spawn(move || lines.for_each(drop));
-        Azurite { process, certificate, blobs, queues, _folder: folder }
+        Azurite { process, certificate, key, blobs, queues, _folder: folder }
     }
 
     /// A way to it that trusts its certificate and no other.

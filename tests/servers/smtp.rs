@@ -62,6 +62,11 @@ impl Server {
         Server { process, address, maildir }
     }
 
+    /// Mails that have come.
+    pub fn received(&self) -> usize {
+        std::fs::read_dir(self.maildir.join("new")).map_or(0, |files| files.count())
+    }
+
     /// How often each mail came to each recipient, by Message-ID and envelope.
     pub fn got(&self) -> BTreeMap<(String, String), usize> {
         let mut got = BTreeMap::new();

@@ -4,9 +4,10 @@ use std::{
     collections::BTreeMap,
     convert::Infallible,
     net::SocketAddr,
+    path::Path,
     sync::{
         Arc, Mutex,
-        atomic::{AtomicUsize, Ordering},
+        atomic::{AtomicBool, AtomicUsize, Ordering},
     },
 };
 
@@ -14,15 +15,24 @@ use async_trait::async_trait;
 use aws_lc_rs::rsa::{KeySize, OAEP_SHA256_MGF1SHA256, OaepPrivateDecryptingKey, OaepPublicEncryptingKey, PrivateDecryptingKey};
 use azure_core::{
     credentials::{AccessToken, TokenCredential, TokenRequestOptions},
-    http::{AsyncRawResponse, HttpClient, Request, Url, new_http_client},
+    error::ErrorKind,
+    http::{AsyncRawResponse, HttpClient, Request, StatusCode, Url, headers::Headers, new_http_client},
     time::{Duration, OffsetDateTime},
 };
 use base64::{
     Engine,
     engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD},
 };
+use hyper_util::{rt::TokioIo, service::TowerToHyperService};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
+use tokio_rustls::{
+    TlsAcceptor,
+    rustls::{
+        ServerConfig,
+        pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject},
+    },
+};
 use warp::{
     Filter,
     http::{HeaderMap, Method, Response},
@@ -57,6 +67,19 @@ pub fn token(audience: &str) -> String {
     format!("{}.{}.c2ln", part(json!({ "alg": "none", "typ": "JWT" })), part(claims))
 }
 
+/// What Azure gives a Function App that has a managed identity: tokens for the asking. Answers its address.
+pub async fn identity_endpoint() -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = format!("http://{}/token", listener.local_addr().unwrap());
+    let asked = warp::path!("token").and(warp::header::<String>("x-identity-header")).and(warp::query::<BTreeMap<String, String>>());
+    let routes = asked.map(|_, query: BTreeMap<String, String>| {
+        let resource = &query["resource"];
+        said(200, &json!({ "access_token": token(resource), "expires_on": "4000000000", "resource": resource, "token_type": "Bearer" }))
+    });
+    tokio::spawn(warp::serve(routes).incoming(listener).run());
+    address
+}
+
 /// Sends what is meant for `https://*.vault.azure.net` to a plain server on this machine: the client sees the real name, and checks it.
 #[derive(Debug)]
 pub struct Loopback {
@@ -86,6 +109,47 @@ impl HttpClient for Loopback {
     }
 }
 
+/// A network on a bad day, by count: some requests are refused, of some the answer is lost, and the vault can be away.
+#[derive(Debug)]
+pub struct Storm {
+    inner: Arc<dyn HttpClient>,
+    requests: AtomicUsize,
+    pub blows: AtomicBool,
+    pub vault_away: AtomicBool,
+}
+
+impl Storm {
+    pub fn over(inner: Arc<dyn HttpClient>) -> Arc<Storm> {
+        Arc::new(Storm { inner, requests: AtomicUsize::new(0), blows: AtomicBool::new(false), vault_away: AtomicBool::new(false) })
+    }
+}
+
+#[async_trait]
+impl HttpClient for Storm {
+    async fn execute_request(&self, request: &Request) -> azure_core::Result<AsyncRawResponse> {
+        let lost = || Err(azure_core::Error::with_message(ErrorKind::Io, "the connection timed out"));
+        let is_for_the_vault = request.url().host_str().is_some_and(|host| host.ends_with(".vault.azure.net"));
+        if is_for_the_vault && self.vault_away.load(Ordering::SeqCst) {
+            return lost();
+        }
+        if !self.blows.load(Ordering::SeqCst) {
+            return self.inner.execute_request(request).await;
+        }
+        let count = self.requests.fetch_add(1, Ordering::SeqCst);
+        if count % 11 == 3 {
+            let headers = Headers::from(std::collections::HashMap::from([("x-ms-error-code".into(), "ServerBusy".into())]));
+            let status = if count.is_multiple_of(2) { StatusCode::ServiceUnavailable } else { StatusCode::TooManyRequests };
+            return Ok(AsyncRawResponse::from_bytes(status, headers, Bytes::new()));
+        }
+        if count % 13 == 5 {
+            return lost();
+        }
+        let answer = self.inner.execute_request(request).await;
+        // It has taken effect, and nobody knows.
+        if count % 17 == 7 { lost() } else { answer }
+    }
+}
+
 /// Keys and secrets by name, the newest version last.
 #[derive(Default)]
 pub struct KeyVaultServer {
@@ -103,7 +167,27 @@ impl KeyVaultServer {
         address
     }
 
-    pub fn routes(self: &Arc<KeyVaultServer>) -> impl Filter<Extract = (Response<Vec<u8>>,), Error = Infallible> + Clone + use<> {
+    /// The same over TLS, for a program that cannot be told another way.
+    pub async fn start_with_tls(self: &Arc<KeyVaultServer>, certificate: &Path, key: &Path) -> SocketAddr {
+        let certificates = CertificateDer::pem_file_iter(certificate).unwrap().map(Result::unwrap).collect();
+        let config = ServerConfig::builder().with_no_client_auth().with_single_cert(certificates, PrivateKeyDer::from_pem_file(key).unwrap());
+        let (acceptor, service) = (TlsAcceptor::from(Arc::new(config.unwrap())), warp::service(self.routes()));
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        tokio::spawn(async move {
+            while let Ok((connection, _)) = listener.accept().await {
+                let (acceptor, service) = (acceptor.clone(), TowerToHyperService::new(service.clone()));
+                tokio::spawn(async move {
+                    let Ok(connection) = acceptor.accept(connection).await else { return };
+                    // That the other side went away is no matter here.
+                    let _ = warp::hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(connection), service).await;
+                });
+            }
+        });
+        address
+    }
+
+    fn routes(self: &Arc<KeyVaultServer>) -> impl Filter<Extract = (Response<Vec<u8>>,), Error = Infallible> + Clone + use<> {
         let vault = self.clone();
         let request = warp::method().and(warp::path::full()).and(warp::header::headers_cloned()).and(warp::body::bytes());
         let answer = move |method: Method, path: FullPath, headers: HeaderMap, body: Bytes| vault.answer(&method, path.as_str(), &headers, &body);

@@ -24,6 +24,8 @@ pub struct Plan {
     calls: AtomicUsize,
     /// One-based; 0 is none.
     fails_at: AtomicUsize,
+    /// Each call of so many fails, before and after by turns; 0 is none.
+    every: AtomicUsize,
     /// The call takes effect and only its answer is lost.
     after: AtomicBool,
     pub vault_down: AtomicBool,
@@ -36,14 +38,21 @@ impl Plan {
         self.after.store(after, Ordering::SeqCst);
     }
 
+    pub fn fail_every(&self, calls: usize) {
+        self.every.store(calls, Ordering::SeqCst);
+    }
+
     pub fn calls(&self) -> usize {
         self.calls.load(Ordering::SeqCst)
     }
 
     async fn call<T, E: From<Fault>>(&self, work: impl Future<Output = Result<T, E>>) -> Result<T, E> {
         let now = self.calls.fetch_add(1, Ordering::SeqCst) + 1;
-        let fails = now == self.fails_at.load(Ordering::SeqCst);
-        if fails && !self.after.load(Ordering::SeqCst) {
+        let every = self.every.load(Ordering::SeqCst);
+        let by_turns = every > 0 && now.is_multiple_of(every);
+        let fails = by_turns || now == self.fails_at.load(Ordering::SeqCst);
+        let after = if by_turns { (now / every).is_multiple_of(2) } else { self.after.load(Ordering::SeqCst) };
+        if fails && !after {
             return Err(Fault::Unavailable("planned, before".to_owned()).into());
         }
         let done = work.await?;

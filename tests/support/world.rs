@@ -60,24 +60,25 @@ impl World {
 
     /// The same, its app on changed ports; the tenants are made on the unchanged ones.
     pub async fn with(change: impl FnOnce(Ports) -> Ports) -> World {
-        World::built(change, async |_: &Arc<TestClock>| None).await
+        World::built(async |ports, _: &Arc<TestClock>| ports, change).await
     }
 
     /// The same, its documents in another store.
     #[cfg(feature = "azure")]
     pub async fn on(documents: impl AsyncFnOnce(&Arc<TestClock>) -> Arc<dyn helpdesk::ports::Documents>) -> World {
-        World::built(|ports| ports, async |clock: &Arc<TestClock>| Some(documents(clock).await)).await
+        World::over(async |ports, clock: &Arc<TestClock>| Ports { documents: documents(clock).await, ..ports }).await
     }
 
-    async fn built(
-        change: impl FnOnce(Ports) -> Ports,
-        documents: impl AsyncFnOnce(&Arc<TestClock>) -> Option<Arc<dyn helpdesk::ports::Documents>>,
-    ) -> World {
+    /// The same on other ports.
+    #[cfg(feature = "azure")]
+    pub async fn over(ground: impl AsyncFnOnce(Ports, &Arc<TestClock>) -> Ports) -> World {
+        World::built(ground, |ports| ports).await
+    }
+
+    async fn built(ground: impl AsyncFnOnce(Ports, &Arc<TestClock>) -> Ports, change: impl FnOnce(Ports) -> Ports) -> World {
         let folder = tempfile::tempdir().unwrap();
-        let (mut ports, clock, sent, issuer) = embedded(folder.path()).await;
-        if let Some(documents) = documents(&clock).await {
-            ports.documents = documents;
-        }
+        let (ports, clock, sent, issuer) = embedded(folder.path()).await;
+        let ports = ground(ports, &clock).await;
         let plain = wiring::app(ports.clone(), &config());
         for (id, mailbox) in [("contoso", HELP), ("fabrikam", SUPPORT)] {
             let tenant = Tenant::new(id.parse().unwrap(), id, vec![Mailbox::parse(mailbox).unwrap()]);

@@ -1,0 +1,172 @@
+//! The program itself as in Azure: a managed identity, bearer tokens over TLS, and nothing of its own on the disk.
+//!
+//! `HELPDESK_SOAK_MAILS=10000 cargo test ... soak -- --ignored --nocapture` shows what a mail costs and that memory does not grow with them.
+
+use std::{
+    fs,
+    process::{Child, Command, Stdio},
+    sync::{Arc, atomic::Ordering},
+    time::{Duration, Instant},
+};
+
+use futures::StreamExt;
+use helpdesk::{
+    adapters::azure::{blob::AzureBlobs, cosmos::CosmosDocuments, key_vault::KeyVault, queue::AzureQueues, services::Services},
+    keys::WRAPPING_KEY,
+    ports::{Lease, Ports, Queues, Vault, decode_text, encode_text},
+};
+use serde_json::json;
+
+use super::smtp::Server;
+use crate::{
+    ports_contract::{azurite::Azurite, cosmos::CosmosServer},
+    support::{
+        azure::{Anyone, KeyVaultServer, identity_endpoint},
+        world::{HELP, World, proven},
+    },
+};
+
+const MAILS_DEFAULT: usize = 200;
+/// Mails that are in the queue at once.
+const BATCH: usize = 100;
+const AT_ONCE: usize = 8;
+const VISIBILITY: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_secs(60);
+/// What the memory may vary by after the first tenth of the mails, in KiB.
+const GROWTH_KIB_MAX: u64 = 24 * 1024;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "scripts/test --servers runs it"]
+async fn the_program_works_as_in_azure_and_does_not_grow() {
+    let mails: usize = std::env::var("HELPDESK_SOAK_MAILS").map_or(MAILS_DEFAULT, |number| number.parse().unwrap());
+    let folder = tempfile::tempdir().unwrap();
+    let (azurite, cosmos, smtp) = (Azurite::start(), CosmosServer::start().await, Server::start(folder.path()));
+    let vault = format!("https://{}/", Arc::new(KeyVaultServer::default()).start_with_tls(&azurite.certificate, &azurite.key).await);
+    let services = Services::with(Arc::new(Anyone), azurite.transport());
+    let world = World::over(async |ports, clock| {
+        let vault = KeyVault::new(&vault, &services).unwrap();
+        vault.make_key(WRAPPING_KEY).await.unwrap();
+        Ports {
+            documents: Arc::new(CosmosDocuments::new(&cosmos.address, &services, clock.clone()).unwrap()),
+            blobs: Arc::new(AzureBlobs::new(&azurite.blobs, &services).unwrap()),
+            queues: Arc::new(AzureQueues::new(&azurite.queues, &services).unwrap()),
+            vault: Arc::new(vault),
+            ..ports
+        }
+    })
+    .await;
+    world.trusts().await;
+    let handler = Handler::start(&[
+        ("HELPDESK_COSMOS", &cosmos.address),
+        ("HELPDESK_BLOBS", &azurite.blobs),
+        ("HELPDESK_BACKUPS", &azurite.blobs),
+        ("HELPDESK_QUEUES__queueServiceUri", &azurite.queues),
+        ("HELPDESK_VAULT", &vault),
+        ("HELPDESK_SMTP_URL", &format!("smtp://{}", smtp.address)),
+        ("HELPDESK_ENTRA_APPLICATION", "5c0e5e0e-2b0f-4d2c-a5b5-6f0a3a0b7f11"),
+        ("HELPDESK_VENDOR_TENANT", "0f8fad5b-d9cb-469f-a165-70867728950e"),
+        ("IDENTITY_ENDPOINT", &identity_endpoint().await),
+        ("IDENTITY_HEADER", "a-header"),
+        ("SSL_CERT_FILE", azurite.certificate.to_str().unwrap()),
+        ("COSMOS_DISABLE_IMDS", "1"),
+    ])
+    .await;
+
+    let (began, charged_before) = (Instant::now(), cosmos.charged.load(Ordering::Relaxed));
+    let (mut memory, mut took) = (Vec::new(), Duration::ZERO);
+    for first in (0..mails).step_by(BATCH) {
+        futures::stream::iter(first..mails.min(first + BATCH)).map(|at| feed(&world, at)).buffer_unordered(AT_ONCE).collect::<Vec<_>>().await;
+        let fed = Instant::now();
+        handler.work_off(world.ports.queues.as_ref()).await;
+        took += fed.elapsed();
+        memory.push(handler.resident_kib());
+    }
+    let charged = cosmos.charged.load(Ordering::Relaxed) - charged_before;
+    let tickets = world.tickets("contoso").await;
+    assert_eq!(tickets.len(), mails, "none lost, none doubled");
+    assert!(world.unprocessed("contoso").await.is_empty());
+    let waiting = Instant::now();
+    while smtp.received() < mails {
+        handler.invoke("DeliverOutbox", r#"{"v":1,"tenant":"contoso"}"#).await;
+        assert!(waiting.elapsed() < PATIENCE, "{} of {mails} acknowledgements have arrived", smtp.received());
+        tokio::time::sleep(Duration::from_millis(200)).await;
+    }
+    let settled = memory[memory.len().div_ceil(10) - 1];
+    println!(
+        "soak: {mails} mails in {:.1} s, {:.1} s of them worked off: {:.1} a second; {:.1} RU a mail; resident {} KiB after a tenth, {} KiB at most, {} KiB at the end",
+        began.elapsed().as_secs_f64(),
+        took.as_secs_f64(),
+        mails as f64 / took.as_secs_f64(),
+        charged as f64 / 1000.0 / mails as f64,
+        settled,
+        memory.iter().max().unwrap(),
+        memory.last().unwrap(),
+    );
+    assert!(*memory.last().unwrap() < settled + GROWTH_KIB_MAX, "memory grows with the mails: {memory:?}");
+}
+
+async fn feed(world: &World, at: usize) {
+    let raw = proven(&format!("u{at}@a.example"), &format!("q{at}@a.example"), &format!("Question {at}"), "", &"Words of a question. ".repeat(90));
+    let message = world.leave(HELP, &format!("{at}.eml"), &raw).await;
+    world.ports.queues.send("mail-intake", &encode_text(message.as_bytes()).unwrap(), Duration::ZERO).await.unwrap();
+}
+
+/// The program as the Functions host starts it; killed when the test is over.
+struct Handler {
+    process: Child,
+    address: String,
+    client: reqwest::Client,
+}
+
+impl Drop for Handler {
+    fn drop(&mut self) {
+        // It may have ended already.
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+impl Handler {
+    async fn start(settings: &[(&str, &str)]) -> Handler {
+        let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port().to_string();
+        let process = Command::new(env!("CARGO_BIN_EXE_helpdesk"))
+            .env_clear()
+            .envs(settings.iter().copied())
+            .env("FUNCTIONS_CUSTOMHANDLER_PORT", &port)
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .spawn()
+            .unwrap();
+        let handler = Handler { process, address: format!("http://127.0.0.1:{port}"), client: reqwest::Client::new() };
+        let began = Instant::now();
+        while handler.client.get(&handler.address).send().await.is_err() {
+            assert!(began.elapsed() < PATIENCE, "the handler does not listen");
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        handler
+    }
+
+    async fn work_off(&self, queues: &dyn Queues) {
+        while queues.depth("mail-intake").await.unwrap() > 0 {
+            let leases = queues.lease("mail-intake", 16, VISIBILITY).await.unwrap();
+            let work = leases.into_iter().map(async |lease: Lease| {
+                self.invoke("IntakeMail", &decode_text(&lease.text).unwrap()).await;
+                assert_eq!(queues.delete("mail-intake", &lease).await, Ok(true));
+            });
+            futures::stream::iter(work).buffer_unordered(AT_ONCE).collect::<Vec<_>>().await;
+        }
+    }
+
+    async fn invoke(&self, function: &str, message: &str) {
+        let body = json!({ "Data": { "message": serde_json::to_string(message).unwrap() }, "Metadata": {} }).to_string();
+        let request = self.client.post(format!("{}/{function}", self.address)).header("content-type", "application/json").body(body);
+        let answer = request.send().await.unwrap();
+        assert_eq!(answer.status(), 200, "{}", answer.text().await.unwrap());
+    }
+
+    fn resident_kib(&self) -> u64 {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.process.id())).unwrap();
+        let line = status.lines().find(|line| line.starts_with("VmRSS:")).unwrap();
+        line.split_whitespace().nth(1).unwrap().parse().unwrap()
+    }
+}
