@@ -32,6 +32,11 @@ const QUEUES: Setting = Setting {
     what: "Azure: address of the data account's queues, `https://ACCOUNT.queue.core.windows.net/`; the Functions host reads it too",
 };
 const VAULT: Setting = Setting { name: "HELPDESK_VAULT", default: "", what: "Azure: address of the Key Vault, `https://NAME.vault.azure.net/`" };
+const LOGS: Setting = Setting {
+    name: "HELPDESK_LOGS",
+    default: "",
+    what: "Azure: customer id of the Log Analytics workspace that holds the application's log, a UUID",
+};
 const CLIENT_ID: Setting =
     Setting { name: "AZURE_CLIENT_ID", default: "", what: "Azure: client id of the user-assigned identity that calls the services" };
 const IDENTITY_ENDPOINT: Setting =
@@ -77,6 +82,7 @@ pub const SETTINGS: &[Setting] = &[
     BACKUPS,
     QUEUES,
     VAULT,
+    LOGS,
     CLIENT_ID,
     IDENTITY_ENDPOINT,
     FEDERATED_TOKEN,
@@ -97,6 +103,8 @@ pub struct Azure {
     pub backups: String,
     pub queues: String,
     pub vault: String,
+    /// The workspace, by its id.
+    pub logs: String,
     pub identity: AzureIdentity,
 }
 
@@ -169,7 +177,7 @@ impl Config {
             text.trim().to_owned()
         };
         let (port, data, vendor_tenant, smtp_url) = (value(&PORT), value(&DATA), value(&VENDOR_TENANT).to_lowercase(), value(&SMTP_URL));
-        let (entra_application, smtp_user) = (value(&ENTRA_APPLICATION), value(&SMTP_USER));
+        let (entra_application, smtp_user, logs) = (value(&ENTRA_APPLICATION), value(&SMTP_USER), value(&LOGS));
         let addresses = [COSMOS, BLOBS, BACKUPS, QUEUES, VAULT].map(|setting| (value(&setting), setting));
         let identity = identity(value(&IDENTITY_ENDPOINT), value(&FEDERATED_TOKEN), value(&CLIENT_ID));
         let (log, key_cache, mail_in_flight) = (value(&LOG), value(&KEY_CACHE), value(&MAIL_IN_FLIGHT));
@@ -191,7 +199,7 @@ impl Config {
                     _ => {}
                 }
             }
-            for (text, setting) in [(&entra_application, &ENTRA_APPLICATION), (&smtp_url, &SMTP_URL)] {
+            for (text, setting) in [(&logs, &LOGS), (&entra_application, &ENTRA_APPLICATION), (&smtp_url, &SMTP_URL)] {
                 if text.is_empty() {
                     fault(setting, "is missing, and HELPDESK_DATA too");
                 }
@@ -229,7 +237,7 @@ impl Config {
         let [cosmos, blobs, backups, queues, vault] = addresses.map(|(address, _)| address);
         Ok(Config {
             port,
-            azure: in_azure.then_some(Azure { cosmos, blobs, backups, queues, vault, identity }),
+            azure: in_azure.then_some(Azure { cosmos, blobs, backups, queues, vault, logs, identity }),
             data: (!data.is_empty()).then(|| PathBuf::from(data)),
             entra_application: (!entra_application.is_empty()).then_some(entra_application),
             vendor_tenant,
@@ -293,12 +301,13 @@ mod tests {
         assert!(!format!("{config:?}").contains("hidden"));
     }
 
-    const AZURE: [(&str, &str); 8] = [
+    const AZURE: [(&str, &str); 9] = [
         ("HELPDESK_COSMOS", "https://helpdesk.documents.azure.com/"),
         ("HELPDESK_BLOBS", "https://data.blob.core.windows.net/"),
         ("HELPDESK_BACKUPS", "https://backups.blob.core.windows.net/"),
         ("HELPDESK_QUEUES__queueServiceUri", "https://data.queue.core.windows.net/"),
         ("HELPDESK_VAULT", "https://helpdesk.vault.azure.net/"),
+        ("HELPDESK_LOGS", "6d9f3c1e-6a55-4c1b-9b8a-2f1f6c2b9a10"),
         ("HELPDESK_ENTRA_APPLICATION", "5c0e5e0e-2b0f-4d2c-a5b5-6f0a3a0b7f11"),
         ("HELPDESK_VENDOR_TENANT", "0f8fad5b-d9cb-469f-a165-70867728950e"),
         ("HELPDESK_SMTP_URL", "smtp://smtp.azurecomm.net:587?tls=required"),

@@ -10,7 +10,7 @@ use time::Duration;
 use crate::{
     access::Role,
     adapters::{
-        embedded::{Claims, FileVault, FolderMailer, HostLock, LocalIssuer, OpenError, Store, SystemClock, SystemEntropy},
+        embedded::{Claims, FileVault, FolderMailer, HostLock, LocalIssuer, LogFiles, OpenError, Store, SystemClock, SystemEntropy},
         smtp::SmtpMailer,
     },
     config::{Azure, Config},
@@ -64,13 +64,16 @@ impl House {
         let queues = async { ports.queues.depth(INTAKE_QUEUE).await.map(|_| "read") };
         let vault = async { ports.vault.wrap(WRAPPING_KEY, CHECK_NAME.as_bytes()).await.map(|_| "wraps") };
         let identity = async { ports.identity.key(CHECK_NAME).await.map(|_| "read") };
-        let (documents, blobs, queues, vault, identity) = futures::join!(documents, blobs, queues, vault, identity);
+        let now = ports.clock.now();
+        let logs = async { ports.logs.slice(now - Duration::minutes(1)..now, 1).await.map(|_| "read") };
+        let (documents, blobs, queues, vault, identity, logs) = futures::join!(documents, blobs, queues, vault, identity, logs);
         let mut checks = vec![
             Check::new("documents", documents),
             Check::new("blobs", blobs),
             Check::new("queues", queues),
             Check::new("vault", vault),
             Check::new("keys of token issuers", identity),
+            Check::new("log", logs),
         ];
         if let Some(backups) = &self.backups {
             checks.push(Check::new("backups", backups.size(BACKUPS_CHECKED, CHECK_NAME).await.map(|_| "read")));
@@ -115,7 +118,9 @@ pub async fn house(config: &Config, purpose: Purpose) -> Result<House> {
 /// Calls nobody yet: each client connects when it is first needed, or in [`House::warm`].
 #[cfg(feature = "azure")]
 fn azure(config: &Config, azure: &Azure) -> Result<House> {
-    use crate::adapters::azure::{blob::AzureBlobs, cosmos::CosmosDocuments, key_vault::KeyVault, queue::AzureQueues, services::Services};
+    use crate::adapters::azure::{
+        blob::AzureBlobs, cosmos::CosmosDocuments, key_vault::KeyVault, log_analytics::LogAnalytics, queue::AzureQueues, services::Services,
+    };
     use crate::config::AzureIdentity;
 
     let (clock, entropy): (Arc<dyn Clock>, Arc<dyn Entropy>) = (Arc::new(SystemClock), Arc::new(SystemEntropy));
@@ -130,6 +135,7 @@ fn azure(config: &Config, azure: &Azure) -> Result<House> {
         documents: Arc::new(CosmosDocuments::new(&azure.cosmos, &services, clock.clone())?),
         blobs: Arc::new(AzureBlobs::new(&azure.blobs, &services)?),
         queues: Arc::new(AzureQueues::new(&azure.queues, &services)?),
+        logs: Arc::new(LogAnalytics::new(&azure.logs, &services)?),
         mailer: smtp(config, vault.clone())?.context("HELPDESK_SMTP_URL is missing")?,
         vault,
         identity: entra(application, clock.clone())?,
@@ -176,7 +182,17 @@ async fn embedded(config: &Config, folder: &Path, purpose: Purpose) -> Result<Ho
         Some(mailer) => mailer,
         None => Arc::new(FolderMailer::open(folder, clock.clone(), entropy.clone())?),
     };
-    let ports = Ports { documents: store.clone(), blobs: store.clone(), queues: store, vault, mailer, identity: issuer, clock, entropy };
+    let ports = Ports {
+        documents: store.clone(),
+        blobs: store.clone(),
+        queues: store,
+        vault,
+        mailer,
+        identity: issuer,
+        logs: Arc::new(LogFiles::new(folder)),
+        clock,
+        entropy,
+    };
     Ok(House { app: app(ports, config), backups: None, _lock: lock })
 }
 

@@ -12,6 +12,7 @@ mod embedded;
 mod entra;
 #[cfg(feature = "azure")]
 mod key_vault;
+mod logs;
 mod queues;
 mod smtp;
 mod vault;

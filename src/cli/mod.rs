@@ -5,6 +5,7 @@ mod dev;
 mod handler;
 mod inspect;
 mod keys;
+mod logs;
 pub mod sample;
 mod send;
 mod tenant;
@@ -62,6 +63,8 @@ enum Command {
     Unprocessed(unprocessed::Arguments),
     /// Make and rotate the wrapping key, and move what it wraps
     Keys(keys::Arguments),
+    /// Show what the application has logged
+    Logs(logs::Arguments),
     /// Ask each part of the house whether it is well
     Check(check::Arguments),
 }
@@ -115,6 +118,7 @@ pub fn run(config: Config) -> ExitCode {
             Some(Command::Tenant(arguments)) => tenant::run(arguments, config).await,
             Some(Command::Unprocessed(arguments)) => unprocessed::run(arguments, config).await,
             Some(Command::Keys(arguments)) => keys::run(arguments, config).await,
+            Some(Command::Logs(arguments)) => logs::run(arguments, config).await,
             Some(Command::Check(arguments)) => check::run(arguments, config).await,
         }
     });

@@ -7,6 +7,7 @@ mod clock;
 mod documents;
 mod entropy;
 mod identity;
+mod logs;
 mod mailer;
 mod queues;
 mod vault;
@@ -21,6 +22,7 @@ pub use documents::{
 };
 pub use entropy::{Entropy, first_ulid, new_ulid};
 pub use identity::{DIRECTORY, Identity, IssuerKey, KeyAlgorithm};
+pub use logs::{LOG_LINES_MAX, LogLine, Logs};
 pub use mailer::{Mailer, OutgoingMail, Undelivered};
 pub use queues::{Lease, MESSAGE_BYTES_MAX, MessageTooLarge, Queues, decode_text, encode_text};
 pub use vault::{Secret, Vault, WRAPPED_BYTES_MAX, Wrapped};
@@ -34,6 +36,7 @@ pub struct Ports {
     pub vault: Arc<dyn Vault>,
     pub mailer: Arc<dyn Mailer>,
     pub identity: Arc<dyn Identity>,
+    pub logs: Arc<dyn Logs>,
     pub clock: Arc<dyn Clock>,
     pub entropy: Arc<dyn Entropy>,
 }

@@ -16,8 +16,8 @@ use bytes::Bytes;
 use helpdesk::{
     devhost::{Invocation, Invoker},
     ports::{
-        Blobs, Changes, Clock, Document, Documents, Entropy, Etag, Fault, Identity, IssuerKey, Lease, Mailer, OutgoingMail, Ports, Put, Queues, Scan,
-        Secret, Undelivered, Vault, Watermark, Wrapped, Write,
+        Blobs, Changes, Clock, Document, Documents, Entropy, Etag, Fault, Identity, IssuerKey, Lease, LogLine, Logs, Mailer, OutgoingMail, Ports,
+        Put, Queues, Scan, Secret, Undelivered, Vault, Watermark, Wrapped, Write,
     },
 };
 use time::{OffsetDateTime, macros::datetime};
@@ -69,7 +69,8 @@ impl World {
             queues: queues.clone(),
             vault: nothing.clone(),
             mailer: nothing.clone(),
-            identity: nothing,
+            identity: nothing.clone(),
+            logs: nothing,
             clock: clock.clone(),
             entropy: Arc::new(Counter(AtomicU64::new(0))),
         };
@@ -279,6 +280,13 @@ impl Vault for Nothing {
 #[async_trait]
 impl Mailer for Nothing {
     async fn send(&self, _mail: &OutgoingMail) -> Result<(), Undelivered> {
+        unreachable!()
+    }
+}
+
+#[async_trait]
+impl Logs for Nothing {
+    async fn slice(&self, _span: std::ops::Range<OffsetDateTime>, _limit: usize) -> Result<Vec<LogLine>, Fault> {
         unreachable!()
     }
 }

@@ -22,7 +22,7 @@ pub async fn key_vault() -> World {
 async fn started() -> (Arc<KeyVaultServer>, KeyVault) {
     let server = Arc::new(KeyVaultServer::default());
     server.keep("token-issuer", &[7; 32]);
-    let services = Services::with(Arc::new(Anyone), Loopback::new(server.start().await));
+    let services = Services::with(Arc::new(Anyone), Loopback::to(server.start().await));
     (server, KeyVault::new(VAULT, &services).unwrap())
 }
 

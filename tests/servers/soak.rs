@@ -62,6 +62,7 @@ async fn the_program_works_as_in_azure_and_does_not_grow() {
         ("HELPDESK_BACKUPS", &azurite.blobs),
         ("HELPDESK_QUEUES__queueServiceUri", &azurite.queues),
         ("HELPDESK_VAULT", &vault),
+        ("HELPDESK_LOGS", "6d9f3c1e-6a55-4c1b-9b8a-2f1f6c2b9a10"),
         ("HELPDESK_SMTP_URL", &format!("smtp://{}", smtp.address)),
         ("HELPDESK_ENTRA_APPLICATION", "5c0e5e0e-2b0f-4d2c-a5b5-6f0a3a0b7f11"),
         ("HELPDESK_VENDOR_TENANT", "0f8fad5b-d9cb-469f-a165-70867728950e"),

@@ -80,20 +80,20 @@ pub async fn identity_endpoint() -> String {
     address
 }
 
-/// Sends what is meant for `https://*.vault.azure.net` to a plain server on this machine: the client sees the real name, and checks it.
+/// Sends what is meant for Key Vault and for Log Analytics to a plain server on this machine: the client sees the real name, and checks it.
 #[derive(Debug)]
 pub struct Loopback {
-    vault: SocketAddr,
+    server: SocketAddr,
     inner: Arc<dyn HttpClient>,
 }
 
 impl Loopback {
-    pub fn new(vault: SocketAddr) -> Arc<dyn HttpClient> {
-        Loopback::over(vault, new_http_client(None))
+    pub fn to(server: SocketAddr) -> Arc<dyn HttpClient> {
+        Loopback::over(server, new_http_client(None))
     }
 
-    pub fn over(vault: SocketAddr, inner: Arc<dyn HttpClient>) -> Arc<dyn HttpClient> {
-        Arc::new(Loopback { vault, inner })
+    pub fn over(server: SocketAddr, inner: Arc<dyn HttpClient>) -> Arc<dyn HttpClient> {
+        Arc::new(Loopback { server, inner })
     }
 }
 
@@ -101,9 +101,9 @@ impl Loopback {
 impl HttpClient for Loopback {
     async fn execute_request(&self, request: &Request) -> azure_core::Result<AsyncRawResponse> {
         let mut request = request.clone();
-        if request.url().host_str().is_some_and(|host| host.ends_with(".vault.azure.net")) {
+        if request.url().host_str().is_some_and(|host| host.ends_with(".vault.azure.net") || host == "api.loganalytics.azure.com") {
             let path_and_query = request.url()[url::Position::BeforePath..].to_owned();
-            *request.url_mut() = Url::parse(&format!("http://{}{path_and_query}", self.vault)).unwrap();
+            *request.url_mut() = Url::parse(&format!("http://{}{path_and_query}", self.server)).unwrap();
         }
         self.inner.execute_request(&request).await
     }
@@ -150,11 +150,17 @@ impl HttpClient for Storm {
     }
 }
 
+struct KeptSecret {
+    version: String,
+    value: String,
+    content_type: Option<&'static str>,
+}
+
 /// Keys and secrets by name, the newest version last.
 #[derive(Default)]
 pub struct KeyVaultServer {
     keys: Mutex<BTreeMap<String, Vec<(String, PrivateDecryptingKey)>>>,
-    secrets: Mutex<BTreeMap<String, Vec<(String, String, Option<String>)>>>,
+    secrets: Mutex<BTreeMap<String, Vec<KeptSecret>>>,
     versions: AtomicUsize,
 }
 
@@ -195,15 +201,16 @@ impl KeyVaultServer {
     }
 
     pub fn keep(&self, name: &str, value: &[u8]) {
-        let mut secrets = self.secrets.lock().unwrap();
-        let versions = secrets.entry(name.to_owned()).or_default();
-        versions.push((self.version(), STANDARD.encode(value), Some("base64".to_owned())));
+        self.keep_as(name, STANDARD.encode(value), Some("base64"));
     }
 
     pub fn keep_text(&self, name: &str, value: &str) {
-        let mut secrets = self.secrets.lock().unwrap();
-        let versions = secrets.entry(name.to_owned()).or_default();
-        versions.push((self.version(), value.to_owned(), None));
+        self.keep_as(name, value.to_owned(), None);
+    }
+
+    fn keep_as(&self, name: &str, value: String, content_type: Option<&'static str>) {
+        let secret = KeptSecret { version: self.version(), value, content_type };
+        self.secrets.lock().unwrap().entry(name.to_owned()).or_default().push(secret);
     }
 
     /// No version is like another, of whatever name.
@@ -247,8 +254,8 @@ impl KeyVaultServer {
 
     fn secret(&self, name: &str, wanted: &str) -> Response<Vec<u8>> {
         let secrets = self.secrets.lock().unwrap();
-        let found = secrets.get(name).and_then(|versions| versions.iter().rfind(|(version, _, _)| wanted.is_empty() || wanted == version));
-        let Some((version, value, content_type)) = found else { return refusal(404, "SecretNotFound") };
+        let found = secrets.get(name).and_then(|versions| versions.iter().rfind(|secret| wanted.is_empty() || wanted == secret.version));
+        let Some(KeptSecret { version, value, content_type }) = found else { return refusal(404, "SecretNotFound") };
         let id = format!("{VAULT}secrets/{name}/{version}");
         said(200, &json!({ "id": id, "value": value, "contentType": content_type, "attributes": { "enabled": true } }))
     }

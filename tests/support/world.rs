@@ -10,7 +10,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use helpdesk::{
     access::Role,
-    adapters::embedded::{Claims, FileVault, LocalIssuer, Store},
+    adapters::embedded::{Claims, FileVault, LocalIssuer, LogFiles, Store},
     config::Config,
     functions::{App, HttpAnswer},
     handler::{WireRequest, dispatch},
@@ -277,6 +277,7 @@ async fn embedded(folder: &Path) -> (Ports, Arc<TestClock>, Arc<Outbound>, Local
         queues: store,
         identity: Arc::new(LocalIssuer::new(&secret).unwrap()),
         vault,
+        logs: Arc::new(LogFiles::new(folder)),
         mailer: sent.clone(),
         clock: clock.clone(),
         entropy,

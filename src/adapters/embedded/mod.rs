@@ -7,6 +7,7 @@ mod documents;
 mod files;
 mod issuer;
 mod lock;
+mod log_files;
 mod mailer;
 mod queues;
 mod schema;
@@ -18,6 +19,7 @@ use std::{io, path::PathBuf};
 
 pub use issuer::{Claims, LocalIssuer};
 pub use lock::HostLock;
+pub use log_files::LogFiles;
 pub use mailer::FolderMailer;
 pub use store::Store;
 pub use system::{SystemClock, SystemEntropy};
