@@ -211,6 +211,9 @@ impl Config {
         if !(smtp_url.is_empty() || smtp_url.starts_with("smtp://") || smtp_url.starts_with("smtps://")) {
             fault(&SMTP_URL, "is no URL that begins with smtp:// or smtps://");
         }
+        if !smtp_user.is_empty() && !is_private(&smtp_url) {
+            fault(&SMTP_USER, "would send its password in clear: HELPDESK_SMTP_URL begins with smtps:// or ends in ?tls=required");
+        }
         let log = match log.as_str() {
             "error" => LevelFilter::ERROR,
             "warn" => LevelFilter::WARN,
@@ -269,6 +272,12 @@ fn identity(endpoint: String, federated_token: String, client_id: String) -> Azu
 /// TLS, but on this machine.
 fn is_address(text: &str) -> bool {
     ["https://", "http://127.0.0.1:", "http://localhost:"].iter().any(|beginning| text.strip_prefix(beginning).is_some_and(|rest| !rest.is_empty()))
+}
+
+/// TLS, but on this machine.
+fn is_private(smtp_url: &str) -> bool {
+    let is_here = ["smtp://127.0.0.1:", "smtp://localhost:"].iter().any(|beginning| smtp_url.starts_with(beginning));
+    is_here || smtp_url.starts_with("smtps://") || smtp_url.ends_with("?tls=required")
 }
 
 #[cfg(test)]
@@ -333,5 +342,18 @@ mod tests {
         assert!(line.contains("HELPDESK_DATA") && AZURE.iter().all(|(name, _)| line.contains(name)), "{line}");
         let plain = [&AZURE[1..], &[("HELPDESK_COSMOS", "http://helpdesk.documents.azure.com/")]].concat();
         assert!(read(&plain).unwrap_err().to_string().contains("HELPDESK_COSMOS is no address"));
+    }
+
+    #[test]
+    fn a_password_goes_over_tls_or_nowhere() {
+        for (url, is_taken) in [
+            ("smtp://mail.example:587", false),
+            ("smtp://mail.example:587?tls=opportunistic", false),
+            ("smtp://mail.example:587?tls=required", true),
+            ("smtps://mail.example", true),
+            ("smtp://127.0.0.1:25", true),
+        ] {
+            assert_eq!(read(&[("HELPDESK_SMTP_USER", "user"), ("HELPDESK_SMTP_URL", url)]).is_ok(), is_taken, "{url}");
+        }
     }
 }

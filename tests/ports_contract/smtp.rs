@@ -1,14 +1,22 @@
 //! The SMTP mailer, against a server of a few lines on loopback.
 
+use std::sync::{
+    Arc, Mutex,
+    atomic::{AtomicUsize, Ordering},
+};
+
+use async_trait::async_trait;
+use base64::{Engine, engine::general_purpose::STANDARD};
 use helpdesk::{
     adapters::smtp::SmtpMailer,
-    ports::{Fault, Mailer, OutgoingMail, Undelivered},
+    ports::{Fault, Mailer, OutgoingMail, Secret, Undelivered, Vault, Wrapped},
 };
 use tokio::{
     io::{AsyncBufReadExt, AsyncWriteExt, BufReader},
     net::TcpListener,
     task::JoinHandle,
 };
+use zeroize::Zeroizing;
 
 const RAW: &[u8] = b"From: help@contoso.example\r\nSubject: =?utf-8?q?=C3=A4?=\r\n\r\n.leading dot\r\n8-bit \xc3\xa4\r\n";
 
@@ -59,6 +67,105 @@ fn a_url_that_is_none_is_refused() {
     for wrong in ["", "mail.example", "http://mail.example", "smtp://"] {
         assert!(SmtpMailer::new(wrong).is_err(), "{wrong:?}");
     }
+}
+
+#[tokio::test]
+async fn the_password_comes_from_the_vault_and_is_read_again_when_the_server_refuses_it() {
+    let (url, logins) = serve_login("second").await;
+    let vault = Arc::new(Passwords::default());
+    let mailer = SmtpMailer::with_login(&url, "user", vault.clone()).unwrap();
+    assert!(matches!(mailer.send(&mail()).await, Err(Undelivered { fault: Fault::Unavailable(_), .. })), "there is no password yet");
+    vault.keep("first");
+    let refused = mailer.send(&mail()).await.unwrap_err();
+    // It says nothing about the mail, which goes again later.
+    assert_eq!(refused.fault, Fault::Unavailable("the SMTP server refused our login with 535".to_owned()));
+    vault.keep("second");
+    for _ in 0..3 {
+        mailer.send(&mail()).await.unwrap();
+    }
+    assert_eq!(*logins.lock().unwrap(), ["first", "first", "second", "second", "second"]);
+    assert_eq!(vault.read.load(Ordering::SeqCst), 4, "once when there was none, twice for the wrong one, once for the right one");
+}
+
+/// A vault that holds a password and nothing else.
+#[derive(Default)]
+struct Passwords {
+    newest: Mutex<Option<&'static str>>,
+    read: AtomicUsize,
+}
+
+impl Passwords {
+    fn keep(&self, password: &'static str) {
+        *self.newest.lock().unwrap() = Some(password);
+    }
+}
+
+#[async_trait]
+impl Vault for Passwords {
+    async fn wrap(&self, _key: &str, _plaintext: &[u8]) -> Result<Wrapped, Fault> {
+        unreachable!()
+    }
+
+    async fn unwrap(&self, _key: &str, _wrapped: &Wrapped) -> Result<Zeroizing<Vec<u8>>, Fault> {
+        unreachable!()
+    }
+
+    async fn secret(&self, name: &str, version: Option<&str>) -> Result<Option<Secret>, Fault> {
+        assert_eq!((name, version), (SmtpMailer::PASSWORD, None));
+        self.read.fetch_add(1, Ordering::SeqCst);
+        let found = self.newest.lock().unwrap().map(|password| password.as_bytes().to_vec());
+        Ok(found.map(|value| Secret { version: "1".to_owned(), value: Zeroizing::new(value) }))
+    }
+
+    async fn make_key(&self, _key: &str) -> Result<bool, Fault> {
+        unreachable!()
+    }
+
+    async fn rotate(&self, _key: &str) -> Result<String, Fault> {
+        unreachable!()
+    }
+}
+
+/// Takes mail from `user` with this password; tells the passwords that were tried.
+async fn serve_login(password: &'static str) -> (String, Arc<Mutex<Vec<String>>>) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let (url, tried) = (format!("smtp://{}", listener.local_addr().unwrap()), Arc::new(Mutex::new(Vec::new())));
+    let logins = tried.clone();
+    tokio::spawn(async move {
+        while let Ok((stream, _)) = listener.accept().await {
+            let mut stream = BufReader::new(stream);
+            stream.write_all(b"220 ready\r\n").await.unwrap();
+            let (mut line, mut in_data) = (Vec::new(), false);
+            while stream.read_until(b'\n', &mut line).await.is_ok_and(|bytes| bytes > 0) {
+                let answer = match String::from_utf8_lossy(&line).trim_end() {
+                    "." => {
+                        in_data = false;
+                        "250 taken"
+                    }
+                    _ if in_data => "",
+                    "DATA" => {
+                        in_data = true;
+                        "354 go on"
+                    }
+                    line if line.starts_with("EHLO") => "250-test\r\n250 AUTH PLAIN",
+                    line if line.starts_with("AUTH PLAIN ") => {
+                        let words = STANDARD.decode(&line["AUTH PLAIN ".len()..]).unwrap();
+                        let shown = String::from_utf8(words).unwrap().strip_prefix("\0user\0").unwrap().to_owned();
+                        let is_right = shown == password;
+                        logins.lock().unwrap().push(shown);
+                        if is_right { "235 welcome" } else { "535 5.7.8 no" }
+                    }
+                    "QUIT" => "221 bye",
+                    _ => "250 fine",
+                };
+                line.clear();
+                if !answer.is_empty() && stream.write_all(format!("{answer}\r\n").as_bytes()).await.is_err() {
+                    break;
+                }
+            }
+        }
+    });
+    (url, tried)
 }
 
 fn mail() -> OutgoingMail {
