@@ -80,8 +80,9 @@ pub fn groups(text: &str) -> Vec<Group> {
     let mut field: Option<(&'static str, String)> = None;
     let mut blank_seen = false;
     for line in header::lines(header::cut_bytes(text, FIELDS_BYTES_MAX)) {
+        let is_blank = line.trim().is_empty();
         let named = named_field(line);
-        if named.is_none() && line.starts_with([' ', '\t']) && !line.trim().is_empty() {
+        if named.is_none() && line.starts_with([' ', '\t']) && !is_blank {
             if let Some((_, value)) = field.as_mut().filter(|(_, value)| value.len() + line.len() < FIELD_BYTES_MAX) {
                 value.push(' ');
                 value.push_str(line.trim());
@@ -91,7 +92,7 @@ pub fn groups(text: &str) -> Vec<Group> {
         if let Some((name, value)) = field.take() {
             group.take(name, &value);
         }
-        blank_seen |= line.trim().is_empty();
+        blank_seen |= is_blank;
         let begins = |name: &str| group.has(name) || (blank_seen && name.ends_with("recipient") && group.is_whole());
         if named.is_some_and(|(name, _)| begins(name)) {
             groups.push(std::mem::take(&mut group));
