@@ -119,18 +119,18 @@ pub fn values<'a>(text: &'a str, name: &'a str) -> impl Iterator<Item = &'a str>
 
 fn named_field(line: &str) -> Option<(&'static str, &str)> {
     let (written, value) = name_and_value(line)?;
-    NAMES.iter().find(|name| written.eq_ignore_ascii_case(name)).map(|name| (*name, value))
+    NAMES.iter().find(|name| written.eq_ignore_ascii_case(name)).map(|name| (*name, value.trim()))
 }
 
-/// What stands before the first colon and behind it.
+/// What stands before the first colon, and behind it with its blanks.
 fn name_and_value(line: &str) -> Option<(&str, &str)> {
     let line = line.trim_start_matches([' ', '\t', '>']);
     let colon = memchr::memchr(b':', line.as_bytes())?;
-    Some((line[..colon].trim_end(), line[colon + 1..].trim()))
+    Some((line[..colon].trim_end(), &line[colon + 1..]))
 }
 
 fn value_of<'a>(line: &'a str, name: &str) -> Option<&'a str> {
-    name_and_value(line).filter(|(written, _)| written.eq_ignore_ascii_case(name)).map(|(_, value)| value)
+    name_and_value(line).filter(|(written, _)| written.eq_ignore_ascii_case(name)).map(|(_, value)| value.trim())
 }
 
 fn action(value: &str) -> Option<Action> {
