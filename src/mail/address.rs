@@ -1,6 +1,10 @@
 //! Addresses as people and programs write them (RFC 5322, section 3.4, and what is found in its place).
 
-use super::{Address, attachment, charset, encoded_word, header::one_line, limits::ADDRESS_BYTES_MAX};
+use super::{
+    Address, attachment, charset, encoded_word,
+    header::{one_line, own_line},
+    limits::ADDRESS_BYTES_MAX,
+};
 
 /// What may stand before an address that somebody pasted from a link or a directory.
 const SCHEMES: [&str; 3] = ["mailto:", "smtp:", "email:"];
@@ -138,8 +142,8 @@ impl Reader<'_> {
 
     fn end_entry(&mut self) {
         let Entry { phrase, comment, angle } = std::mem::take(&mut self.entry);
-        let phrase = one_line(&encoded_word::text(phrase.as_bytes(), None)).into_owned();
-        let comment = one_line(&encoded_word::text(comment.as_bytes(), None)).into_owned();
+        let phrase = own_line(encoded_word::text(phrase.as_bytes(), None));
+        let comment = own_line(encoded_word::text(comment.as_bytes(), None));
         let surname = self.surname.take();
         if let Some(address) = angle.as_deref().and_then(angle_address) {
             let name = match surname {

@@ -72,7 +72,9 @@ impl<'a> Word<'a> {
         let inside = value.strip_prefix(b"=?")?;
         let label_bytes = inside.iter().take(LABEL_BYTES_MAX).position(|byte| *byte == b'?')?;
         let label = std::str::from_utf8(&inside[..label_bytes]).ok()?.trim();
-        if label.is_empty() || !label.bytes().all(|byte| byte.is_ascii_graphic() && !b"=<>\"(),;".contains(&byte)) {
+        if label.is_empty()
+            || !label.bytes().all(|byte| byte.is_ascii_graphic() && !matches!(byte, b'=' | b'<' | b'>' | b'"' | b'(' | b')' | b',' | b';'))
+        {
             return None;
         }
         let after = &inside[label_bytes + 1..];

@@ -1,6 +1,10 @@
 //! What a header says: who wrote the mail, to whom, when, which mail it answers; and what a part of it is. Read from the bytes as they came.
 
-use std::{borrow::Cow, cell::OnceCell, ops::Range};
+use std::{
+    borrow::Cow,
+    cell::OnceCell,
+    ops::{Deref, Range},
+};
 
 use mail_parser::DateTime;
 use time::OffsetDateTime;
@@ -15,9 +19,15 @@ use super::{
 /// Bytes of the name of a header.
 const NAME_BYTES_MAX: usize = 200;
 
+/// Bytes of a field and of its name, as they usually are.
+const FIELD_BYTES: usize = 64;
+const NAME_BYTES: usize = 12;
+
 /// The fields of a header, of a mail or of a part of it.
 pub(super) struct Header<'a> {
     block: &'a [u8],
+    /// Of all fields one behind the other, lower-case.
+    names: String,
     fields: Vec<Field>,
     /// Where the first line begins that not every program reads alike.
     doubtful_from: usize,
@@ -28,9 +38,31 @@ pub(super) struct Header<'a> {
     content_disposition: OnceCell<Option<Parameters<'a>>>,
 }
 
+/// The value of a field on one line, which is made of it when it is first asked for: of most fields nobody asks.
+#[derive(Debug)]
+pub struct Line<'a> {
+    written: &'a [u8],
+    label: Option<&'a str>,
+    text: OnceCell<String>,
+}
+
+impl From<String> for Line<'_> {
+    fn from(text: String) -> Self {
+        Line { written: b"", label: None, text: OnceCell::from(text) }
+    }
+}
+
+impl Deref for Line<'_> {
+    type Target = str;
+
+    fn deref(&self) -> &str {
+        self.text.get_or_init(|| in_one_line(charset::decode(self.written, self.label)).into_owned())
+    }
+}
+
 struct Field {
-    /// Lower-case.
-    name: String,
+    /// Its place among the names.
+    name: Range<usize>,
     /// The bytes of the value in the block, folded as they came.
     value: Range<usize>,
 }
@@ -38,7 +70,8 @@ struct Field {
 impl<'a> Header<'a> {
     /// Lines that are no fields are passed over.
     pub(super) fn read(block: &'a [u8], label: Option<&'a str>) -> Result<Self, Unreadable> {
-        let mut fields: Vec<Field> = Vec::new();
+        let mut fields: Vec<Field> = Vec::with_capacity(block.len() / FIELD_BYTES);
+        let mut names = String::with_capacity(block.len() / FIELD_BYTES * NAME_BYTES);
         let mut at = 0;
         // A line that is no field takes its continuation with it.
         let mut continues = false;
@@ -59,7 +92,9 @@ impl<'a> Header<'a> {
                 if fields.len() == HEADER_FIELDS_MAX {
                     return Err(Unreadable::TooManyHeaders { limit: HEADER_FIELDS_MAX });
                 }
-                fields.push(Field { name: name.to_ascii_lowercase(), value: at + colon + 1..end });
+                let name_at = names.len();
+                names.push_str(name);
+                fields.push(Field { name: name_at..names.len(), value: at + colon + 1..end });
                 continues = true;
             } else {
                 continues = false;
@@ -67,29 +102,35 @@ impl<'a> Header<'a> {
             before = line;
             at = end;
         }
-        Ok(Header { block, fields, doubtful_from, label, content_type: OnceCell::new(), content_disposition: OnceCell::new() })
+        names.make_ascii_lowercase();
+        Ok(Header { block, names, fields, doubtful_from, label, content_type: OnceCell::new(), content_disposition: OnceCell::new() })
     }
 
     pub(super) fn has(&self, name: &str) -> bool {
-        self.fields.iter().any(|field| field.name == name)
+        self.fields.iter().any(|field| self.name(field) == name)
+    }
+
+    fn name(&self, field: &Field) -> &str {
+        &self.names[field.name.clone()]
     }
 
     /// Every field as a line of text, as it was written, for the rules that only look at words.
     pub(super) fn lines(&self) -> Vec<HeaderLine<'_>> {
-        let value = |field: &Field| in_one_line(charset::decode(&self.block[field.value.clone()], self.label));
-        self.fields.iter().map(|field| (field.name.as_str(), value(field))).collect()
+        let value = |field: &Field| Line { written: &self.block[field.value.clone()], label: self.label, text: OnceCell::new() };
+        self.fields.iter().map(|field| (self.name(field), value(field))).collect()
     }
 
     /// The fields that no server reads otherwise than we do, each as a line without any decoding: those above the first line that is oddly written.
     /// What only we would take for a field could pass a server unseen.
     pub(super) fn lines_beyond_doubt(&self) -> Vec<HeaderLine<'_>> {
         let sure = self.fields.iter().take_while(|field| field.value.end <= self.doubtful_from);
-        sure.map(|field| (field.name.as_str(), in_one_line(charset::utf8(&self.block[field.value.clone()])))).collect()
+        let value = |field: &Field| Line::from(in_one_line(charset::utf8(&self.block[field.value.clone()])).into_owned());
+        sure.map(|field| (self.name(field), value(field))).collect()
     }
 
     /// The decoded text of the first field of this name that says something.
     pub(super) fn text(&self, name: &str) -> String {
-        let mut texts = self.values(name).map(|value| one_line(&encoded_word::text(value, self.label_for(value))).into_owned());
+        let mut texts = self.values(name).map(|value| own_line(encoded_word::text(value, self.label_for(value))));
         texts.find(|text| !text.is_empty()).unwrap_or_default()
     }
 
@@ -133,7 +174,8 @@ impl<'a> Header<'a> {
             return "text/plain".to_owned();
         };
         // A media type is ASCII without blanks (RFC 6838); it goes into headers later.
-        let is_token = declared.bytes().all(|byte| byte.is_ascii_graphic() && !b"\"(),:;<=>?@[\\]".contains(&byte));
+        let is_special = |byte| matches!(byte, b'"' | b'(' | b')' | b',' | b':'..=b'@' | b'['..=b']');
+        let is_token = declared.bytes().all(|byte| byte.is_ascii_graphic() && !is_special(byte));
         match declared.split_once('/') {
             Some((kind, subtype)) if is_token && !kind.is_empty() && !subtype.is_empty() && !subtype.contains('/') => declared,
             // As RFC 822 mail programs wrote it.
@@ -156,7 +198,7 @@ impl<'a> Header<'a> {
     }
 
     fn values<'b>(&'b self, name: &'b str) -> impl Iterator<Item = &'a [u8]> + 'b {
-        self.fields.iter().filter(move |field| field.name == name).map(|field| self.block[field.value.clone()].trim_ascii())
+        self.fields.iter().filter(move |field| self.name(field) == name).map(|field| self.block[field.value.clone()].trim_ascii())
     }
 
     /// The charset of raw letters matters only where there are some.
@@ -257,17 +299,28 @@ pub(super) fn one_line(text: &str) -> Cow<'_, str> {
     Cow::Owned(line)
 }
 
+/// The same for a text that is given away.
+pub(super) fn own_line(text: String) -> String {
+    let line = match one_line(&text) {
+        Cow::Borrowed(line) if line.len() == text.len() => None,
+        line => Some(line.into_owned()),
+    };
+    line.unwrap_or(text)
+}
+
 fn in_one_line(text: Cow<'_, str>) -> Cow<'_, str> {
     match text {
         Cow::Borrowed(text) => one_line(text),
-        Cow::Owned(text) => Cow::Owned(one_line(&text).into_owned()),
+        Cow::Owned(text) => Cow::Owned(own_line(text)),
     }
 }
 
 /// Words of ASCII with one blank between them.
 fn is_in_one_line(text: &str) -> bool {
-    let is_plain = text.bytes().fold(true, |plain, byte| plain & (b' '..=b'~').contains(&byte));
-    is_plain && memchr::memmem::find(text.as_bytes(), b"  ").is_none()
+    let bytes = text.as_bytes();
+    // To the end in any case: so many bytes are looked at together.
+    let is_plain = bytes.iter().fold(true, |plain, byte| plain & (b' '..=b'~').contains(byte));
+    is_plain && !bytes.iter().zip(bytes.iter().skip(1)).fold(false, |any, (one, next)| any | ((*one == b' ') & (*next == b' ')))
 }
 
 pub(super) fn cut_chars(text: &str, chars_max: usize) -> Cow<'_, str> {
@@ -307,10 +360,10 @@ mod tests {
             // A line of blanks goes on with the field before it, and puts it in doubt too.
             let expected = if odd == " " { 1 } else { 2 };
             assert_eq!(sure.len(), expected, "{odd:?}");
-            assert_eq!(sure[0], ("x-one", "a; b".into()));
+            assert_eq!((sure[0].0, &*sure[0].1), ("x-one", "a; b"));
         }
         let unindented = header("X-One: a;\nb=c\nX-Two: d\n");
-        assert_eq!(unindented.lines_beyond_doubt(), []);
+        assert!(unindented.lines_beyond_doubt().is_empty());
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! The value of a Content-Type or Content-Disposition and its parameters (RFC 2045, section 5; RFC 2231), and what is written in their place: blanks
 //! without quotes, raw 8-bit letters, encoded words, percent signs without a charset.
 
-use super::{charset, encoded_word, header::one_line};
+use super::{charset, encoded_word, header::own_line};
 
 /// Pieces of one parameter (RFC 2231, section 3).
 const PIECES_MAX: usize = 100;
@@ -44,7 +44,7 @@ impl<'a> Parameters<'a> {
         let extended = self.extended(name);
         let plain = || self.parameters.iter().find(|found| found.name == name && found.piece.is_none() && !found.is_encoded);
         let text = extended.or_else(|| plain().map(|found| self.text(&found.value)))?;
-        Some(one_line(&text).into_owned()).filter(|text| !text.is_empty())
+        Some(own_line(text)).filter(|text| !text.is_empty())
     }
 
     /// The bytes of a plain parameter.
@@ -105,15 +105,15 @@ fn next(rest: &[u8]) -> Option<(Option<Parameter>, &[u8])> {
     if rest.get(name_bytes) != Some(&b'=') {
         return Some((None, &rest[name_bytes..]));
     }
-    let name = String::from_utf8_lossy(rest[..name_bytes].trim_ascii()).to_ascii_lowercase();
+    let name = String::from_utf8_lossy(rest[..name_bytes].trim_ascii());
     let (value, rest) = value_at(rest[name_bytes + 1..].trim_ascii_start());
-    let (name, is_encoded) = name.strip_suffix('*').map_or((name.as_str(), false), |bare| (bare, true));
+    let (name, is_encoded) = name.strip_suffix('*').map_or((name.as_ref(), false), |bare| (bare, true));
     let (name, piece) = match name.split_once('*') {
         Some((bare, number)) => (bare, number.parse().ok()),
         None => (name, None),
     };
     // Words without a semicolon before them: the last is the name.
-    let name = name.rsplit(|letter: char| letter.is_ascii_whitespace()).next().unwrap_or_default().to_owned();
+    let name = name.rsplit(|letter: char| letter.is_ascii_whitespace()).next().unwrap_or_default().to_ascii_lowercase();
     Some((Some(Parameter { name, piece, is_encoded, value }), rest))
 }
 

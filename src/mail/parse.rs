@@ -86,7 +86,8 @@ fn mail(parts: &[Part<'_>], trust: &Trust) -> Result<Mail, Unreadable> {
     let mut warnings = warnings_of(parts);
     let Content { text, is_written, html, raw_html, page, sent } = content(parts, &mut warnings);
     let (attachments, in_names) = attachment::all(sent, raw_html.as_deref())?;
-    let People { from, reply_to, to, cc } = people(header, &mut warnings)?;
+    let authors = header.addresses("from");
+    let People { from, reply_to, to, cc } = people(header, &authors, &mut warnings)?;
     let whole_subject = header.text("subject");
     let (subject, in_subject) = redact::redact_text(&cut_chars(&whole_subject, SUBJECT_CHARS_MAX));
     let (in_reply_to, replies_cut) = header.message_ids("in-reply-to");
@@ -94,9 +95,9 @@ fn mail(parts: &[Part<'_>], trust: &Trust) -> Result<Mail, Unreadable> {
     warn(&mut warnings, Warning::SubjectCut, whole_subject.chars().nth(SUBJECT_CHARS_MAX).is_some());
     warn(&mut warnings, Warning::ReferencesCut, replies_cut || references_cut);
     warn(&mut warnings, Warning::TextCut, text.len() > TEXT_BYTES_MAX);
-    let (text, in_text) = redact::redact_text(cut_bytes(&text, TEXT_BYTES_MAX));
-    let (html, in_html) = html.map(|html| redact::redact_html(&html)).map_or((None, 0), |(html, count)| (Some(html), count));
-    let (lines, authors) = (header.lines(), header.addresses("from"));
+    let (text, in_text) = redact::redact_own_text(cut(text, TEXT_BYTES_MAX));
+    let (html, in_html) = html.map(redact::redact_own_html).map_or((None, 0), |(html, count)| (Some(html), count));
+    let lines = header.lines();
     let author = sender::author(&lines, &authors);
     // Where nobody's word counts, nobody's is read.
     let trusted = if *trust == Trust::Nobody { Vec::new() } else { header.lines_beyond_doubt() };
@@ -112,13 +113,16 @@ fn mail(parts: &[Part<'_>], trust: &Trust) -> Result<Mail, Unreadable> {
         // Machines quote nobody: what looks like a quotation in their mails is what they have to say.
         _ => reply::Reading { words: text.clone(), forwarded_from: None },
     };
+    // Often they are the whole text, in which there was nothing to cut.
+    let is_redacted = in_text == 0 && reading.words == text;
+    let words = cut(reading.words, TEXT_BYTES_MAX);
     let attached = || attachments.iter().find_map(forwarded_sender).filter(|_| kind == MailKind::Person && reply::may_forward(&subject));
     Ok(Mail {
         kind,
         bounce: bounce::read(kind, &seen),
         sender: sender::proof(&trusted, author.ok(), trust),
         // The page was read before card numbers were cut.
-        reply: redact::redact_text(cut_bytes(&reading.words, TEXT_BYTES_MAX)).0,
+        reply: if is_redacted { words } else { redact::redact_own_text(words).0 },
         forwarded_from: reading.forwarded_from.or_else(attached),
         from,
         reply_to,
@@ -145,12 +149,13 @@ struct People {
     cc: Vec<Address>,
 }
 
-fn people(header: &Header<'_>, warnings: &mut Vec<Warning>) -> Result<People, Unreadable> {
+fn people(header: &Header<'_>, authors: &[Address], warnings: &mut Vec<Warning>) -> Result<People, Unreadable> {
     let (mut to, mut cc) = (header.addresses("to"), header.addresses("cc"));
     if to.len() + cc.len() > ADDRESSES_MAX {
         return Err(Unreadable::TooManyAddresses { limit: ADDRESSES_MAX });
     }
-    let (mut from, mut reply_to) = (header.sender(), header.addresses("reply-to").into_iter().next());
+    let from = authors.first().cloned();
+    let (mut from, mut reply_to) = (from.or_else(|| header.sender()), header.addresses("reply-to").into_iter().next());
     let names = from.iter_mut().chain(&mut reply_to).chain(&mut to).chain(&mut cc).filter_map(|address| address.name.as_mut());
     let mut any_cut = false;
     for name in names.filter(|name| name.len() > ADDRESS_NAME_BYTES_MAX) {
@@ -241,7 +246,11 @@ fn text(parts: &[Part<'_>], bodies: &Bodies, sent: &mut Vec<Sent>) -> Option<Str
         return None;
     }
     let texts = texts.into_iter().zip(&bodies.text).map(|(text, number)| text.unwrap_or_else(|| plain::page(&parts[*number].text()).text()));
-    Some(texts.map(|text| text.trim_end().to_owned()).filter(|text| !text.is_empty()).collect::<Vec<_>>().join("\n\n"))
+    let texts = texts.map(|mut text| {
+        text.truncate(text.trim_end().len());
+        text
+    });
+    texts.filter(|text| !text.is_empty()).reduce(|before, text| before + "\n\n" + &text)
 }
 
 /// The HTML parts, and plain text between them; nothing if there is only plain text.
@@ -288,6 +297,15 @@ fn forwarded_sender(attachment: &Attachment) -> Option<Address> {
         return None;
     }
     mime::header(&attachment.bytes)?.sender()
+}
+
+/// At most so many bytes of a text.
+fn cut(mut text: String, bytes_max: usize) -> String {
+    if text.len() > bytes_max {
+        text.truncate(text.floor_char_boundary(bytes_max));
+        text.shrink_to_fit();
+    }
+    text
 }
 
 fn warn(warnings: &mut Vec<Warning>, warning: Warning, holds: bool) {

@@ -32,6 +32,12 @@ impl PhraseSet {
     }
 }
 
+/// Whether the text begins with one of these. Most of them already differ in their first byte.
+pub(super) fn begins_with_any(text: &str, starts: &[&str]) -> bool {
+    let first = text.as_bytes().first();
+    starts.iter().any(|start| start.as_bytes().first() == first && text.starts_with(start))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

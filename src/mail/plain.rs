@@ -6,7 +6,7 @@ use super::{
     clean::{
         STRIPPED_BYTES_MAX,
         entity::reference,
-        tokens::{Tag, Token, Tokens},
+        tokens::{Remembered, Tag, Token, Tokens},
     },
     reply::html::{Effect, effect},
 };
@@ -73,6 +73,7 @@ impl Page {
 /// [`STRIPPED_BYTES_MAX`] the rest is dropped.
 pub fn page(html: &str) -> Page {
     let mut writer = Writer::new();
+    let mut remembered = Remembered::new();
     let mut tokens = Tokens::new(&html[..html.floor_char_boundary(STRIPPED_BYTES_MAX)]);
     while let Some(token) = tokens.next() {
         match token {
@@ -80,12 +81,30 @@ pub fn page(html: &str) -> Page {
             Token::Start(tag) if RAW_TEXT.iter().any(|raw| raw.eq_ignore_ascii_case(tag.name)) => {
                 tokens.raw_text(tag.name);
             }
-            Token::Start(tag) => writer.open(&tag),
+            Token::Start(tag) => writer.open(&tag, said(&tag, &mut remembered)),
             Token::End(name) => writer.close(name),
         }
     }
     writer.end_line();
     Page { lines: writer.lines }
+}
+
+/// What the attributes of a tag say of the lines in it.
+#[derive(Clone, Copy)]
+struct Said {
+    effect: Option<Effect>,
+    is_tight: bool,
+}
+
+fn said<'a>(tag: &Tag<'a>, remembered: &mut Remembered<'a, Said>) -> Said {
+    if let Some(said) = remembered.of(tag) {
+        return *said;
+    }
+    let said = Said { effect: effect(tag), is_tight: is_tight(tag) };
+    if !tag.is_bare() {
+        remembered.add(*tag, said);
+    }
+    said
 }
 
 /// Elements whose content is no markup, and nothing for people.
@@ -321,8 +340,8 @@ impl Writer {
         }
     }
 
-    fn open(&mut self, tag: &Tag<'_>) {
-        let effect = effect(tag);
+    fn open(&mut self, tag: &Tag<'_>, said: Said) {
+        let Said { effect, is_tight } = said;
         let index = index_of(tag.name);
         let (name, block, spaced) = index.map_or(("", false, false), |index| (ELEMENTS[index].name, ELEMENTS[index].block, ELEMENTS[index].spaced));
         match name {
@@ -333,7 +352,7 @@ impl Writer {
         }
         if block {
             self.break_line();
-            self.spaced |= spaced && !is_tight(tag);
+            self.spaced |= spaced && !is_tight;
         }
         if effect == Some(Effect::Cut) && self.depths.quote == 0 {
             self.break_line();

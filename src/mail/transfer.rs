@@ -9,6 +9,9 @@ use super::attachment::Sent;
 /// Of so many bytes in a line of base64 one may be something else.
 const STRAYS_RATIO: usize = 8;
 
+/// Letters of the name of an encoding that are looked at.
+const NAME_LETTERS_MAX: usize = 20;
+
 /// Files that are taken out of one text.
 const UUENCODED_FILES_MAX: usize = 50;
 
@@ -23,7 +26,8 @@ pub(super) enum Encoding {
 impl Encoding {
     /// By its name, which programs misspell.
     pub(super) fn named(written: &str) -> Self {
-        let letters: String = written.chars().filter(char::is_ascii_alphanumeric).map(|letter| letter.to_ascii_lowercase()).take(20).collect();
+        let mut letters = String::with_capacity(NAME_LETTERS_MAX);
+        letters.extend(written.chars().filter(char::is_ascii_alphanumeric).map(|letter| letter.to_ascii_lowercase()).take(NAME_LETTERS_MAX));
         match letters.as_str() {
             "base64" | "b64" | "base" | "64" | "b" | "xbase64" => Encoding::Base64,
             "q" | "qp" => Encoding::QuotedPrintable,
@@ -43,7 +47,7 @@ pub(super) fn decode(encoded: &[u8], encoding: Encoding) -> Cow<'_, [u8]> {
             Some(bytes) => Cow::Owned(bytes),
             None => base64_with_strays(encoded),
         },
-        Encoding::QuotedPrintable if !encoded.contains(&b'=') && !encoded.ends_with(b" ") => Cow::Borrowed(encoded),
+        Encoding::QuotedPrintable if memchr::memchr(b'=', encoded).is_none() && !encoded.ends_with(b" ") => Cow::Borrowed(encoded),
         Encoding::QuotedPrintable => {
             let decoded = quoted_printable(encoded).or_else(|| quoted_printable_decode(encoded));
             Cow::Owned(decoded.unwrap_or_else(|| quoted_printable_with_strays(encoded)))

@@ -1,6 +1,6 @@
 //! What came with a mail: named safely, typed by content, and held where opening it could harm.
 
-use std::collections::HashSet;
+use std::{borrow::Cow, collections::HashSet};
 
 use super::{
     Attachment, Unreadable,
@@ -72,10 +72,10 @@ pub fn one(name: Option<&str>, media_type: &str, bytes: Vec<u8>) -> Option<Attac
 }
 
 /// What an HTML part shows of other parts, each address in one spelling.
-struct References(HashSet<String>);
+struct References<'a>(HashSet<Cow<'a, str>>);
 
-impl References {
-    fn in_html(html: &str) -> Self {
+impl<'a> References<'a> {
+    fn in_html(html: &'a str) -> Self {
         let mut found = HashSet::new();
         let parts = |letter: char| matches!(letter, '"' | '\'' | '=' | '(' | ')' | '>' | '<');
         for piece in html.split(parts).map(str::trim).filter(|piece| piece.len() <= super::limits::MESSAGE_ID_BYTES_MAX) {
@@ -89,15 +89,19 @@ impl References {
     }
 
     fn show(&self, content_id: Option<&str>, content_location: Option<&str>) -> bool {
-        content_id.is_some_and(|id| self.0.contains(&spelling(&format!("cid:{id}"))))
-            || content_location.is_some_and(|location| self.0.contains(&spelling(location)))
+        content_id.is_some_and(|id| self.0.contains(spelling(&format!("cid:{id}")).as_ref()))
+            || content_location.is_some_and(|location| self.0.contains(spelling(location).as_ref()))
     }
 }
 
 /// One spelling of an address: without percent signs and references of HTML, in lower case.
-fn spelling(address: &str) -> String {
-    let unescaped = address.trim().replace("&amp;", "&").replace("&#64;", "@");
-    String::from_utf8_lossy(&super::parameters::unpercent(unescaped.as_bytes())).to_lowercase()
+fn spelling(address: &str) -> Cow<'_, str> {
+    let address = address.trim();
+    if address.bytes().all(|byte| byte.is_ascii() && !byte.is_ascii_uppercase() && !matches!(byte, b'&' | b'%')) {
+        return Cow::Borrowed(address);
+    }
+    let unescaped = address.replace("&amp;", "&").replace("&#64;", "@");
+    Cow::Owned(String::from_utf8_lossy(&super::parameters::unpercent(unescaped.as_bytes())).to_lowercase())
 }
 
 #[cfg(test)]

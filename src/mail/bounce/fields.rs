@@ -80,8 +80,9 @@ pub fn groups(text: &str) -> Vec<Group> {
     let mut field: Option<(&'static str, String)> = None;
     let mut blank_seen = false;
     for line in header::lines(header::cut_bytes(text, FIELDS_BYTES_MAX)) {
+        let is_blank = line.trim().is_empty();
         let named = named_field(line);
-        if named.is_none() && line.starts_with([' ', '\t']) && !line.trim().is_empty() {
+        if named.is_none() && line.starts_with([' ', '\t']) && !is_blank {
             if let Some((_, value)) = field.as_mut().filter(|(_, value)| value.len() + line.len() < FIELD_BYTES_MAX) {
                 value.push(' ');
                 value.push_str(line.trim());
@@ -91,7 +92,7 @@ pub fn groups(text: &str) -> Vec<Group> {
         if let Some((name, value)) = field.take() {
             group.take(name, &value);
         }
-        blank_seen |= line.trim().is_empty();
+        blank_seen |= is_blank;
         let begins = |name: &str| group.has(name) || (blank_seen && name.ends_with("recipient") && group.is_whole());
         if named.is_some_and(|(name, _)| begins(name)) {
             groups.push(std::mem::take(&mut group));
@@ -118,18 +119,18 @@ pub fn values<'a>(text: &'a str, name: &'a str) -> impl Iterator<Item = &'a str>
 
 fn named_field(line: &str) -> Option<(&'static str, &str)> {
     let (written, value) = name_and_value(line)?;
-    NAMES.iter().find(|name| written.eq_ignore_ascii_case(name)).map(|name| (*name, value))
+    NAMES.iter().find(|name| written.eq_ignore_ascii_case(name)).map(|name| (*name, value.trim()))
 }
 
-/// What stands before the first colon and behind it.
+/// What stands before the first colon, and behind it with its blanks.
 fn name_and_value(line: &str) -> Option<(&str, &str)> {
     let line = line.trim_start_matches([' ', '\t', '>']);
     let colon = memchr::memchr(b':', line.as_bytes())?;
-    Some((line[..colon].trim_end(), line[colon + 1..].trim()))
+    Some((line[..colon].trim_end(), &line[colon + 1..]))
 }
 
 fn value_of<'a>(line: &'a str, name: &str) -> Option<&'a str> {
-    name_and_value(line).filter(|(written, _)| written.eq_ignore_ascii_case(name)).map(|(_, value)| value)
+    name_and_value(line).filter(|(written, _)| written.eq_ignore_ascii_case(name)).map(|(_, value)| value.trim())
 }
 
 fn action(value: &str) -> Option<Action> {

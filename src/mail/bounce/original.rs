@@ -127,7 +127,7 @@ pub fn message_id(seen: &Seen<'_>) -> Option<String> {
 }
 
 fn header_values<'a>(seen: &Seen<'a>, name: &'a str) -> impl Iterator<Item = &'a str> {
-    seen.headers.iter().filter(move |(known, _)| *known == name).map(|(_, value)| value.as_ref())
+    seen.headers.iter().filter(move |(known, _)| *known == name).map(|(_, value)| &**value)
 }
 
 /// Its recipients, where the report itself names none.
@@ -164,7 +164,7 @@ fn header_block(bytes: &[u8]) -> String {
             }
             continue;
         }
-        begun |= line.contains(':') && !line.starts_with([' ', '\t']);
+        begun = begun || line.contains(':') && !line.starts_with([' ', '\t']);
         block.push_str(line);
         block.push('\n');
     }

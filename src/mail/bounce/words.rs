@@ -194,22 +194,36 @@ pub const PHRASES: &[(&str, &str)] = &[
 /// In lower case, blanks and line ends run together, apostrophes straight.
 pub fn normalized(text: &str) -> String {
     let mut plain = String::with_capacity(text.len());
+    if text.is_ascii() {
+        normalize_ascii(text, &mut plain);
+        return plain;
+    }
     for word in text.split_whitespace() {
         if !plain.is_empty() {
             plain.push(' ');
         }
         if word.is_ascii() {
-            let from = plain.len();
-            plain.push_str(word);
-            plain[from..].make_ascii_lowercase();
-            if word.contains('`') {
-                plain.replace_range(from.., &plain[from..].replace('`', "'"));
-            }
+            normalize_ascii(word, &mut plain);
             continue;
         }
         plain.extend(word.chars().flat_map(char::to_lowercase).map(|letter| if matches!(letter, '’' | '‘' | '´' | '`') { '\'' } else { letter }));
     }
     plain
+}
+
+/// The same for what has no other letters.
+fn normalize_ascii(text: &str, plain: &mut String) {
+    let mut blank = false;
+    for letter in text.trim().chars() {
+        if letter.is_whitespace() {
+            blank = true;
+            continue;
+        }
+        if std::mem::take(&mut blank) {
+            plain.push(' ');
+        }
+        plain.push(if letter == '`' { '\'' } else { letter.to_ascii_lowercase() });
+    }
 }
 
 #[cfg(test)]

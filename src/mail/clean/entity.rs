@@ -41,6 +41,9 @@ fn named(text: &str, in_attribute: bool) -> Option<([char; 2], usize)> {
     if let Some((name, letter)) = COMMON.iter().find(|(name, _)| text.starts_with(name)) {
         return Some(([*letter, '\0'], name.len()));
     }
+    if in_attribute && is_parameter(text) {
+        return None;
+    }
     let mut found = None;
     for end in 1..=text.len().min(NAME_BYTES_MAX) {
         // The table knows the beginnings of its names too, as a pair of zeros.
@@ -54,6 +57,12 @@ fn named(text: &str, in_attribute: bool) -> Option<([char; 2], usize)> {
     let next = text.as_bytes().get(bytes);
     let is_value = in_attribute && !text[..bytes].ends_with(';') && next.is_some_and(|byte| *byte == b'=' || byte.is_ascii_alphanumeric());
     (!is_value).then_some((letters, bytes))
+}
+
+/// Whether this is the next parameter of a web address, `x=1`: names have no equals sign behind them there.
+fn is_parameter(text: &str) -> bool {
+    let name_bytes = text.bytes().take(NAME_BYTES_MAX).take_while(u8::is_ascii_alphanumeric).count();
+    text.as_bytes().get(name_bytes) == Some(&b'=')
 }
 
 #[cfg(test)]

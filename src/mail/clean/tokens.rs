@@ -36,6 +36,36 @@ impl<'a> Tag<'a> {
     }
 }
 
+/// Tags that are remembered.
+const REMEMBERED_MAX: usize = 64;
+
+/// What was made of the last tags: mails write the same ones over and over.
+pub(in crate::mail) struct Remembered<'a, T> {
+    made: Vec<(Tag<'a>, T)>,
+    /// The place of the oldest, which goes next.
+    oldest: usize,
+}
+
+impl<'a, T> Remembered<'a, T> {
+    pub fn new() -> Self {
+        Remembered { made: Vec::new(), oldest: 0 }
+    }
+
+    /// What was made of a tag that was written in the same letters.
+    pub fn of(&self, tag: &Tag<'a>) -> Option<&T> {
+        self.made.iter().find(|(known, _)| known.rest == tag.rest && known.name == tag.name).map(|(_, made)| made)
+    }
+
+    pub fn add(&mut self, tag: Tag<'a>, made: T) {
+        if self.made.len() < REMEMBERED_MAX {
+            self.made.push((tag, made));
+        } else {
+            self.made[self.oldest] = (tag, made);
+            self.oldest = (self.oldest + 1) % REMEMBERED_MAX;
+        }
+    }
+}
+
 pub(in crate::mail) struct Tokens<'a> {
     rest: &'a str,
 }

@@ -71,7 +71,7 @@ impl Open<'_> {
 
 struct Tree<'a> {
     open: Vec<Open<'a>>,
-    writer: Writer,
+    writer: Writer<'a>,
 }
 
 impl<'a> Tree<'a> {

@@ -1,12 +1,12 @@
 //! The one way in which cleaned HTML is written: allowed attributes in the order of the list, values in double quotes, everything escaped alike.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, ops::Range};
 
 use super::{
     entity,
     policy::{EVERYWHERE, Element, KNOWN_ATTRIBUTES_MAX},
     style,
-    tokens::Tag,
+    tokens::{Remembered, Tag},
     value::{self, Rule},
 };
 
@@ -19,16 +19,23 @@ const LINK_RELATION: &str = " rel=\"noopener noreferrer nofollow\"";
 /// A byte order mark at the very beginning is taken for one by the next reader, and lost.
 const BYTE_ORDER_MARK: char = '\u{feff}';
 
-pub(super) struct Writer {
+pub(super) struct Writer<'a> {
     html: String,
     remote_images: usize,
+    remembered: Remembered<'a, Attributes>,
     /// Where a line end would be lost by the next reader: behind this `<pre>`.
     pre_at: Option<usize>,
 }
 
-impl Writer {
+/// The attributes of a tag as they were written.
+struct Attributes {
+    place: Range<usize>,
+    remote_images: usize,
+}
+
+impl<'a> Writer<'a> {
     pub fn new(capacity: usize) -> Self {
-        Writer { html: String::with_capacity(capacity), remote_images: 0, pre_at: None }
+        Writer { html: String::with_capacity(capacity), remote_images: 0, remembered: Remembered::new(), pre_at: None }
     }
 
     pub fn finish(self) -> (String, usize) {
@@ -43,7 +50,7 @@ impl Writer {
         self.html.extend(["</", element.name, ">"]);
     }
 
-    pub fn start(&mut self, element: &Element, tag: &Tag<'_>) {
+    pub fn start(&mut self, element: &Element, tag: &Tag<'a>) {
         self.html.extend(["<", element.name]);
         if !tag.is_bare() {
             self.attributes(element, tag);
@@ -57,7 +64,18 @@ impl Writer {
         }
     }
 
-    fn attributes(&mut self, element: &Element, tag: &Tag<'_>) {
+    fn attributes(&mut self, element: &Element, tag: &Tag<'a>) {
+        if let Some(known) = self.remembered.of(tag) {
+            self.html.extend_from_within(known.place.clone());
+            self.remote_images += known.remote_images;
+            return;
+        }
+        let (start, images_before) = (self.html.len(), self.remote_images);
+        self.new_attributes(element, tag);
+        self.remembered.add(*tag, Attributes { place: start..self.html.len(), remote_images: self.remote_images - images_before });
+    }
+
+    fn new_attributes(&mut self, element: &Element, tag: &Tag<'_>) {
         let known = || element.attributes.iter().chain(&EVERYWHERE);
         let mut values = [None; KNOWN_ATTRIBUTES_MAX];
         let mut in_background = false;

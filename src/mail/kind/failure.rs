@@ -1,14 +1,15 @@
 //! The subjects of reports on deliveries, in the languages in which mail systems write. All in lower case, blanks run together, apostrophes
 //! straight.
 
-use crate::mail::bounce::normalized;
+use crate::mail::{bounce::normalized, phrase_set::begins_with_any};
 
 /// Whether the subject is one that mail systems give to their reports.
 pub fn is_failure(subject: &str) -> bool {
     let subject = normalized(subject);
     // Gateways put their name in brackets before it.
     let behind_tag = subject.strip_prefix('[').and_then(|tagged| tagged.split_once("] ")).map_or(subject.as_str(), |(_, behind)| behind);
-    FAILURE_SUBJECTS.iter().any(|start| subject.starts_with(start) || behind_tag.starts_with(start))
+    let is_tagged = behind_tag.len() < subject.len();
+    begins_with_any(&subject, FAILURE_SUBJECTS) || (is_tagged && begins_with_any(behind_tag, FAILURE_SUBJECTS))
 }
 
 /// Beginnings of subjects of reports on deliveries.

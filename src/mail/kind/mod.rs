@@ -8,9 +8,7 @@ mod subject;
 mod failure;
 mod words;
 
-use std::borrow::Cow;
-
-use super::{Address, Attachment, MailKind, bounce};
+use super::{Address, Attachment, MailKind, bounce, header::Line};
 
 /// Bytes of a calendar part that are searched for its method.
 const CALENDAR_BYTES_MAX: usize = 64 * 1024;
@@ -19,7 +17,7 @@ const CALENDAR_BYTES_MAX: usize = 64 * 1024;
 const CALENDAR_ANSWERS: [&str; 4] = ["reply", "counter", "refresh", "declinecounter"];
 
 /// A header's name in lower case, and its value on one line.
-pub type HeaderLine<'a> = (&'a str, Cow<'a, str>);
+pub type HeaderLine<'a> = (&'a str, Line<'a>);
 
 /// Headers of the whole mail in their order.
 pub type Headers<'a> = [HeaderLine<'a>];
@@ -66,7 +64,7 @@ fn calendar_method(line: &str) -> Option<String> {
 }
 
 fn value<'a>(headers: &'a Headers<'_>, name: &str) -> Option<&'a str> {
-    headers.iter().find(|(known, _)| *known == name).map(|(_, value)| value.as_ref())
+    headers.iter().find(|(known, _)| *known == name).map(|(_, value)| &**value)
 }
 
 /// The first word of a header, in lower case, without a comment or parameters.
@@ -93,7 +91,7 @@ mod tests {
     use super::*;
 
     pub(super) fn of(headers: &[(&str, &str)], subject: &str, from: &str, text: &str, parts: &[(&str, &str)]) -> MailKind {
-        let headers: Vec<HeaderLine<'_>> = headers.iter().map(|(name, value)| (*name, Cow::Borrowed(*value))).collect();
+        let headers: Vec<HeaderLine<'_>> = headers.iter().map(|(name, value)| (*name, Line::from((*value).to_owned()))).collect();
         let from = Address { address: from.to_owned(), name: None };
         let part = |(media_type, text): &(&str, &str)| Attachment {
             name: "part".to_owned(),

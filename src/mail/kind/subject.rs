@@ -1,6 +1,6 @@
 //! How the subjects of automatic answers, and of people's answers and forwarded mails, begin, in the languages of mail programs.
 
-use crate::mail::bounce::normalized;
+use crate::mail::{bounce::normalized, phrase_set::begins_with_any};
 
 /// Beginnings, in lower case. They tell which machine speaks and never make a machine of a person.
 const ABSENCE_SUBJECTS: &[&str] = &[
@@ -316,6 +316,9 @@ pub fn tells_of_absence(opening: &str) -> bool {
 /// The subject as mail programs make it of the subject that they answer: `Automatic reply: Printer`.
 pub fn is_made_by_a_responder(subject: &str) -> bool {
     let subject = normalized(subject);
+    if !subject.contains([':', '：']) {
+        return false;
+    }
     let begins = |start: &&&str| subject.strip_prefix(start.trim_end_matches(':')).is_some_and(|rest| rest.trim_start().starts_with([':', '：']));
     ABSENCE_SUBJECTS.iter().find(begins).is_some_and(|start| RESPONDER_WORDS.iter().any(|word| start.contains(word)))
 }
@@ -324,7 +327,7 @@ pub fn is_made_by_a_responder(subject: &str) -> bool {
 pub fn is_absence(subject: &str) -> bool {
     let subject = normalized(subject);
     let subject = subject.trim_start_matches(['[', '(', '*', '<', ' ']);
-    ABSENCE_SUBJECTS.iter().any(|start| subject.starts_with(start))
+    begins_with_any(subject, ABSENCE_SUBJECTS)
 }
 
 #[cfg(test)]

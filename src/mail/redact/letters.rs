@@ -89,7 +89,7 @@ impl Charset {
         let named = |starts: &[&str]| starts.iter().any(|start| label.starts_with(start));
         if bytes.starts_with(b"\xff\xfe") || bytes.starts_with(b"\xfe\xff") || named(&["utf-16", "utf16", "ucs-2", "iso-10646-ucs-2"]) {
             Charset::Utf16 { big_endian: is_big_endian(&label, bytes) }
-        } else if memchr::memmem::find(bytes, b"\x1b$").is_some() {
+        } else if memchr::memchr_iter(b'\x1b', bytes).any(|at| bytes.get(at + 1) == Some(&b'$')) {
             Charset::Iso2022
         } else if named(&["shift", "sjis", "x-sjis", "windows-31j", "cp932", "ms_kanji"]) {
             Charset::ShiftJis

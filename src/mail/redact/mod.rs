@@ -23,17 +23,22 @@ use transfer::Transfer;
 
 /// The text with each card number cut to its last four digits, and how many there were.
 pub fn redact_text(text: &str) -> (String, usize) {
-    redact(text, Reading::Text)
+    redact(Cow::Borrowed(text), Reading::Text)
+}
+
+/// The same for a text that is given away, which is not copied where there is nothing to cut.
+pub(super) fn redact_own_text(text: String) -> (String, usize) {
+    redact(Cow::Owned(text), Reading::Text)
 }
 
 /// The same for HTML, where tags may stand between the digits.
-pub fn redact_html(html: &str) -> (String, usize) {
-    redact(html, Reading::Html)
+pub(super) fn redact_own_html(html: String) -> (String, usize) {
+    redact(Cow::Owned(html), Reading::Html)
 }
 
 /// The same for the name of a file.
 pub fn redact_name(name: &str) -> (String, usize) {
-    redact(name, Reading::Name)
+    redact(Cow::Borrowed(name), Reading::Name)
 }
 
 /// A mail with its card numbers cut, in headers, texts and mails inside it, or `None` if there were none. What is no mail is cut where the digits
@@ -53,13 +58,13 @@ pub(super) fn carry_back(raw: &[u8], read: &[u8], cut: &[u8]) -> Vec<u8> {
     raw::carry_back(raw, read, cut)
 }
 
-fn redact(text: &str, reading: Reading) -> (String, usize) {
+fn redact(text: Cow<'_, str>, reading: Reading) -> (String, usize) {
     let mut sheet = Sheet::new(text.as_bytes());
     sheet.cut_text(0..text.len(), Transfer::Plain, None, reading);
     match sheet.after {
         // Each letter was replaced by one of the same length, so this is UTF-8 still.
         Some(after) => (String::from_utf8(after).unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned()), sheet.cards),
-        None => (text.to_owned(), 0),
+        None => (text.into_owned(), 0),
     }
 }
 
@@ -125,6 +130,10 @@ impl<'a> Sheet<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn redact_html(html: &str) -> (String, usize) {
+        redact_own_html(html.to_owned())
+    }
 
     /// Numbers that networks publish for tests, of many lengths.
     const CARDS: [&str; 8] = [

@@ -110,9 +110,10 @@ pub(in crate::mail) fn effect(tag: &Tag<'_>) -> Option<Effect> {
         // Of all other elements the style says nothing.
         if (blockquote || div) && is("style") {
             let style = squeezed(&value[..value.floor_char_boundary(STYLE_BYTES_MAX)]);
+            let has_border = style.contains("border");
             // The button that indents a paragraph makes a blockquote without a line beside it.
-            indented = style.contains("border:none") || style.contains("border-left:none") || style.contains("border:0");
-            if div && OUTLOOK_LINES.iter().any(|line| style.contains(line)) {
+            indented = has_border && (style.contains("border:none") || style.contains("border-left:none") || style.contains("border:0"));
+            if div && has_border && OUTLOOK_LINES.iter().any(|line| style.contains(line)) {
                 return Some(Effect::Cut);
             }
         }
@@ -143,7 +144,9 @@ fn named(word: &str, is_id: bool, is_name: bool) -> Option<Effect> {
 }
 
 fn squeezed(style: &str) -> String {
-    style.chars().filter(|letter| !letter.is_whitespace()).map(|letter| letter.to_ascii_lowercase()).collect()
+    let mut squeezed = String::with_capacity(style.len());
+    squeezed.extend(style.chars().filter(|letter| !letter.is_whitespace()).map(|letter| letter.to_ascii_lowercase()));
+    squeezed
 }
 
 #[cfg(test)]

@@ -69,7 +69,7 @@ mod tests {
     use crate::mail::kind::HeaderLine;
 
     fn is_proven(trusted: &str, lines: &[(&str, &str)]) -> bool {
-        let headers: Vec<HeaderLine<'_>> = lines.iter().map(|(name, value)| (*name, (*value).into())).collect();
+        let headers: Vec<HeaderLine<'_>> = lines.iter().map(|(name, value)| (*name, (*value).to_owned().into())).collect();
         is_vouched_by_a_sealer(
             &headers,
             &Results::read(trusted).unwrap(),

@@ -30,7 +30,7 @@ pub(super) fn vouches(headers: &Headers<'_>, domain: &str) -> Option<&'static st
 }
 
 /// What Exchange Online wrote, or may have: everything above the first Received header of a way from outside. And whether there is one.
-fn own<'a>(headers: &'a Headers<'a>) -> (&'a Headers<'a>, bool) {
+fn own<'a, 'b>(headers: &'a Headers<'b>) -> (&'a Headers<'b>, bool) {
     let outside = headers.iter().position(|(name, value)| *name == "received" && !is_own_way(value));
     (&headers[..outside.unwrap_or(headers.len())], outside.is_some())
 }
@@ -84,7 +84,7 @@ mod tests {
     const FROM: (&str, &str) = ("from", "ann@a.example");
 
     fn by(lines: &[(&str, &str)]) -> Option<&'static str> {
-        let headers: Vec<HeaderLine<'_>> = lines.iter().map(|(name, value)| (*name, (*value).into())).collect();
+        let headers: Vec<HeaderLine<'_>> = lines.iter().map(|(name, value)| (*name, (*value).to_owned().into())).collect();
         vouches(&headers, "a.example")
     }
 

@@ -173,7 +173,11 @@ mod tests {
     use crate::mail::kind::HeaderLine;
 
     fn headers<'a>(lines: &[&'a str]) -> Vec<HeaderLine<'a>> {
-        lines.iter().map(|line| line.split_once(':').unwrap()).map(|(name, value)| (&*name.to_lowercase().leak(), value.trim().into())).collect()
+        lines
+            .iter()
+            .map(|line| line.split_once(':').unwrap())
+            .map(|(name, value)| (&*name.to_lowercase().leak(), value.trim().to_owned().into()))
+            .collect()
     }
 
     fn by(trust: &str, lines: &[&str]) -> Option<&'static str> {
