@@ -191,6 +191,9 @@ impl Config {
             }),
         };
         let in_azure = data.is_empty() && (port.is_some() || addresses.iter().any(|(address, _)| !address.is_empty()));
+        if !data.is_empty() && port.is_some() && addresses.iter().any(|(address, _)| !address.is_empty()) {
+            fault(&DATA, "names a folder, and other settings name Azure's services: a handler has one or the other");
+        }
         if in_azure {
             for (address, setting) in &addresses {
                 match address.as_str() {
@@ -204,6 +207,9 @@ impl Config {
                     fault(setting, "is missing, and HELPDESK_DATA too");
                 }
             }
+            if !logs.is_empty() && !is_uuid(&logs) {
+                fault(&LOGS, "is no UUID");
+            }
             if vendor_tenant == VENDOR_TENANT.default {
                 fault(&VENDOR_TENANT, "names no Entra tenant");
             }
@@ -211,8 +217,12 @@ impl Config {
         if !(smtp_url.is_empty() || smtp_url.starts_with("smtp://") || smtp_url.starts_with("smtps://")) {
             fault(&SMTP_URL, "is no URL that begins with smtp:// or smtps://");
         }
-        if !smtp_user.is_empty() && !is_private(&smtp_url) {
-            fault(&SMTP_USER, "would send its password in clear: HELPDESK_SMTP_URL begins with smtps:// or ends in ?tls=required");
+        let has_login = smtp_url.contains('@');
+        if (!smtp_user.is_empty() || has_login) && !is_private(&smtp_url) {
+            fault(&SMTP_URL, "would send a password in clear: begin it with smtps://, or end it in ?tls=required");
+        }
+        if !smtp_user.is_empty() && has_login {
+            fault(&SMTP_USER, "is set, and HELPDESK_SMTP_URL names a user too");
         }
         let log = match log.as_str() {
             "error" => LevelFilter::ERROR,
@@ -274,9 +284,15 @@ fn is_address(text: &str) -> bool {
     ["https://", "http://127.0.0.1:", "http://localhost:"].iter().any(|beginning| text.strip_prefix(beginning).is_some_and(|rest| !rest.is_empty()))
 }
 
+fn is_uuid(text: &str) -> bool {
+    text.len() == 36
+        && text.bytes().enumerate().all(|(at, byte)| if matches!(at, 8 | 13 | 18 | 23) { byte == b'-' } else { byte.is_ascii_hexdigit() })
+}
+
 /// TLS, but on this machine.
 fn is_private(smtp_url: &str) -> bool {
-    let is_here = ["smtp://127.0.0.1:", "smtp://localhost:"].iter().any(|beginning| smtp_url.starts_with(beginning));
+    let server = smtp_url.trim_start_matches("smtp://").rsplit('@').next().unwrap_or_default();
+    let is_here = ["127.0.0.1:", "localhost:"].iter().any(|beginning| server.starts_with(beginning));
     is_here || smtp_url.starts_with("smtps://") || smtp_url.ends_with("?tls=required")
 }
 
@@ -340,6 +356,8 @@ mod tests {
         // A handler has no folder of its own.
         let line = read(&[("FUNCTIONS_CUSTOMHANDLER_PORT", "7071")]).unwrap_err().to_string();
         assert!(line.contains("HELPDESK_DATA") && AZURE.iter().all(|(name, _)| line.contains(name)), "{line}");
+        let both = [&AZURE[..], &[("FUNCTIONS_CUSTOMHANDLER_PORT", "7071"), ("HELPDESK_DATA", "folder")]].concat();
+        assert!(read(&both).unwrap_err().to_string().contains("HELPDESK_DATA"), "a handler that would work beside its queues");
         let plain = [&AZURE[1..], &[("HELPDESK_COSMOS", "http://helpdesk.documents.azure.com/")]].concat();
         assert!(read(&plain).unwrap_err().to_string().contains("HELPDESK_COSMOS is no address"));
     }
@@ -352,8 +370,11 @@ mod tests {
             ("smtp://mail.example:587?tls=required", true),
             ("smtps://mail.example", true),
             ("smtp://127.0.0.1:25", true),
+            ("smtp://127.0.0.1:25@mail.example:25", false),
         ] {
             assert_eq!(read(&[("HELPDESK_SMTP_USER", "user"), ("HELPDESK_SMTP_URL", url)]).is_ok(), is_taken, "{url}");
         }
+        assert!(read(&[("HELPDESK_SMTP_URL", "smtp://user:password@mail.example:587")]).is_err());
+        assert!(read(&[("HELPDESK_SMTP_URL", "smtp://user:password@mail.example:587?tls=required")]).is_ok());
     }
 }

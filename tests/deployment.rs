@@ -160,6 +160,7 @@ const BICEP_ALONE: &[&str] = &[
     "HELPDESK_QUEUES__credential",
     "HELPDESK_QUEUES__clientId",
     "COSMOS_DISABLE_IMDS",
+    "AZURE_COSMOS_HEDGING_ENABLED",
 ];
 
 #[test]

@@ -146,6 +146,7 @@ resource settings 'Microsoft.Web/sites/config@2025-03-01' = {
     APPLICATIONINSIGHTS_AUTHENTICATION_STRING: 'ClientId=${identity.properties.clientId};Authorization=AAD'
     AZURE_CLIENT_ID: identity.properties.clientId
     COSMOS_DISABLE_IMDS: '1'
+    AZURE_COSMOS_HEDGING_ENABLED: 'false'
     HELPDESK_COSMOS: values.cosmosEndpoint
     HELPDESK_BLOBS: values.blobEndpoint
     HELPDESK_BACKUPS: values.backupsEndpoint

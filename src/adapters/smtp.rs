@@ -66,7 +66,11 @@ impl SmtpMailer {
 
     async fn transport(&self) -> Result<AsyncSmtpTransport<Tokio1Executor>, Fault> {
         let Some(login) = &self.login else { return Ok(self.builder.clone().build()) };
-        let password = login.password().await?;
+        // Whatever is wrong with the password is no word about the mail.
+        let password = login.password().await.map_err(|fault| match fault {
+            Fault::Corrupt(words) => Fault::Unavailable(words),
+            fault => fault,
+        })?;
         Ok(self.builder.clone().credentials(Credentials::new(login.user.clone(), password.to_string())).build())
     }
 }
@@ -85,9 +89,10 @@ impl Login {
         Ok(password)
     }
 
-    /// The next mail takes the password as it is in the vault then.
-    async fn forget(&self) {
-        *self.password.lock().await = None;
+    /// Reads the password again; whether it is another one. The same one would only be refused again.
+    async fn has_changed(&self) -> Result<bool, Fault> {
+        let refused = self.password.lock().await.take();
+        Ok(refused != Some(self.password().await?))
     }
 }
 
@@ -105,13 +110,9 @@ impl Mailer for SmtpMailer {
                 Ok(Err(error)) => error,
                 Err(_) => return Err(too_slow().into()),
             };
+            let may_differ = tries < LOGINS_MAX && is_login_refused(&error);
             match &self.login {
-                Some(login) if is_login_refused(&error) => {
-                    login.forget().await;
-                    if tries == LOGINS_MAX {
-                        return Err(Undelivered { fault: fault(&error), status: status(&error) });
-                    }
-                }
+                Some(login) if may_differ && login.has_changed().await? => {}
                 _ => return Err(Undelivered { fault: fault(&error), status: status(&error) }),
             }
         }

@@ -32,17 +32,19 @@ pub(super) async fn run(arguments: Arguments, config: Config) -> Result<ExitCode
     loop {
         let lines = ports.logs.slice(start..end, LOG_LINES_MAX).await?;
         let Some(last) = lines.last().map(|line| line.at) else { break };
-        for line in lines.iter().filter(|line| !(line.at == start && shown.contains(&line.text))) {
+        for line in lines.iter().filter(|line| !shown.contains(&line.text)) {
             say(&super::printable(&line.text))?;
         }
         if lines.len() < LOG_LINES_MAX {
             break;
         }
-        if last == start {
+        // The services know whole milliseconds.
+        let next = last - time::Duration::nanoseconds(i64::from(last.nanosecond() % 1_000_000));
+        if next <= start {
             bail!("one instant has over {LOG_LINES_MAX} lines: the rest of it and what follows cannot be shown");
         }
-        shown = lines.into_iter().filter(|line| line.at == last).map(|line| line.text).collect();
-        start = last;
+        shown = lines.into_iter().filter(|line| line.at >= next).map(|line| line.text).collect();
+        start = next;
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -190,8 +190,10 @@ impl Keyring {
                 None => Write::Create(document),
                 Some(etag) => Write::Replace { document, etag },
             };
+            // Before the commit: keys that do not open lease no seals.
+            let keys = self.unwrap(&ring, Arc::new(AtomicU64::new(SEALS_LEASED))).await?;
             match self.documents.commit(&partition, vec![write]).await {
-                Ok(_) => return self.unwrap(&ring, Arc::new(AtomicU64::new(SEALS_LEASED))).await,
+                Ok(_) => return Ok(keys),
                 Err(Fault::Conflict) => {}
                 Err(fault) => return Err(fault.into()),
             }

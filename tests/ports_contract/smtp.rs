@@ -84,7 +84,7 @@ async fn the_password_comes_from_the_vault_and_is_read_again_when_the_server_ref
         mailer.send(&mail()).await.unwrap();
     }
     assert_eq!(*logins.lock().unwrap(), ["first", "first", "second", "second", "second"]);
-    assert_eq!(vault.read.load(Ordering::SeqCst), 4, "once when there was none, twice for the wrong one, once for the right one");
+    assert_eq!(vault.read.load(Ordering::SeqCst), 4, "once when there was none, twice for the wrong one, once when it was refused again");
 }
 
 /// A vault that holds a password and nothing else.
@@ -147,7 +147,7 @@ async fn serve_login(password: &'static str) -> (String, Arc<Mutex<Vec<String>>>
                         in_data = true;
                         "354 go on"
                     }
-                    line if line.starts_with("EHLO") => "250-test\r\n250 AUTH PLAIN",
+                    line if line.starts_with("EHLO") => "250-test\r\n250-8BITMIME\r\n250 AUTH PLAIN",
                     line if line.starts_with("AUTH PLAIN ") => {
                         let words = STANDARD.decode(&line["AUTH PLAIN ".len()..]).unwrap();
                         let shown = String::from_utf8(words).unwrap().strip_prefix("\0user\0").unwrap().to_owned();

@@ -54,6 +54,18 @@ impl AzureBlobs {
             Err(failed) => Err(failed.fault),
         }
     }
+
+    /// Whether the answer was that there is no such blob. That there is no such container is none, unless one can be made: the account may be another
+    /// one than was meant, and what is in ours must not count as lost.
+    async fn absent(&self, container: &str, failed: Failed) -> Result<(), Fault> {
+        match failed.fault {
+            _ if failed.is(404, "BlobNotFound") => Ok(()),
+            _ if is_container_missing(&failed) => self.make(container).await,
+            // The names were looked at before: it is no fault of theirs.
+            Fault::Corrupt(words) => Err(Fault::Unavailable(words)),
+            fault => Err(fault),
+        }
+    }
 }
 
 #[async_trait]
@@ -87,8 +99,7 @@ impl Blobs for AzureBlobs {
         match call(SERVICE, async { blob.download(Some(options)).await?.body.collect().await }).await {
             Ok(bytes) => Ok(Some(bytes)),
             Err(failed) if failed.is(416, "InvalidRange") => Ok(Some(Bytes::new())),
-            Err(failed) if is_absent(&failed) => Ok(None),
-            Err(failed) => Err(failed.fault),
+            Err(failed) => self.absent(container, failed).await.map(|()| None),
         }
     }
 
@@ -96,8 +107,7 @@ impl Blobs for AzureBlobs {
         let blob = self.blob(container, name)?;
         match call(SERVICE, async { blob.get_properties(None).await?.content_length() }).await {
             Ok(size) => size.map(Some).ok_or_else(|| Fault::Unavailable(format!("{SERVICE} does not tell the size of a blob"))),
-            Err(failed) if is_absent(&failed) => Ok(None),
-            Err(failed) => Err(failed.fault),
+            Err(failed) => self.absent(container, failed).await.map(|()| None),
         }
     }
 
@@ -129,25 +139,18 @@ impl Blobs for AzureBlobs {
         };
         match call(SERVICE, listed).await {
             Ok(names) => Ok(names),
-            Err(failed) if is_absent(&failed) => Ok(Vec::new()),
-            Err(failed) => Err(failed.fault),
+            Err(failed) => self.absent(container, failed).await.map(|()| Vec::new()),
         }
     }
 
     async fn delete(&self, container: &str, name: &str) -> Result<(), Fault> {
         match call(SERVICE, self.blob(container, name)?.delete(None)).await {
             Ok(_) => Ok(()),
-            Err(failed) if is_absent(&failed) => Ok(()),
-            Err(failed) => Err(failed.fault),
+            Err(failed) => self.absent(container, failed).await,
         }
     }
 }
 
 fn is_container_missing(failed: &Failed) -> bool {
     failed.is(404, "ContainerNotFound")
-}
-
-/// The answer to a HEAD has no body and, from some, no code.
-fn is_absent(failed: &Failed) -> bool {
-    failed.is(404, "BlobNotFound") || is_container_missing(failed) || failed.is(404, "")
 }

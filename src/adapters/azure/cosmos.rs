@@ -12,8 +12,8 @@ use azure_data_cosmos::{
     feed::ContinuationToken,
     models::{ChangeFeedItem, TransactionalBatchOperationResult},
     options::{
-        BatchOptions, BatchReplaceOptions, ChangeFeedOptions, ChangeFeedStartFrom, EndToEndOperationLatencyPolicy, ItemReadOptions, MaxItemCountHint,
-        OperationOptions, OperationOptionsBuilder, Precondition, QueryOptions, ReadConsistencyStrategy,
+        AvailabilityStrategy, BatchOptions, BatchReplaceOptions, ChangeFeedOptions, ChangeFeedStartFrom, EndToEndOperationLatencyPolicy,
+        ItemReadOptions, MaxItemCountHint, OperationOptions, OperationOptionsBuilder, Precondition, QueryOptions, ReadConsistencyStrategy,
     },
 };
 use base64::{Engine, engine::general_purpose::STANDARD};
@@ -75,7 +75,12 @@ impl CosmosDocuments {
     async fn container(&self) -> Result<&ContainerClient, Fault> {
         let connect = async || {
             let account = self.account.clone().ok_or_else(|| Fault::Unavailable("Cosmos DB has no account".to_owned()))?;
-            let options = OperationOptionsBuilder::new().with_end_to_end_latency_policy(EndToEndOperationLatencyPolicy::new(OPERATION_MAX)).build();
+            // A read that is slow here must not be answered by another region, which may not know yet what was written.
+            let options = OperationOptionsBuilder::new()
+                .with_end_to_end_latency_policy(EndToEndOperationLatencyPolicy::new(OPERATION_MAX))
+                .with_availability_strategy(AvailabilityStrategy::Disabled)
+                .with_max_failover_retry_count(0)
+                .build();
             let builder = CosmosClient::builder().with_default_operation_options(options);
             // The account's own order of regions: the region of writes comes first.
             let client = builder.build(account, RoutingStrategy::PreferredRegions(Vec::new())).await.map_err(fault)?;

@@ -80,7 +80,7 @@ impl Queues for AzureQueues {
         };
         match call(SERVICE, async { queue.receive_messages(Some(options)).await?.into_model() }).await {
             Ok(received) => received.items.unwrap_or_default().into_iter().map(lease).collect(),
-            Err(failed) if is_queue_missing(&failed) => Ok(Vec::new()),
+            Err(failed) if is_queue_missing(&failed) => make(&queue).await.map(|()| Vec::new()),
             Err(failed) => Err(failed.fault),
         }
     }
@@ -113,7 +113,8 @@ impl Queues for AzureQueues {
         let queue = self.queue(queue)?;
         match call(SERVICE, async { queue.get_properties(None).await?.approximate_messages_count() }).await {
             Ok(count) => Ok(count.unwrap_or_default().unsigned_abs()),
-            Err(failed) if is_queue_missing(&failed) || failed.is(404, "") => Ok(0),
+            // The account may be another one than was meant.
+            Err(failed) if is_queue_missing(&failed) => make(&queue).await.map(|()| 0),
             Err(failed) => Err(failed.fault),
         }
     }
