@@ -116,7 +116,7 @@ pub async fn house(config: &Config, purpose: Purpose) -> Result<House> {
     }
 }
 
-/// Calls nobody yet: each client connects when it is first needed, or in [`House::warm`].
+/// Calls nobody yet: each client connects when it is first needed, or looked at by [`House::checks`].
 #[cfg(feature = "azure")]
 fn azure(config: &Config, azure: &Azure) -> Result<House> {
     use crate::adapters::azure::{
