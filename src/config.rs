@@ -195,17 +195,21 @@ impl Config {
             fault(&DATA, "names a folder, and other settings name Azure's services: a handler has one or the other");
         }
         if in_azure {
+            let mut missing = Vec::new();
             for (address, setting) in &addresses {
                 match address.as_str() {
-                    "" => fault(setting, "is missing, and HELPDESK_DATA too"),
+                    "" => missing.push(setting.name),
                     address if !is_address(address) => fault(setting, "is no address that begins with https://"),
                     _ => {}
                 }
             }
             for (text, setting) in [(&logs, &LOGS), (&entra_application, &ENTRA_APPLICATION), (&smtp_url, &SMTP_URL)] {
                 if text.is_empty() {
-                    fault(setting, "is missing, and HELPDESK_DATA too");
+                    missing.push(setting.name);
                 }
+            }
+            if !missing.is_empty() {
+                fault(&DATA, &format!("names no folder, and of Azure's services these are missing: {}", missing.join(", ")));
             }
             if !logs.is_empty() && !is_uuid(&logs) {
                 fault(&LOGS, "is no UUID");

@@ -1,9 +1,10 @@
 //! The ONLY file that names adapters: which parts stand behind the ports.
 
+mod checks;
+
 use std::{path::Path, sync::Arc};
 
 use anyhow::{Context, Result, bail};
-use serde::Serialize;
 use sha2::{Digest, Sha256};
 use time::Duration;
 
@@ -15,18 +16,13 @@ use crate::{
     },
     config::{Azure, Config},
     functions::App,
-    ids::{Kind, TenantId, partition},
-    keys::{Keyring, WRAPPING_KEY},
-    ports::{Blobs, Clock, Entropy, Fault, Identity, Mailer, Ports, Vault},
-    tickets::{
-        Desk,
-        unprocessed::{INTAKE_CONTAINER, INTAKE_QUEUE},
-    },
+    ids::TenantId,
+    keys::Keyring,
+    ports::{Blobs, Clock, Entropy, Identity, Mailer, Ports, Vault},
+    tickets::Desk,
 };
 
-/// What a check asks for: it is nowhere.
-const CHECK_NAME: &str = "no-such-thing";
-const BACKUPS_CHECKED: &str = "daily";
+pub use checks::Check;
 
 /// What a process wants of the house.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -43,68 +39,6 @@ pub struct House {
     /// The account of the backups; the embedded parts have none yet.
     pub backups: Option<Arc<dyn Blobs>>,
     _lock: Option<HostLock>,
-}
-
-/// A part of the house that was asked, and what was found.
-#[derive(Debug, Serialize)]
-pub struct Check {
-    pub part: &'static str,
-    pub well: bool,
-    /// What is known of it; never data.
-    pub found: String,
-}
-
-impl House {
-    /// Asks each part once, all at the same time. Nothing is changed, but that a deletion is tried where none may succeed, of a blob that is not there.
-    pub async fn checks(&self) -> Vec<Check> {
-        let ports = &self.app.ports;
-        let place = partition(&TenantId::system(), Kind::Tenant);
-        let documents = async { ports.documents.get(&place, CHECK_NAME).await.map(|_| "read") };
-        let blobs = async { ports.blobs.size(INTAKE_CONTAINER, CHECK_NAME).await.map(|_| "read") };
-        let queues = async { ports.queues.depth(INTAKE_QUEUE).await.map(|_| "read") };
-        let vault = async { ports.vault.wrap(WRAPPING_KEY, CHECK_NAME.as_bytes()).await.map(|_| "wraps") };
-        let identity = async { ports.identity.key(CHECK_NAME).await.map(|_| "read") };
-        let now = ports.clock.now();
-        let logs = async { ports.logs.slice(now - Duration::minutes(1)..now, 1).await.map(|_| "read") };
-        let (documents, blobs, queues, vault, identity, logs) = futures::join!(documents, blobs, queues, vault, identity, logs);
-        let mut checks = vec![
-            Check::new("documents", documents),
-            Check::new("blobs", blobs),
-            Check::new("queues", queues),
-            Check::new("vault", vault),
-            Check::new("keys of token issuers", identity),
-            Check::new("log", logs),
-        ];
-        if let Some(backups) = &self.backups {
-            checks.push(Check::new("backups", backups.size(BACKUPS_CHECKED, CHECK_NAME).await.map(|_| "read")));
-            // Whoever may not delete hears that, and not that there is nothing.
-            let (well, found) = match backups.delete(BACKUPS_CHECKED, CHECK_NAME).await {
-                Ok(()) => (false, "who asks may delete them: the application's identity must not".to_owned()),
-                Err(Fault::Unavailable(words)) if words.contains("denied access") => (true, "not by who asks".to_owned()),
-                Err(fault) => (false, format!("could not be found out: {fault}")),
-            };
-            checks.push(Check { part: "deletion of backups", well, found });
-        }
-        checks
-    }
-}
-
-/// Makes in the vault what must exist, and says of each thing whether it was made.
-pub async fn make_keys(house: &House) -> Result<Vec<String>> {
-    let made = house.app.ports.vault.make_key(WRAPPING_KEY).await?;
-    Ok(vec![format!("{} the wrapping key {WRAPPING_KEY}", if made { "made" } else { "there is" })])
-}
-
-/// Makes a new version of the wrapping key.
-pub async fn rotate(house: &House) -> Result<String> {
-    Ok(house.app.ports.vault.rotate(WRAPPING_KEY).await?)
-}
-
-impl Check {
-    fn new(part: &'static str, found: Result<&'static str, Fault>) -> Check {
-        let well = found.is_ok();
-        Check { part, well, found: found.map_or_else(|fault| fault.to_string(), str::to_owned) }
-    }
 }
 
 /// The house that the settings describe.

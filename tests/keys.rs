@@ -16,7 +16,10 @@ use helpdesk::{
 };
 use zeroize::Zeroizing;
 
-use crate::support::world::World;
+use crate::support::{
+    faulty::{Plan, faulty},
+    world::World,
+};
 
 const PLACE: Place<'static> = Place { partition: "p", id: "i", kind: "k" };
 
@@ -123,6 +126,29 @@ impl Vault for Counting {
     }
     async fn rotate(&self, key: &str) -> Result<String, Fault> {
         self.inner.rotate(key).await
+    }
+}
+
+#[tokio::test]
+async fn a_rewrapping_that_breaks_off_anywhere_goes_on_when_it_is_called_again() {
+    let world = World::new().await;
+    let sealed = keyring(&world).keys(&contoso()).await.unwrap().seal(&PLACE, b"words").unwrap();
+    let plan = Arc::new(Plan::default());
+    let ring = Keyring::new(&faulty(&world.ports, &plan), Duration::from_secs(600));
+    for after in [false, true] {
+        for call in 1.. {
+            world.ports.vault.rotate(WRAPPING_KEY).await.unwrap();
+            plan.fail_at(call, after);
+            let broke_off = ring.rewrap(|_| {}).await.is_err();
+            plan.fail_at(0, false);
+            ring.rewrap(|_| {}).await.unwrap();
+            assert_eq!(ring.rewrap(|_| {}).await.unwrap().moved, 0, "call {call}");
+            assert_eq!(keyring(&world).keys(&contoso()).await.unwrap().open(&PLACE, &sealed).unwrap().as_slice(), b"words");
+            if !broke_off {
+                assert!(call > 10, "it makes more calls than {call}");
+                break;
+            }
+        }
     }
 }
 

@@ -18,8 +18,6 @@ const SEND_MAX: Duration = Duration::from_secs(30);
 /// How long a server that said "not now" is left alone.
 const RETRY_AFTER: Duration = Duration::from_secs(60);
 
-/// Tries of one mail: the second with the password as it is in the vault now.
-const LOGINS_MAX: usize = 2;
 /// What a server answers to a login that it does not accept, or that it misses (RFC 4954 section 6): none is a word about the mail.
 const LOGIN_REFUSED: [u16; 5] = [530, 532, 534, 535, 538];
 
@@ -64,57 +62,84 @@ impl SmtpMailer {
         Ok(SmtpMailer { builder: builder.timeout(Some(send_max)), login: None, send_max })
     }
 
-    async fn transport(&self) -> Result<AsyncSmtpTransport<Tokio1Executor>, Fault> {
-        let Some(login) = &self.login else { return Ok(self.builder.clone().build()) };
-        // Whatever is wrong with the password is no word about the mail.
-        let password = login.password().await.map_err(|fault| match fault {
-            Fault::Corrupt(words) => Fault::Unavailable(words),
-            fault => fault,
-        })?;
-        Ok(self.builder.clone().credentials(Credentials::new(login.user.clone(), password.to_string())).build())
+    async fn hand_on(&self, builder: AsyncSmtpTransportBuilder, envelope: &Envelope, raw: &[u8]) -> Result<(), Refused> {
+        // The transport's own timeout ends with the connecting: a server that accepts and stays silent would be waited for for ever.
+        match timeout(self.send_max, builder.build::<Tokio1Executor>().send_raw(envelope, raw)).await {
+            Ok(Ok(_)) => Ok(()),
+            Ok(Err(error)) => {
+                let why = Undelivered { fault: fault(&error), status: status(&error) };
+                Err(if is_login_refused(&error) { Refused::Login(why) } else { Refused::Mail(why) })
+            }
+            Err(_) => Err(Refused::Mail(too_slow().into())),
+        }
+    }
+}
+
+/// What was not taken.
+enum Refused {
+    Login(Undelivered),
+    Mail(Undelivered),
+}
+
+impl From<Refused> for Undelivered {
+    fn from(refused: Refused) -> Undelivered {
+        match refused {
+            Refused::Login(why) | Refused::Mail(why) => why,
+        }
     }
 }
 
 impl Login {
+    /// As it was last read.
     async fn password(&self) -> Result<Zeroizing<String>, Fault> {
         let mut known = self.password.lock().await;
-        if let Some(password) = known.as_ref() {
-            return Ok(password.clone());
+        match known.as_ref() {
+            Some(password) => Ok(password.clone()),
+            None => Ok(known.insert(self.read().await?).clone()),
         }
-        let missing = || Fault::Unavailable(format!("the vault holds no secret {}, the password of the SMTP server", SmtpMailer::PASSWORD));
-        let secret = self.vault.secret(SmtpMailer::PASSWORD, None).await?.ok_or_else(missing)?;
-        let text = std::str::from_utf8(&secret.value).map_err(|_| Fault::Corrupt("the password of the SMTP server is no text".to_owned()))?;
-        let password = Zeroizing::new(text.to_owned());
-        *known = Some(password.clone());
-        Ok(password)
     }
 
-    /// Reads the password again; whether it is another one. The same one would only be refused again.
-    async fn has_changed(&self) -> Result<bool, Fault> {
-        let refused = self.password.lock().await.take();
-        Ok(refused != Some(self.password().await?))
+    /// Another one than the server has refused, if there is one by now.
+    async fn password_after(&self, refused: &Zeroizing<String>) -> Result<Option<Zeroizing<String>>, Fault> {
+        let mut known = self.password.lock().await;
+        if known.as_ref() == Some(refused) {
+            *known = Some(self.read().await?);
+        }
+        Ok(known.clone().filter(|password| password != refused))
+    }
+
+    async fn read(&self) -> Result<Zeroizing<String>, Fault> {
+        let secret = match self.vault.secret(SmtpMailer::PASSWORD, None).await {
+            Ok(Some(secret)) => secret,
+            Ok(None) => {
+                return Err(Fault::Unavailable(format!("the vault holds no secret {}, the password of the SMTP server", SmtpMailer::PASSWORD)));
+            }
+            // Whatever is wrong with the password is no word about the mail.
+            Err(Fault::Corrupt(words)) => return Err(Fault::Unavailable(words)),
+            Err(fault) => return Err(fault),
+        };
+        let text = std::str::from_utf8(&secret.value).map_err(|_| Fault::Unavailable("the password of the SMTP server is no text".to_owned()))?;
+        Ok(Zeroizing::new(text.to_owned()))
+    }
+
+    fn credentials(&self, password: &Zeroizing<String>) -> Credentials {
+        Credentials::new(self.user.clone(), password.to_string())
     }
 }
 
 #[async_trait]
 impl Mailer for SmtpMailer {
     async fn send(&self, mail: &OutgoingMail) -> Result<(), Undelivered> {
-        let envelope = envelope(mail)?;
-        let mut tries = 0;
-        loop {
-            tries += 1;
-            let transport = self.transport().await?;
-            // The transport's own timeout ends with the connecting: a server that accepts and stays silent would be waited for for ever.
-            let error = match timeout(self.send_max, transport.send_raw(&envelope, &mail.raw)).await {
-                Ok(Ok(_)) => return Ok(()),
-                Ok(Err(error)) => error,
-                Err(_) => return Err(too_slow().into()),
-            };
-            let may_differ = tries < LOGINS_MAX && is_login_refused(&error);
-            match &self.login {
-                Some(login) if may_differ && login.has_changed().await? => {}
-                _ => return Err(Undelivered { fault: fault(&error), status: status(&error) }),
-            }
+        let (envelope, builder) = (envelope(mail)?, self.builder.clone());
+        let Some(login) = &self.login else { return Ok(self.hand_on(builder, &envelope, &mail.raw).await?) };
+        let first = login.password().await?;
+        let why = match self.hand_on(builder.clone().credentials(login.credentials(&first)), &envelope, &mail.raw).await {
+            Err(Refused::Login(why)) => why,
+            done => return Ok(done?),
+        };
+        match login.password_after(&first).await? {
+            Some(second) => Ok(self.hand_on(builder.credentials(login.credentials(&second)), &envelope, &mail.raw).await?),
+            None => Err(why),
         }
     }
 }

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use anyhow::Result;
 
 use super::{Data, complain, say};
-use crate::{config::Config, wiring};
+use crate::config::Config;
 
 #[derive(clap::Args)]
 pub(super) struct Arguments {
@@ -42,11 +42,12 @@ enum Command {
 pub(super) async fn run(arguments: Arguments, config: Config) -> Result<ExitCode> {
     match arguments.command {
         Command::Init { data } => {
-            for made in wiring::make_keys(&data.visit(config).await?).await? {
-                say(&made)?;
-            }
+            let made = data.visit(config).await?.app.keyring.make_wrapping_key().await?;
+            say(if made { "made the wrapping key" } else { "the wrapping key is there" })?;
         }
-        Command::Rotate { data } => say(&format!("the newest version is now {}", wiring::rotate(&data.visit(config).await?).await?))?,
+        Command::Rotate { data } => {
+            say(&format!("the newest version is now {}", data.visit(config).await?.app.keyring.rotate_wrapping_key().await?))?
+        }
         Command::Rewrap { data } => {
             let app = data.visit(config).await?.app;
             let done = app.keyring.rewrap(|so_far| complain(&format!("{} keyrings looked at", so_far.keyrings))).await?;

@@ -83,10 +83,15 @@ impl Data {
     }
 
     /// The house in Azure, or in a folder where one stands, beside whoever serves it.
-    async fn visit(&self, mut config: Config) -> Result<House> {
+    async fn visit(&self, config: Config) -> Result<House> {
         if self.data.is_none() && config.azure.is_some() {
             return wiring::house(&config, Purpose::Visit).await;
         }
+        self.visit_folder(config).await
+    }
+
+    /// The house in a folder where one stands, whatever the settings name in Azure.
+    async fn visit_folder(&self, mut config: Config) -> Result<House> {
         let folder = self.folder(&config);
         wiring::stands(&folder)?;
         config.data = Some(folder);

@@ -51,7 +51,7 @@ pub(super) async fn run(arguments: Arguments, config: Config) -> Result<ExitCode
         RoleName::PrivacyOfficer => Role::PrivacyOfficer,
     };
     let folder = arguments.data.folder(&config);
-    let app = arguments.data.visit(config).await?.app;
+    let app = arguments.data.visit_folder(config).await?.app;
     let valid_for = time::Duration::hours(arguments.hours);
     let token = wiring::local_token(&folder, &arguments.tenant, role, arguments.address.as_deref(), valid_for).await?;
     if role == Role::Requester && arguments.address.is_none() {

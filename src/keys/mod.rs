@@ -3,12 +3,12 @@
 //! Every tenant has a data key (rotates), an index key and a signing key (do not rotate with it), each wrapped by the vault and kept in his keyring.
 
 mod ring;
-mod rewrap;
+mod wrapping;
 mod seal;
 
-pub use rewrap::Rewrapped;
 pub use ring::{Keyring, SHORT_SIGNATURE_DIGITS, TenantKeys};
 pub use seal::Place;
+pub use wrapping::Rewrapped;
 
 use crate::ports::Fault;
 

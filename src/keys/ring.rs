@@ -92,7 +92,7 @@ pub(super) struct RingKey {
 
 #[derive(Serialize, Deserialize, Clone, Copy, PartialEq, Eq)]
 #[serde(rename_all = "snake_case")]
-pub(super) enum Purpose {
+enum Purpose {
     Data,
     Index,
     Signing,

@@ -35,8 +35,9 @@ async fn on_the_files_of_a_folder() {
     fs::create_dir(&log).unwrap();
     for day in [MIDNIGHT.date(), MIDNIGHT.date().previous_day().unwrap()] {
         let text: String = lines().iter().filter(|line| line.at.date() == day).map(|line| format!("{}\n", line.text)).collect();
-        // A process that died has left half a line.
-        fs::write(log.join(format!("helpdesk.{day}.jsonl")), format!("{text}{{\"timesta")).unwrap();
+        // A process that died has left half a line, and somebody else wrote into the file.
+        fs::write(log.join(format!("helpdesk.{day}.jsonl")), [b"no JSON\n{\"timestamp\":\"\xff\"}\n", text.as_bytes(), b"{\"timesta"].concat())
+            .unwrap();
     }
     a_slice_is_what_was_written_in_its_span(&LogFiles::new(folder.path())).await;
 }

@@ -87,6 +87,22 @@ async fn the_password_comes_from_the_vault_and_is_read_again_when_the_server_ref
     assert_eq!(vault.read.load(Ordering::SeqCst), 4, "once when there was none, twice for the wrong one, once when it was refused again");
 }
 
+#[tokio::test]
+async fn all_who_were_refused_with_the_old_password_go_on_with_the_new_one() {
+    let (url, logins) = serve_login("second").await;
+    let vault = Arc::new(Passwords::default());
+    vault.keep("first");
+    let mailer = SmtpMailer::with_login(&url, "user", vault.clone()).unwrap();
+    mailer.send(&mail()).await.unwrap_err();
+    vault.keep("second");
+    // The server asks one after the other; all of them begin with the password that was known.
+    let mails = [mail(), mail(), mail(), mail()];
+    let sent = futures::future::join_all(mails.iter().map(|mail| mailer.send(mail))).await;
+    assert!(sent.iter().all(Result::is_ok), "{sent:?}");
+    assert_eq!(logins.lock().unwrap().iter().filter(|password| *password == "second").count(), 4);
+    assert_eq!(vault.read.load(Ordering::SeqCst), 3, "once for all of them");
+}
+
 /// A vault that holds a password and nothing else.
 #[derive(Default)]
 struct Passwords {

@@ -81,6 +81,46 @@ fn a_command_where_no_help_desk_is_makes_none() {
 }
 
 #[test]
+fn what_the_help_desk_logs_is_what_it_shows() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path();
+    Dev::start(data, &["--sample"]).stop();
+    let shown = run_on(data, &["logs"]);
+    assert_eq!(shown.code, Some(0), "{}", shown.stderr);
+    let lines: Vec<Value> = shown.stdout.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert!(lines.iter().any(|line| line["span"]["function"] == "IntakeMail"), "{}", shown.stdout);
+    assert!(run_on(data, &["logs", "--hours", "0"]).stderr.contains("1..=168"));
+}
+
+#[test]
+fn a_house_that_is_well_says_so_and_its_keys_are_made_rotated_and_moved() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path();
+    Dev::start(data, &["--sample"]).stop();
+    let well = run_on(data, &["check", "--json"]);
+    assert_eq!(well.code, Some(0), "{}", well.stdout);
+    assert!(well.stdout.lines().count() >= 6 && !well.stdout.contains("\"well\":false"), "{}", well.stdout);
+    assert_eq!(run_on(data, &["keys", "init"]).stdout, "the wrapping key is there");
+    assert!(run_on(data, &["keys", "rewrap"]).stdout.starts_with("0 keys moved"));
+    assert!(run_on(data, &["keys", "rotate"]).stdout.starts_with("the newest version is now "));
+    let moved = run_on(data, &["keys", "rewrap"]);
+    assert!(!moved.stdout.starts_with("0 keys moved") && moved.code == Some(0), "{}{}", moved.stdout, moved.stderr);
+    assert!(run_on(data, &["tenant", "list"]).stdout.contains("contoso"), "what was sealed opens");
+    fs::remove_file(data.join("vault.json")).unwrap();
+    assert_eq!(run_on(data, &["check"]).code, Some(1));
+}
+
+#[test]
+fn a_folder_and_azure_exclude_each_other_in_a_handler() {
+    let mut command = helpdesk(&[]);
+    command.env("FUNCTIONS_CUSTOMHANDLER_PORT", free_port().port().to_string());
+    command.env("HELPDESK_DATA", "folder").env("HELPDESK_BLOBS", "https://data.blob.core.windows.net/");
+    let ended = run(command);
+    assert_eq!(ended.code, Some(78));
+    assert!(ended.stderr.contains("one or the other") && ended.stderr.lines().count() == 1, "{}", ended.stderr);
+}
+
+#[test]
 fn a_lost_key_file_is_named_and_not_replaced() {
     let folder = tempfile::tempdir().unwrap();
     let data = folder.path();

@@ -9,11 +9,10 @@ use std::{
 use futures::StreamExt;
 use helpdesk::{
     access::Role,
-    adapters::azure::{blob::AzureBlobs, key_vault::KeyVault, queue::AzureQueues, services::Services},
+    adapters::azure::services::Services,
     functions::App,
-    keys::WRAPPING_KEY,
     mail::{parse::parse, sender::Trust},
-    ports::{Ports, Vault, decode_text, encode_text},
+    ports::{Ports, decode_text, encode_text},
     wiring,
 };
 use serde_json::json;
@@ -21,7 +20,7 @@ use serde_json::json;
 use crate::{
     ports_contract::{azurite::Azurite, cosmos},
     support::{
-        azure::{Anyone, KeyVaultServer, Loopback, Storm, VAULT},
+        azure::{Anyone, KeyVaultServer, Loopback, Storm, VAULT, on_azure},
         faulty::{Plan, faulty},
         world::{HELP, World, config, proven, queue},
     },
@@ -43,16 +42,7 @@ async fn the_whole_job_while_the_services_fail() {
     let (azurite, server) = (Azurite::start(), Arc::new(KeyVaultServer::default()));
     let storm = Storm::over(Loopback::over(server.start().await, azurite.transport()));
     let services = Services::with(Arc::new(Anyone), storm.clone());
-    let vault = KeyVault::new(VAULT, &services).unwrap();
-    vault.make_key(WRAPPING_KEY).await.unwrap();
-    let world = World::over(async |ports, clock| Ports {
-        documents: cosmos::documents(clock).await,
-        blobs: Arc::new(AzureBlobs::new(&azurite.blobs, &services).unwrap()),
-        queues: Arc::new(AzureQueues::new(&azurite.queues, &services).unwrap()),
-        vault: Arc::new(vault),
-        ..ports
-    })
-    .await;
+    let world = World::over(async |ports, clock| on_azure(ports, cosmos::documents(clock).await, &azurite, VAULT, &services).await).await;
     world.trusts().await;
 
     // The documents fail at the port: before they took effect and after, by turns.

@@ -14,9 +14,8 @@ use std::{
 
 use futures::StreamExt;
 use helpdesk::{
-    adapters::azure::{blob::AzureBlobs, cosmos::CosmosDocuments, key_vault::KeyVault, queue::AzureQueues, services::Services},
-    keys::WRAPPING_KEY,
-    ports::{Lease, Ports, Queues, Vault, decode_text, encode_text},
+    adapters::azure::{cosmos::CosmosDocuments, services::Services},
+    ports::{Lease, Queues, decode_text, encode_text},
 };
 use serde_json::json;
 
@@ -24,7 +23,7 @@ use super::smtp::Server;
 use crate::{
     ports_contract::{azurite::Azurite, cosmos::CosmosServer},
     support::{
-        azure::{Anyone, KeyVaultServer, identity_endpoint},
+        azure::{Anyone, KeyVaultServer, identity_endpoint, on_azure},
         world::{HELP, World, proven},
     },
 };
@@ -47,15 +46,8 @@ async fn the_program_works_as_in_azure_and_does_not_grow() {
     let vault = format!("https://{}/", Arc::new(KeyVaultServer::default()).start_with_tls(&azurite.certificate, &azurite.key).await);
     let services = Services::with(Arc::new(Anyone), azurite.transport());
     let world = World::over(async |ports, clock| {
-        let vault = KeyVault::new(&vault, &services).unwrap();
-        vault.make_key(WRAPPING_KEY).await.unwrap();
-        Ports {
-            documents: Arc::new(CosmosDocuments::new(&cosmos.address, &services, clock.clone()).unwrap()),
-            blobs: Arc::new(AzureBlobs::new(&azurite.blobs, &services).unwrap()),
-            queues: Arc::new(AzureQueues::new(&azurite.queues, &services).unwrap()),
-            vault: Arc::new(vault),
-            ..ports
-        }
+        let documents = Arc::new(CosmosDocuments::new(&cosmos.address, &services, clock.clone()).unwrap());
+        on_azure(ports, documents, &azurite, &vault, &services).await
     })
     .await;
     world.trusts().await;

@@ -23,6 +23,11 @@ use base64::{
     Engine,
     engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD},
 };
+use helpdesk::{
+    adapters::azure::{blob::AzureBlobs, key_vault::KeyVault, queue::AzureQueues, services::Services},
+    keys::WRAPPING_KEY,
+    ports::{Documents, Ports, Vault},
+};
 use hyper_util::{rt::TokioIo, service::TowerToHyperService};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
@@ -39,6 +44,8 @@ use warp::{
     hyper::body::Bytes,
     path::FullPath,
 };
+
+use crate::ports_contract::azurite::Azurite;
 
 /// A vault of Azure's by its name; [`Loopback`] knows the way.
 pub const VAULT: &str = "https://helpdesk.vault.azure.net/";
@@ -78,6 +85,19 @@ pub async fn identity_endpoint() -> String {
     });
     tokio::spawn(warp::serve(routes).incoming(listener).run());
     address
+}
+
+/// These ports, but blobs, queues and vault on the adapters of Azure; the wrapping key is made.
+pub async fn on_azure(ports: Ports, documents: Arc<dyn Documents>, server: &Azurite, vault: &str, services: &Services) -> Ports {
+    let vault = KeyVault::new(vault, services).unwrap();
+    assert_eq!(vault.make_key(WRAPPING_KEY).await, Ok(true));
+    Ports {
+        documents,
+        blobs: Arc::new(AzureBlobs::new(&server.blobs, services).unwrap()),
+        queues: Arc::new(AzureQueues::new(&server.queues, services).unwrap()),
+        vault: Arc::new(vault),
+        ..ports
+    }
 }
 
 /// Sends what is meant for Key Vault and for Log Analytics to a plain server on this machine: the client sees the real name, and checks it.

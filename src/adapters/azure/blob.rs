@@ -61,9 +61,7 @@ impl AzureBlobs {
         match failed.fault {
             _ if failed.is(404, "BlobNotFound") => Ok(()),
             _ if is_container_missing(&failed) => self.make(container).await,
-            // The names were looked at before: it is no fault of theirs.
-            Fault::Corrupt(words) => Err(Fault::Unavailable(words)),
-            fault => Err(fault),
+            fault => Err(again(fault)),
         }
     }
 }
@@ -79,11 +77,9 @@ impl Blobs for AzureBlobs {
                 Ok(_) => return Ok(Put::Created),
                 Err(failed) if failed.is(409, "BlobAlreadyExists") || failed.is(412, "ConditionNotMet") => return Ok(Put::Existed),
                 // Somebody else's commit has swept our blocks away.
-                Err(failed) if failed.is(400, "InvalidBlockList") => {
-                    return if self.size(container, name).await?.is_some() { Ok(Put::Existed) } else { Err(failed.fault) };
-                }
+                Err(failed) if failed.is(400, "InvalidBlockList") && self.size(container, name).await?.is_some() => return Ok(Put::Existed),
                 Err(failed) if is_container_missing(&failed) => self.make(container).await?,
-                Err(failed) => return Err(failed.fault),
+                Err(failed) => return Err(again(failed.fault)),
             }
         }
         Err(Fault::Unavailable(format!("{SERVICE} does not keep a container that it made")))
@@ -148,6 +144,14 @@ impl Blobs for AzureBlobs {
             Ok(_) => Ok(()),
             Err(failed) => self.absent(container, failed).await,
         }
+    }
+}
+
+/// A refusal is no fault of what was sent: names were looked at before, and bytes are bytes.
+fn again(fault: Fault) -> Fault {
+    match fault {
+        Fault::Corrupt(words) => Fault::Unavailable(words),
+        fault => fault,
     }
 }
 

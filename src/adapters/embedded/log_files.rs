@@ -61,13 +61,13 @@ fn read(folder: &Path, span: &Range<OffsetDateTime>, limit: usize) -> Result<Vec
             Err(error) if error.kind() == ErrorKind::NotFound => None,
             Err(error) => return Err(fault(error)),
         };
-        for text in file.map(BufReader::new).into_iter().flat_map(BufRead::lines) {
-            let text = text.map_err(&fault)?;
-            // A line that is half written has no end yet.
-            let Ok(Stamped { timestamp: at }) = serde_json::from_str(&text) else { continue };
+        for line in file.map(BufReader::new).into_iter().flat_map(|file| file.split(b'\n')) {
             if lines.len() >= limit {
                 return Ok(lines);
             }
+            // One that is half written, or was never ours, hides no other.
+            let Ok(text) = String::from_utf8(line.map_err(&fault)?) else { continue };
+            let Ok(Stamped { timestamp: at }) = serde_json::from_str(&text) else { continue };
             if span.contains(&at) {
                 lines.push(LogLine { at, text });
             }

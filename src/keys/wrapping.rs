@@ -1,4 +1,4 @@
-//! Moving wrapped keys to the newest version of the wrapping key, so that older versions can be disabled.
+//! The wrapping key: made once, followed by new versions, and what older ones wrapped moved to the newest, so that they can be disabled.
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 
@@ -23,6 +23,16 @@ pub struct Rewrapped {
 }
 
 impl Keyring {
+    /// Makes the wrapping key if there is none; whether it did.
+    pub async fn make_wrapping_key(&self) -> Result<bool, Error> {
+        Ok(self.vault.make_key(WRAPPING_KEY).await?)
+    }
+
+    /// Makes a new version of the wrapping key and answers it.
+    pub async fn rotate_wrapping_key(&self) -> Result<String, Error> {
+        Ok(self.vault.rotate(WRAPPING_KEY).await?)
+    }
+
     /// Wraps all keys of all tenants with the newest version of the wrapping key, and tells after each page how far it is. Broken off, it goes on
     /// where it was when it is called again: what is moved already stays as it is.
     pub async fn rewrap(&self, mut progress: impl FnMut(Rewrapped)) -> Result<Rewrapped, Error> {
