@@ -1,8 +1,8 @@
 //! The local token issuer: stands in for Entra, so that a developer can call the API as anyone.
 
 use async_trait::async_trait;
+use aws_lc_rs::signature::{Ed25519KeyPair, KeyPair};
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
-use ed25519_dalek::SigningKey;
 use jsonwebtoken::{Algorithm, EncodingKey, Header, encode};
 use serde::Serialize;
 use zeroize::Zeroizing;
@@ -76,7 +76,9 @@ impl Identity for LocalIssuer {
         if kid != self.kid {
             return Ok(None);
         }
-        let public = URL_SAFE_NO_PAD.encode(SigningKey::from_bytes(&self.seed).verifying_key().as_bytes());
+        let pair =
+            Ed25519KeyPair::from_seed_unchecked(&self.seed[..]).map_err(|_| Fault::Corrupt("the token issuer's seed makes no key".to_owned()))?;
+        let public = URL_SAFE_NO_PAD.encode(pair.public_key());
         Ok(Some(IssuerKey { kid: self.kid.clone(), algorithm: KeyAlgorithm::EdDsa, public, issuer: None }))
     }
 }
