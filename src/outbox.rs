@@ -103,7 +103,7 @@ struct Row {
     raw: Raw,
     tries: u32,
     state: State,
-    /// An earlier sending was cut off: the other side may have the mail already.
+    /// An earlier sending was cut off, or its answer: the other side may have the mail already.
     possibly_duplicate: bool,
     /// The document that says how the delivery goes.
     delivery: String,
@@ -280,6 +280,7 @@ async fn deliver_one(
         }
     };
     row.state = state;
+    row.possibly_duplicate |= sent.as_ref().err().is_some_and(|error| matches!(error, Error::Undelivered(why) if why.perhaps_taken));
     // What has left is not kept a second time: its comment has the words.
     let mail = if state == State::Sent { std::mem::replace(&mut row.raw, Raw::Here(String::new())) } else { Raw::Here(String::new()) };
     let settled = NewDocument { expires_at, ..document(keys, tenant, id, &row, clear)? };

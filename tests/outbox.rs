@@ -36,6 +36,8 @@ enum Step {
     Refuses(Fault, &'static str),
     /// Takes it and never says so.
     TakesAndHangs,
+    /// Takes it, and its answer is lost.
+    TakesAndBreaks,
     /// Is silent so long, by the world's clock, and fails.
     FailsAfter(Duration),
 }
@@ -59,10 +61,14 @@ impl Mailer for Scripted {
         match step {
             None => self.inner.send(mail).await,
             Some(Step::Fails(fault)) => Err(fault.into()),
-            Some(Step::Refuses(fault, status)) => Err(Undelivered { fault, status: Some(status.to_owned()) }),
+            Some(Step::Refuses(fault, status)) => Err(Undelivered { status: Some(status.to_owned()), ..fault.into() }),
             Some(Step::TakesAndHangs) => {
                 self.inner.send(mail).await?;
                 std::future::pending().await
+            }
+            Some(Step::TakesAndBreaks) => {
+                self.inner.send(mail).await?;
+                Err(Undelivered { perhaps_taken: true, ..silent().into() })
             }
             Some(Step::FailsAfter(silence)) => {
                 self.server.clock.lock().unwrap().as_ref().unwrap().advance(silence);
@@ -354,6 +360,21 @@ async fn a_mail_in_doubt_is_sent_again_as_the_same_and_marked() {
     assert_eq!(desk.sent(), [message_id(id), message_id(id)]);
     assert_eq!(desk.row(id).await, ("sent".to_owned(), 2, true));
     assert_eq!(desk.deliveries().await, [delivered(ANN, "possibly_duplicate", None, 2)]);
+}
+
+#[tokio::test]
+async fn a_mail_whose_answer_is_lost_is_in_doubt_and_one_that_nobody_heard_of_is_not() {
+    for (step, sent, doubt) in [(Step::TakesAndBreaks, 2, true), (Step::Fails(silent()), 1, false)] {
+        let desk = Desk::new().await;
+        let id = desk.leave("contoso", 10).await;
+        desk.will([step]);
+        assert_eq!(desk.deliver().await, DELAYED);
+        assert_eq!(desk.row(id).await, ("waiting".to_owned(), 1, doubt));
+        assert_eq!(desk.after(Duration::minutes(1)).await, SENT);
+        assert_eq!(desk.sent().len(), sent);
+        let state = if doubt { "possibly_duplicate" } else { "sent" };
+        assert_eq!(desk.deliveries().await, [delivered(ANN, state, None, 2)]);
+    }
 }
 
 #[tokio::test]

@@ -1,34 +1,43 @@
 //! Mail out by SMTP.
 
+mod server;
+
 use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use lettre::{
-    Address, AsyncSmtpTransport, AsyncTransport, Tokio1Executor,
+    Address,
     address::Envelope,
-    transport::smtp::{AsyncSmtpTransportBuilder, Error, authentication::Credentials},
+    transport::smtp::{
+        Error,
+        authentication::{Credentials, DEFAULT_MECHANISMS},
+        client::AsyncSmtpConnection,
+    },
 };
-use tokio::{sync::Mutex, time::timeout};
+use tokio::{
+    sync::Mutex,
+    time::{Instant, timeout, timeout_at},
+};
 use zeroize::Zeroizing;
 
 use crate::ports::{Fault, Mailer, OutgoingMail, Undelivered, Vault};
+
+pub use server::NotAnSmtpUrl;
+use server::Server;
 
 /// How long one mail may take, from the connection to the server's last word.
 const SEND_MAX: Duration = Duration::from_secs(30);
 /// How long a server that said "not now" is left alone.
 const RETRY_AFTER: Duration = Duration::from_secs(60);
+/// How long a server has to answer our goodbye. The mail is its own by then, so nobody waits for that.
+const GOODBYE_MAX: Duration = Duration::from_secs(5);
 
 /// What a server answers to a login that it does not accept, or that it misses (RFC 4954 section 6): none is a word about the mail.
 const LOGIN_REFUSED: [u16; 5] = [530, 532, 534, 535, 538];
 
-/// The URL of an SMTP server is not one.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("the SMTP server is not given as smtp://host:port or smtps://user:password@host:port (percent-encoded)")]
-pub struct NotAnSmtpUrl;
-
-/// Hands mail to one server, which relays it.
+/// Hands mail to one server, which relays it; each mail over a connection of its own.
 pub struct SmtpMailer {
-    builder: AsyncSmtpTransportBuilder,
+    server: Server,
     login: Option<Login>,
     send_max: Duration,
 }
@@ -58,20 +67,39 @@ impl SmtpMailer {
     }
 
     fn within(url: &str, send_max: Duration) -> Result<SmtpMailer, NotAnSmtpUrl> {
-        let builder = AsyncSmtpTransport::<Tokio1Executor>::from_url(url).map_err(|_| NotAnSmtpUrl)?;
-        Ok(SmtpMailer { builder: builder.timeout(Some(send_max)), login: None, send_max })
+        Ok(SmtpMailer { server: Server::parse(url)?, login: None, send_max })
     }
 
-    async fn hand_on(&self, builder: AsyncSmtpTransportBuilder, envelope: &Envelope, raw: &[u8]) -> Result<(), Refused> {
-        // The transport's own timeout ends with the connecting: a server that accepts and stays silent would be waited for for ever.
-        match timeout(self.send_max, builder.build::<Tokio1Executor>().send_raw(envelope, raw)).await {
-            Ok(Ok(_)) => Ok(()),
-            Ok(Err(error)) => {
-                let why = Undelivered { fault: fault(&error), status: status(&error) };
-                Err(if is_login_refused(&error) { Refused::Login(why) } else { Refused::Mail(why) })
+    async fn hand_on(&self, credentials: Option<&Credentials>, envelope: &Envelope, raw: &[u8]) -> Result<(), Refused> {
+        // The library's own limit ends with the connecting: a server that accepts and stays silent would be waited for for ever.
+        let deadline = Instant::now() + self.send_max;
+        let mut connection = match timeout_at(deadline, self.connect(credentials)).await {
+            Ok(connected) => connected?,
+            Err(_) => return Err(Refused::Mail(self.too_slow().into())),
+        };
+        match timeout_at(deadline, connection.send(envelope, raw)).await {
+            Ok(Ok(_)) => {
+                tokio::spawn(async move { timeout(GOODBYE_MAX, connection.abort()).await });
+                Ok(())
             }
-            Err(_) => Err(Refused::Mail(too_slow().into())),
+            Ok(Err(error)) => Err(refused(&error, |status| Fault::Corrupt(format!("the SMTP server refused a mail for good{status}")), true)),
+            // The answer that did not come may have been a yes.
+            Err(_) => Err(Refused::Mail(Undelivered { perhaps_taken: true, ..self.too_slow().into() })),
         }
+    }
+
+    /// A server that greets us and lets us in. What it says until then is no word about a mail.
+    async fn connect(&self, credentials: Option<&Credentials>) -> Result<AsyncSmtpConnection, Refused> {
+        let turned_away = |error: Error| refused(&error, |status| Fault::Unavailable(format!("the SMTP server turned us away{status}")), false);
+        let mut connection = self.server.connect(self.send_max).await.map_err(turned_away)?;
+        if let Some(credentials) = credentials.or(self.server.credentials()) {
+            connection.auth(DEFAULT_MECHANISMS, credentials).await.map_err(turned_away)?;
+        }
+        Ok(connection)
+    }
+
+    fn too_slow(&self) -> Fault {
+        Fault::Unavailable(format!("the SMTP server did not take a mail within {:?}", self.send_max))
     }
 }
 
@@ -130,15 +158,15 @@ impl Login {
 #[async_trait]
 impl Mailer for SmtpMailer {
     async fn send(&self, mail: &OutgoingMail) -> Result<(), Undelivered> {
-        let (envelope, builder) = (envelope(mail)?, self.builder.clone());
-        let Some(login) = &self.login else { return Ok(self.hand_on(builder, &envelope, &mail.raw).await?) };
+        let envelope = envelope(mail)?;
+        let Some(login) = &self.login else { return Ok(self.hand_on(None, &envelope, &mail.raw).await?) };
         let first = login.password().await?;
-        let why = match self.hand_on(builder.clone().credentials(login.credentials(&first)), &envelope, &mail.raw).await {
+        let why = match self.hand_on(Some(&login.credentials(&first)), &envelope, &mail.raw).await {
             Err(Refused::Login(why)) => why,
             done => return Ok(done?),
         };
         match login.password_after(&first).await? {
-            Some(second) => Ok(self.hand_on(builder.credentials(login.credentials(&second)), &envelope, &mail.raw).await?),
+            Some(second) => Ok(self.hand_on(Some(&login.credentials(&second)), &envelope, &mail.raw).await?),
             None => Err(why),
         }
     }
@@ -152,26 +180,25 @@ fn envelope(mail: &OutgoingMail) -> Result<Envelope, Fault> {
     Envelope::new(from, to).map_err(|_| Fault::Corrupt("a mail's envelope has no recipient".to_owned()))
 }
 
-fn too_slow() -> Fault {
-    Fault::Unavailable(format!("the SMTP server did not take a mail within {} s", SEND_MAX.as_secs()))
-}
-
+/// What an error means. A final no is the caller's to name, and so is whether the mail was on its way.
 /// Servers quote addresses in their answers, so the text is made of codes alone.
-fn fault(error: &Error) -> Fault {
-    let status = error.status().map(|code| format!(" with {code}")).unwrap_or_default();
+fn refused(error: &Error, for_good: impl FnOnce(&str) -> Fault, was_sent: bool) -> Refused {
+    let code = error.status().map(|code| format!(" with {code}")).unwrap_or_default();
     if is_login_refused(error) {
-        Fault::Unavailable(format!("the SMTP server refused our login{status}"))
-    } else if error.is_permanent() {
-        Fault::Corrupt(format!("the SMTP server refused a mail for good{status}"))
+        let fault = Fault::Unavailable(format!("the SMTP server refused our login{code}"));
+        return Refused::Login(Undelivered { status: status(error), ..fault.into() });
+    }
+    let fault = if error.is_permanent() {
+        for_good(&code)
     } else if error.is_transient() {
         Fault::Throttled { after: RETRY_AFTER }
-    } else if error.is_timeout() {
-        too_slow()
     } else if error.is_tls() {
         Fault::Unavailable("the SMTP server's TLS was not accepted".to_owned())
     } else {
         Fault::Unavailable("the SMTP server could not be reached or broke off".to_owned())
-    }
+    };
+    let perhaps_taken = was_sent && error.status().is_none() && !error.is_client();
+    Refused::Mail(Undelivered { fault, status: status(error), perhaps_taken })
 }
 
 fn is_login_refused(error: &Error) -> bool {
@@ -206,7 +233,7 @@ mod tests {
         let mailer = SmtpMailer::within(&url, Duration::from_millis(200)).unwrap();
         let mail = OutgoingMail { from: String::new(), to: vec!["ann@fabrikam.example".to_owned()], raw: b"\r\n".to_vec() };
         let (sent, accepted) = timeout(Duration::from_secs(10), futures::future::join(mailer.send(&mail), server.accept())).await.unwrap();
-        assert!(matches!(sent, Err(Undelivered { fault: Fault::Unavailable(_), status: None })), "{sent:?}");
+        assert!(matches!(sent, Err(Undelivered { fault: Fault::Unavailable(_), status: None, perhaps_taken: false })), "{sent:?}");
         drop(accepted);
     }
 }

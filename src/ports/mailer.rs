@@ -21,11 +21,13 @@ pub struct Undelivered {
     /// What the other side answered: an enhanced status code (RFC 3463), or else the code of its reply (RFC 5321). Never its words, which may hold
     /// addresses.
     pub status: Option<String>,
+    /// The mail was on its way when the answer failed to come: the other side may have it.
+    pub perhaps_taken: bool,
 }
 
 impl From<Fault> for Undelivered {
     fn from(fault: Fault) -> Self {
-        Undelivered { fault, status: None }
+        Undelivered { fault, status: None, perhaps_taken: false }
     }
 }
 

@@ -1,8 +1,11 @@
 //! The SMTP mailer, against a server of a few lines on loopback.
 
-use std::sync::{
-    Arc, Mutex,
-    atomic::{AtomicUsize, Ordering},
+use std::{
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
 };
 
 use async_trait::async_trait;
@@ -38,12 +41,16 @@ async fn a_refusal_is_told_without_an_address() {
     let refusals = [
         ("550 5.1.1 ann@fabrikam.example is unknown", Fault::Corrupt("the SMTP server refused a mail for good with 550".to_owned()), "5.1.1"),
         ("550 5.1 ann@fabrikam.example is unknown", Fault::Corrupt("the SMTP server refused a mail for good with 550".to_owned()), "550"),
-        ("451 4.7.1 ann@fabrikam.example is greylisted", Fault::Throttled { after: std::time::Duration::from_secs(60) }, "4.7.1"),
-        ("451 ann@fabrikam.example is greylisted", Fault::Throttled { after: std::time::Duration::from_secs(60) }, "451"),
+        ("451 4.7.1 ann@fabrikam.example is greylisted", Fault::Throttled { after: Duration::from_secs(60) }, "4.7.1"),
+        ("451 ann@fabrikam.example is greylisted", Fault::Throttled { after: Duration::from_secs(60) }, "451"),
     ];
     for (answer, fault, status) in refusals {
         let (url, _server) = serve(answer).await;
-        assert_eq!(SmtpMailer::new(&url).unwrap().send(&mail()).await, Err(Undelivered { fault, status: Some(status.to_owned()) }), "{answer}");
+        assert_eq!(
+            SmtpMailer::new(&url).unwrap().send(&mail()).await,
+            Err(Undelivered { fault, status: Some(status.to_owned()), perhaps_taken: false }),
+            "{answer}"
+        );
     }
 }
 
@@ -51,7 +58,35 @@ async fn a_refusal_is_told_without_an_address() {
 async fn a_server_that_is_not_there_is_unavailable() {
     let address = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
     let result = SmtpMailer::new(&format!("smtp://{address}")).unwrap().send(&mail()).await;
-    assert!(matches!(result, Err(Undelivered { fault: Fault::Unavailable(_), status: None })), "{result:?}");
+    assert!(matches!(result, Err(Undelivered { fault: Fault::Unavailable(_), status: None, perhaps_taken: false })), "{result:?}");
+}
+
+#[tokio::test]
+async fn a_server_that_turns_us_away_says_nothing_about_the_mail() {
+    for (greeting, fault) in [
+        ("554 5.7.1 your network is not welcome", Fault::Unavailable("the SMTP server turned us away with 554".to_owned())),
+        ("421 4.3.2 too busy", Fault::Throttled { after: Duration::from_secs(60) }),
+    ] {
+        let refused = SmtpMailer::new(&serve_until("", Then::Says(greeting)).await).unwrap().send(&mail()).await.unwrap_err();
+        assert_eq!((refused.fault, refused.perhaps_taken), (fault, false), "{greeting}");
+    }
+}
+
+#[tokio::test]
+async fn a_mail_whose_answer_does_not_come_was_perhaps_taken() {
+    for (line, perhaps_taken) in [(".", true), ("EHLO", false)] {
+        let lost = SmtpMailer::new(&serve_until(line, Then::Closes).await).unwrap().send(&mail()).await.unwrap_err();
+        assert!(matches!(lost.fault, Fault::Unavailable(_)), "{lost:?}");
+        assert_eq!((lost.status, lost.perhaps_taken), (None, perhaps_taken), "{line}");
+    }
+}
+
+#[tokio::test]
+async fn a_server_that_does_not_answer_our_goodbye_has_the_mail_all_the_same() {
+    for then in [Then::IsSilent, Then::Closes] {
+        let mailer = SmtpMailer::new(&serve_until("QUIT", then).await).unwrap();
+        tokio::time::timeout(Duration::from_secs(2), mailer.send(&mail())).await.expect("it is not waited for").unwrap();
+    }
 }
 
 #[tokio::test]
@@ -64,7 +99,7 @@ async fn an_envelope_that_is_none_is_refused() {
 
 #[test]
 fn a_url_that_is_none_is_refused() {
-    for wrong in ["", "mail.example", "http://mail.example", "smtp://"] {
+    for wrong in ["", "mail.example", "http://mail.example", "smtp://", "smtp://mail.example?tls=perhaps", "smtps://u:%ff@mail.example"] {
         assert!(SmtpMailer::new(wrong).is_err(), "{wrong:?}");
     }
 }
@@ -223,4 +258,47 @@ async fn serve(answer: &'static str) -> (String, JoinHandle<Vec<u8>>) {
         }
     });
     (url, task)
+}
+
+/// What a server does when it has heard a certain line.
+#[derive(Clone, Copy, PartialEq)]
+enum Then {
+    Says(&'static str),
+    Closes,
+    IsSilent,
+}
+
+/// Takes one mail, but for what it does at the first line that begins so; the empty one is its greeting.
+async fn serve_until(at: &'static str, then: Then) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("smtp://{}", listener.local_addr().unwrap());
+    tokio::spawn(async move {
+        let (stream, _) = listener.accept().await.unwrap();
+        let mut stream = BufReader::new(stream);
+        let (mut line, mut in_data) = (String::new(), false);
+        loop {
+            let in_text = in_data && line != ".\r\n";
+            let answer = match line.trim_end() {
+                _ if in_text => "",
+                line if line.starts_with(at) && (!at.is_empty() || line.is_empty()) => match then {
+                    Then::Says(words) => words,
+                    Then::Closes => return,
+                    Then::IsSilent => std::future::pending().await,
+                },
+                "" => "220 ready",
+                line if line.starts_with("EHLO") => "250-test\r\n250 8BITMIME",
+                "DATA" => "354 go on",
+                _ => "250 fine",
+            };
+            in_data = in_text || line == "DATA\r\n";
+            if !answer.is_empty() && stream.write_all(format!("{answer}\r\n").as_bytes()).await.is_err() {
+                return;
+            }
+            line.clear();
+            if stream.read_line(&mut line).await.unwrap_or(0) == 0 {
+                return;
+            }
+        }
+    });
+    url
 }
