@@ -11,8 +11,8 @@ use std::{
 use async_trait::async_trait;
 use helpdesk::{
     ids::{Kind, TenantId},
-    keys::{Error, Keyring, Place, WRAPPING_KEY},
-    ports::{Fault, Scan, Secret, Slot, Vault, Wrapped},
+    keys::{Error, Keyring, Place, Rewrapped, WRAPPING_KEY},
+    ports::{Fault, NewDocument, Scan, Secret, Slot, Vault, Wrapped, Write},
 };
 use zeroize::Zeroizing;
 
@@ -174,4 +174,22 @@ async fn rewrapping_moves_all_keys_to_the_newest_version_and_what_was_sealed_sti
     }
     assert_eq!(keyring(&world).keys(&contoso()).await.unwrap().open(&PLACE, &sealed).unwrap().as_slice(), b"words");
     assert_eq!(ring.rewrap(|_| {}).await.unwrap().moved, 0);
+}
+
+#[tokio::test]
+async fn a_keyring_that_does_not_open_is_named_and_keeps_no_other_from_being_moved() {
+    let world = World::new().await;
+    let ring = keyring(&world);
+    ring.keys(&contoso()).await.unwrap();
+    let place = helpdesk::ids::partition(&TenantId::system(), Kind::Keyring);
+    let all = world.ports.documents.scan(&Scan::prefix(&place, Slot::Id, "", 100)).await.unwrap();
+    let broken = all.iter().find(|document| document.id.contains("contoso")).unwrap().clone();
+    let body = String::from_utf8(broken.body).unwrap().replace("\"wrapped\":\"", "\"wrapped\":\"AAAA");
+    let document = NewDocument { id: broken.id.clone(), kind: broken.kind, keys: broken.keys, expires_at: None, body: body.into_bytes() };
+    world.ports.documents.commit(&place, vec![Write::Replace { document, etag: broken.etag }]).await.unwrap();
+    world.ports.vault.rotate(WRAPPING_KEY).await.unwrap();
+    let done = ring.rewrap(|_| {}).await.unwrap();
+    assert_eq!((done.keyrings, &done.closed), (all.len(), &vec![broken.id]));
+    assert!(done.moved >= all.len() - 1, "{done:?}");
+    assert_eq!(ring.rewrap(|_| {}).await.unwrap(), Rewrapped { moved: 0, ..done }, "what is moved stays so");
 }

@@ -31,7 +31,7 @@ enum Command {
     },
     /// Move what older versions of the wrapping key wrapped to the newest
     #[command(
-        after_help = "Example:\n  helpdesk keys rewrap\n\nAfterwards nothing that is kept needs an older version, but the backups of the keyrings do for as long as they are kept. Broken off, run it again."
+        after_help = "Example:\n  helpdesk keys rewrap\n\nAfterwards nothing that is kept needs an older version, but the backups of the keyrings do for as long as they are kept. Broken off, run it again. It ends with 1 and names the keyrings that hold a key which does not open."
     )]
     Rewrap {
         #[command(flatten)]
@@ -52,6 +52,10 @@ pub(super) async fn run(arguments: Arguments, config: Config) -> Result<ExitCode
             let app = data.visit(config).await?.app;
             let done = app.keyring.rewrap(|so_far| complain(&format!("{} keyrings looked at", so_far.keyrings))).await?;
             say(&format!("{} keys moved to the newest version, in {} keyrings", done.moved, done.keyrings))?;
+            if !done.closed.is_empty() {
+                complain(&format!("these hold a key that does not open, and stay as they are: {}", done.closed.join(", ")));
+                return Ok(ExitCode::FAILURE);
+            }
         }
     }
     Ok(ExitCode::SUCCESS)

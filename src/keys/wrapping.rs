@@ -15,11 +15,13 @@ use crate::{
 const PAGE: usize = 100;
 
 /// What [`Keyring::rewrap`] has done.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Rewrapped {
     pub keyrings: usize,
     /// Keys that another version had wrapped.
     pub moved: usize,
+    /// The keyrings with a key that does not open, each as it was: its version is disabled or gone, or the keyring is damaged.
+    pub closed: Vec<String>,
 }
 
 impl Keyring {
@@ -35,7 +37,7 @@ impl Keyring {
 
     /// Wraps all keys of all tenants with the newest version of the wrapping key, and tells after each page how far it is. Broken off, it goes on
     /// where it was when it is called again: what is moved already stays as it is.
-    pub async fn rewrap(&self, mut progress: impl FnMut(Rewrapped)) -> Result<Rewrapped, Error> {
+    pub async fn rewrap(&self, mut progress: impl FnMut(&Rewrapped)) -> Result<Rewrapped, Error> {
         let place = partition(&TenantId::system(), Kind::Keyring);
         let newest = self.vault.wrap(WRAPPING_KEY, b"which version is the newest?").await?.version;
         let (mut done, mut after) = (Rewrapped::default(), String::new());
@@ -46,9 +48,15 @@ impl Keyring {
             after.clone_from(&last.id);
             for document in page {
                 done.keyrings += 1;
-                done.moved += self.rewrap_one(document, &newest).await?;
+                let id = document.id.clone();
+                match self.rewrap_one(document, &newest).await {
+                    Ok(moved) => done.moved += moved,
+                    // No reason to leave the others with a version that somebody wants to disable.
+                    Err(Error::Fault(Fault::Corrupt(_)) | Error::UnknownShape { .. }) => done.closed.push(id),
+                    Err(error) => return Err(error),
+                }
             }
-            progress(done);
+            progress(&done);
         }
     }
 
