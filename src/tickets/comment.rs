@@ -67,7 +67,15 @@ pub async fn add_comment(desk: &Desk, id: &TenantId, new: &NewComment<'_>) -> Re
     let mut tries = Tries::within(TRYING_FOR_A_CALLER);
     loop {
         match add_once(&work, &mut draft).await {
-            Err(error) if error.is_conflict() && tries.again(desk).await => {}
+            Err(error) if error.is_conflict() => {
+                // A commit whose answer was lost, and that was sent again, meets itself.
+                if let Ok(made) = store::seen_comment(desk, id, new.viewer, new.ticket, draft.id).await {
+                    return Ok(made);
+                }
+                if !tries.again(desk).await {
+                    return Err(error);
+                }
+            }
             done => return done,
         }
     }

@@ -51,11 +51,21 @@ pub async fn create_ticket(desk: &Desk, id: &TenantId, new: &NewTicket<'_>) -> R
     let keys = desk.keyring.keys(id).await?;
     let (tenant, _) = tenants::get(desk.ports.documents.as_ref(), &desk.keyring, id).await?.ok_or(tenants::Error::NotFound)?;
     let mailbox = mailbox(&tenant, new.mailbox.as_ref())?;
-    let mut draft = Draft { subject, text, mailbox, now: desk.ports.clock.now(), number: None, content: None };
+    let now = desk.ports.clock.now();
+    let id = TicketId::new(new_ulid(desk.ports.entropy.as_ref(), now));
+    let mut draft = Draft { id, subject, text, mailbox, now, number: None, content: None };
     let mut tries = Tries::within(TRYING_FOR_A_CALLER);
     loop {
         match create_once(desk, &keys, &tenant, new, &mut draft).await {
-            Err(error) if error.is_conflict() && tries.again(desk).await => {}
+            Err(error) if error.is_conflict() => {
+                // A commit whose answer was lost, and that was sent again, meets itself.
+                if let Some(made) = store::ticket(desk, &keys, &tenant.id, draft.id).await? {
+                    return Ok(made);
+                }
+                if !tries.again(desk).await {
+                    return Err(error);
+                }
+            }
             done => return done,
         }
     }
@@ -63,6 +73,7 @@ pub async fn create_ticket(desk: &Desk, id: &TenantId, new: &NewTicket<'_>) -> R
 
 /// What does not change from try to try.
 struct Draft {
+    id: TicketId,
     subject: String,
     text: String,
     mailbox: Mailbox,
@@ -88,7 +99,7 @@ async fn create_once(desk: &Desk, keys: &TenantKeys, tenant: &Tenant, new: &NewT
         None => content(desk, keys, tenant, new, &draft.text, now).await?,
     };
     let (comment, content) = draft.content.insert((comment, content)).clone();
-    let id = TicketId::new(new_ulid(entropy, now));
+    let id = draft.id;
     let empty = Ticket::opened(id, number, draft.subject.clone(), draft.mailbox.clone(), new.requester.clone(), now);
     let mut ticket = change::changed(empty.clone(), &change::checked(&new.set)?, now, &tenant.settings)?;
     ticket.requester_proven = new.requester_proven;

@@ -90,7 +90,8 @@ pub async fn page(
             Some(id) => store::ticket(desk, &keys, tenant, id).await?.map(|(ticket, _)| ticket),
             None => None,
         };
-        return Ok(Page { tickets: found.into_iter().filter(|ticket| filter.takes(ticket)).collect(), next: None });
+        let takes = |ticket: &Ticket| filter.takes(ticket) && (sort != Sort::Due || ticket.due_at.is_some());
+        return Ok(Page { tickets: found.into_iter().filter(takes).collect(), next: None });
     }
     let walks = walks(&keys, filter, sort);
     let limit = limit.clamp(1, LIST_MAX);

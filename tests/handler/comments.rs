@@ -227,6 +227,18 @@ async fn a_port_that_fails_at_any_call_makes_no_second_comment_of_a_key() {
 }
 
 #[tokio::test]
+async fn a_commit_that_meets_itself_has_added_the_comment() {
+    let plan = Arc::new(Plan::default());
+    let desk = Desk::on(World::with(|ports| faulty(&ports, &plan)).await).await;
+    plan.send_commits_twice(1);
+    let (status, comment) = desk.comment(&desk.agent, None, &public("Once.")).await;
+    assert_eq!(status, 201, "{comment}");
+    let comments = desk.world.comments("contoso", &desk.ticket).await;
+    assert_eq!((comments.len(), &comments[1]["id"]), (2, &comment["id"]));
+    assert_eq!(desk.sent().await.len(), 1);
+}
+
+#[tokio::test]
 async fn an_agents_signature_stands_below_his_answers_alone() {
     let desk = Desk::new().await;
     let (jo, flo) = (desk.world.token_of("contoso", Role::Agent, "jo", None), desk.world.token_of("contoso", Role::Agent, "flo", None));

@@ -95,6 +95,20 @@ async fn a_port_that_fails_at_any_call_makes_no_second_ticket_of_a_key() {
 }
 
 #[tokio::test]
+async fn a_commit_that_meets_itself_has_opened_the_ticket() {
+    use crate::support::faulty::{Plan, faulty};
+    let plan = std::sync::Arc::new(Plan::default());
+    let world = World::with(|ports| faulty(&ports, &plan)).await;
+    let ann = world.token("contoso", Role::Requester, Some(ANN));
+    // The first commit takes the numbers that the ticket's is one of.
+    plan.send_commits_twice(2);
+    let (status, ticket) = create(&world, &ann, None, &json!({ "subject": "Once", "text": "Words." })).await;
+    assert_eq!(status, 201, "{ticket}");
+    let tickets = world.tickets("contoso").await;
+    assert_eq!((tickets.len(), &tickets[0]["id"]), (1, &ticket["id"]));
+}
+
+#[tokio::test]
 async fn what_cannot_be_a_ticket_is_refused_with_a_reason() {
     let world = World::new().await;
     let (ann, agent) = (world.token("contoso", Role::Requester, Some(ANN)), world.token("contoso", Role::Agent, None));

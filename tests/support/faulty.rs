@@ -28,6 +28,8 @@ pub struct Plan {
     every: AtomicUsize,
     /// The call takes effect and only its answer is lost.
     after: AtomicBool,
+    /// So many commits take effect, lose their answer and are sent again by whoever carries them.
+    sent_twice: AtomicUsize,
     pub vault_down: AtomicBool,
 }
 
@@ -40,6 +42,10 @@ impl Plan {
 
     pub fn fail_every(&self, calls: usize) {
         self.every.store(calls, Ordering::SeqCst);
+    }
+
+    pub fn send_commits_twice(&self, commits: usize) {
+        self.sent_twice.store(commits, Ordering::SeqCst);
     }
 
     pub fn calls(&self) -> usize {
@@ -86,6 +92,10 @@ impl Documents for Faulty<dyn Documents> {
         self.plan.call(self.inner.scan(scan)).await
     }
     async fn commit(&self, partition: &str, writes: Vec<Write>) -> Result<Vec<Etag>, Fault> {
+        let again = self.plan.sent_twice.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1)).is_ok();
+        if again {
+            self.inner.commit(partition, writes.clone()).await?;
+        }
         self.plan.call(self.inner.commit(partition, writes)).await
     }
     async fn changed_since(&self, partition: &str, watermark: Option<&Watermark>, limit: usize) -> Result<Changes, Fault> {
