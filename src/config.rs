@@ -211,6 +211,9 @@ impl Config {
             if !missing.is_empty() {
                 fault(&DATA, &format!("names no folder, and of Azure's services these are missing: {}", missing.join(", ")));
             }
+            if identity == AzureIdentity::Developer && !value(&CLIENT_ID).is_empty() {
+                fault(&CLIENT_ID, "names an identity, and neither IDENTITY_ENDPOINT nor AZURE_FEDERATED_TOKEN_FILE says where its tokens come from");
+            }
             if !logs.is_empty() && !is_uuid(&logs) {
                 fault(&LOGS, "is no UUID");
             }
@@ -349,6 +352,9 @@ mod tests {
         let managed = [&AZURE[..], &[("IDENTITY_ENDPOINT", "http://127.0.0.1:1/token"), ("AZURE_CLIENT_ID", "some-id")]].concat();
         assert_eq!(read(&managed).unwrap().azure.unwrap().identity, AzureIdentity::Managed { client_id: Some("some-id".to_owned()) });
         assert_eq!(read(&[&AZURE[..], &[("HELPDESK_DATA", "folder")]].concat()).unwrap().azure, None);
+        // It would be whoever is logged in.
+        let nowhere = read(&[&AZURE[..], &[("AZURE_CLIENT_ID", "some-id")]].concat()).unwrap_err().to_string();
+        assert!(nowhere.contains("AZURE_CLIENT_ID names an identity"), "{nowhere}");
     }
 
     #[test]

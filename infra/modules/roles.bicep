@@ -53,7 +53,6 @@ param privacyOfficersGroup string
 // Built into Azure, the same in every directory.
 var builtIn = {
   blobDataOwner: 'b7e6dc6d-f1e8-4753-8033-0f276bb0955b'
-  blobDataContributor: 'ba92f5b4-2d11-453d-a403-e96b0029c9fe'
   queueDataContributor: '974c5e8b-45b9-4653-ba55-5f855dd0fb88'
   tableDataContributor: '0a9a7e1f-b9d0-4cc4-a60d-0319b160aaa3'
   // Reads a key's public half, wraps and unwraps: cannot encrypt, sign, change or delete.
@@ -88,6 +87,24 @@ resource keeper 'Microsoft.Authorization/roleDefinitions@2022-04-01' = {
     assignableScopes: [resourceGroup().id]
     permissions: [
       { actions: [], notActions: [], dataActions: ['${blob}/read', '${blob}/add/action', '${blob}/write'], notDataActions: [] }
+    ]
+  }
+}
+
+resource desk 'Microsoft.Authorization/roleDefinitions@2022-04-01' = {
+  name: guid(resourceGroup().id, 'desk')
+  properties: {
+    roleName: '${name} desk'
+    description: 'Reads, adds, replaces and deletes blobs, as the app does. Cannot delete or make a container, as Storage Blob Data Contributor can.'
+    type: 'CustomRole'
+    assignableScopes: [resourceGroup().id]
+    permissions: [
+      {
+        actions: []
+        notActions: []
+        dataActions: ['${blob}/read', '${blob}/add/action', '${blob}/write', '${blob}/delete']
+        notDataActions: []
+      }
     ]
   }
 }
@@ -173,7 +190,7 @@ resource dataBlobs 'Microsoft.Authorization/roleAssignments@2022-04-01' = [
     properties: {
       principalId: identity.properties.principalId
       principalType: 'ServicePrincipal'
-      roleDefinitionId: subscriptionResourceId('Microsoft.Authorization/roleDefinitions', builtIn.blobDataContributor)
+      roleDefinitionId: desk.id
     }
   }
 ]
