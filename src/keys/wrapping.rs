@@ -20,7 +20,8 @@ pub struct Rewrapped {
     pub keyrings: usize,
     /// Keys that another version had wrapped.
     pub moved: usize,
-    /// The keyrings with a key that does not open, each as it was: its version is disabled or gone, or the keyring is damaged.
+    /// The keyrings with a key that does not open, each as it was: its version is gone, or the keyring is damaged. A version that is disabled looks like
+    /// missing rights and is an error.
     pub closed: Vec<String>,
 }
 
