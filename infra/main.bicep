@@ -34,8 +34,8 @@ param private bool
 @description('IPv4 range of the private network, /16 to /23.')
 param addressPrefix string = '10.71.0.0/23'
 
-@description('IPv4 addresses or ranges (CIDR) from which people reach a private vault, for `helpdesk keys init`. Empty again afterwards.')
-param vaultAddresses string[] = []
+@description('IPv4 addresses or ranges (CIDR, up to /30) from which people reach private storage, documents and keys with the command line. Empty again afterwards.')
+param peopleAddresses string[] = []
 
 @description('Application id (GUID) in Entra ID whose access tokens are accepted.')
 @minLength(36)
@@ -86,8 +86,8 @@ param keyCacheSeconds int = 600
 @maxValue(1073741824)
 param mailInFlightBytes int = 134217728
 
-@description('The most instances of each function that run at once.')
-@minValue(1)
+@description('The most instances of each function that run at once, 40 to 1000. A queue fills them all only when mails wait.')
+@minValue(40)
 @maxValue(1000)
 param instancesMax int
 
@@ -200,6 +200,7 @@ module data 'modules/account.bicep' = {
     containers: map(dataContainers, each => { name: each })
     queues: dataQueues
     private: private
+    addresses: peopleAddresses
     workflowsEnter: !empty(mailboxes)
     // A row for each reading would cost more than the readings.
     logReads: false
@@ -222,6 +223,7 @@ module backups 'modules/account.bicep' = {
       map(keptContainers, each => { name: each })
     )
     private: private
+    addresses: peopleAddresses
     // Few, and the ones that a thief would do.
     logReads: true
     locked: locked
@@ -240,6 +242,7 @@ module database 'modules/database.bicep' = {
     requestUnitsMax: requestUnitsMax
     restoreWindow: restoreWindow
     private: private
+    addresses: peopleAddresses
     locked: locked
     auditWorkspaceId: logs.outputs.auditWorkspaceId
   }
@@ -251,7 +254,7 @@ module vault 'modules/vault.bicep' = {
     location: location
     hardwareKey: hardwareKey
     private: private
-    addresses: vaultAddresses
+    addresses: peopleAddresses
     locked: locked
     auditWorkspaceId: logs.outputs.auditWorkspaceId
   }
@@ -272,6 +275,8 @@ var reached = [
   { name: 'vault', targetId: resourceId('Microsoft.KeyVault/vaults', unique), part: 'vault' }
 ]
 
+// One after the other: two at once for the same account get in each other's way.
+@batchSize(1)
 module endpoint 'modules/endpoint.bicep' = [
   for each in reached: if (private) {
     params: {

@@ -23,8 +23,11 @@ param queues string[] = []
 @description('Lifecycle rules of the account. None: no blob is moved or deleted by its age.')
 param lifecycleRules LifecycleRule[] = []
 
-@description('True: only private endpoints and what `workflowsEnter` lets in reach the account. False: everybody may knock, and Entra ID decides.')
+@description('True: only private endpoints, `addresses` and what `workflowsEnter` lets in reach the account. False: everybody may knock, and Entra ID decides.')
 param private bool
+
+@description('IPv4 addresses or ranges (CIDR) from which people reach a private account, with the command line.')
+param addresses string[] = []
 
 @description('True: the Logic Apps of this resource group come past the firewall, as the identity that each has.')
 param workflowsEnter bool = false
@@ -65,10 +68,11 @@ resource account 'Microsoft.Storage/storageAccounts@2025-06-01' = {
       }
     }
     // With `Disabled` the Logic Apps would be refused as well.
-    publicNetworkAccess: private && !workflowsEnter ? 'Disabled' : 'Enabled'
+    publicNetworkAccess: private && !workflowsEnter && empty(addresses) ? 'Disabled' : 'Enabled'
     networkAcls: {
       bypass: 'None'
       defaultAction: private ? 'Deny' : 'Allow'
+      ipRules: [for address in addresses: { value: address, action: 'Allow' }]
       resourceAccessRules: workflowsEnter ? [{ resourceId: resourceId('Microsoft.Logic/workflows', '*'), tenantId: tenant().tenantId }] : []
     }
   }

@@ -23,8 +23,11 @@ param requestUnitsMax int
 @allowed(['Continuous7Days', 'Continuous30Days'])
 param restoreWindow string
 
-@description('True: only private endpoints reach the account. False: everybody may knock, and Entra ID decides.')
+@description('True: only private endpoints reach the account, and `addresses`. False: everybody may knock, and Entra ID decides.')
 param private bool
+
+@description('IPv4 addresses or ranges (CIDR) from which people reach a private account, with the command line.')
+param addresses string[]
 
 @description('True: the whole of it can be deleted only by somebody who removes the lock first.')
 param locked bool
@@ -58,7 +61,8 @@ resource account 'Microsoft.DocumentDB/databaseAccounts@2025-04-15' = {
     disableLocalAuth: true
     disableKeyBasedMetadataWriteAccess: true
     minimalTlsVersion: 'Tls12'
-    publicNetworkAccess: private ? 'Disabled' : 'Enabled'
+    publicNetworkAccess: private && empty(addresses) ? 'Disabled' : 'Enabled'
+    ipRules: [for address in addresses: { ipAddressOrRange: address }]
     networkAclBypass: 'None'
   }
 }

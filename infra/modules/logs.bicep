@@ -95,7 +95,6 @@ resource auditWorkspace 'Microsoft.OperationalInsights/workspaces@2025-02-01' = 
     features: {
       disableLocalAuth: true
       enableLogAccessUsingOnlyResourcePermissions: false
-      immediatePurgeDataOn30Days: true
     }
   }
 }

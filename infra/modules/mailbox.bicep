@@ -36,7 +36,9 @@ param graph string
 
 // Mails of one run. With one run a minute that is 72,000 a day.
 var mailsMax = 50
-var storage = 'https://storage.azure.com'
+// The audience of every storage account; the slash belongs to it.
+var storage = 'https://storage.azure.com/'
+var date = '@{formatDateTime(utcNow(), \'r\')}'
 var storageVersion = '2023-11-03'
 var inbox = '${graph}/v1.0/users/@{parameters(\'mailbox\')}/mailFolders/inbox/messages'
 var message = '${graph}/v1.0/users/@{parameters(\'mailbox\')}/messages/@{items(\'Each_mail\')[\'id\']}'
@@ -125,6 +127,7 @@ resource workflow 'Microsoft.Logic/workflows@2019-05-01' = {
                   'Content-Type': 'message/rfc822'
                   'x-ms-blob-type': 'BlockBlob'
                   'x-ms-version': storageVersion
+                  'x-ms-date': date
                 }
                 body: '@body(\'Get_the_mail\')'
                 authentication: { type: 'ManagedServiceIdentity', audience: storage }
@@ -144,7 +147,7 @@ resource workflow 'Microsoft.Logic/workflows@2019-05-01' = {
               inputs: {
                 method: 'POST'
                 uri: '${account.properties.primaryEndpoints.queue}mail-intake/messages?messagettl=-1'
-                headers: { 'Content-Type': 'application/xml', 'x-ms-version': storageVersion }
+                headers: { 'Content-Type': 'application/xml', 'x-ms-version': storageVersion, 'x-ms-date': date }
                 body: '<QueueMessage><MessageText>@{base64(string(outputs(\'Write_the_message\')))}</MessageText></QueueMessage>'
                 authentication: { type: 'ManagedServiceIdentity', audience: storage }
                 retryPolicy: tries

@@ -113,10 +113,10 @@ resource feeder 'Microsoft.Authorization/roleDefinitions@2022-04-01' = {
   name: guid(resourceGroup().id, 'feeder')
   properties: {
     roleName: '${name} feeder'
-    description: 'Adds mails to the intake. Cannot read, replace or delete any.'
+    description: 'Writes mails into the intake, once more where an answer was lost. Can neither list, read nor delete any.'
     type: 'CustomRole'
     assignableScopes: [resourceGroup().id]
-    permissions: [{ actions: [], notActions: [], dataActions: ['${blob}/add/action'], notDataActions: [] }]
+    permissions: [{ actions: [], notActions: [], dataActions: ['${blob}/add/action', '${blob}/write'], notDataActions: [] }]
   }
 }
 
