@@ -6,11 +6,12 @@ use std::sync::{
 };
 
 use azure_core::http::{Request, Url};
-use azure_data_cosmos::{AccountEndpoint, AccountReference, CosmosClient, CosmosRuntimeBuilder, RoutingStrategy};
+use azure_data_cosmos::{AccountEndpoint, AccountReference, CosmosClient, CosmosRuntimeBuilder, FeedScope, Query, RoutingStrategy};
 use azure_data_cosmos_driver::{
     in_memory_emulator::{ConsistencyLevel, InMemoryEmulatorHttpClient, VirtualAccountConfig, VirtualRegion},
     models::PartitionKeyDefinition,
 };
+use futures::TryStreamExt;
 use helpdesk::{adapters::azure::cosmos::CosmosDocuments, ports::Documents};
 use tokio::net::TcpListener;
 use warp::{
@@ -45,6 +46,11 @@ fn emulator(url: &Url) -> Arc<InMemoryEmulatorHttpClient> {
     emulator.store().create_database("helpdesk");
     emulator.store().create_container("helpdesk", "documents", PartitionKeyDefinition::from("/pk"));
     emulator
+}
+
+#[derive(serde::Deserialize)]
+struct Id {
+    id: String,
 }
 
 /// The emulator for other processes: over plain HTTP, which the client speaks to this machine alone.
@@ -87,5 +93,18 @@ impl CosmosServer {
         );
         tokio::spawn(warp::serve(routes).incoming(listener).run());
         CosmosServer { address, charged }
+    }
+
+    /// Takes the items of a partition away, but for those whose ids begin so. The emulator walks through all items for every query, so that what has
+    /// been looked at has to go before there are thousands.
+    pub async fn forget(&self, partition: &str, but: &str) {
+        let account = AccountReference::with_credential(AccountEndpoint::from(Url::parse(&self.address).unwrap()), Arc::new(Anyone));
+        let client = CosmosClient::builder().build(account, RoutingStrategy::PreferredRegions(vec![])).await.unwrap();
+        let container = client.database_client("helpdesk").container_client("documents", None).await.unwrap();
+        let items = container.query_items::<Id>(Query::from("SELECT c.id FROM c"), FeedScope::partition(partition.to_owned()), None).await.unwrap();
+        let ids: Vec<Id> = items.try_collect().await.unwrap();
+        for Id { id } in ids.into_iter().filter(|item| !item.id.starts_with(but)) {
+            container.delete_item(partition.to_owned(), &id, None).await.unwrap();
+        }
     }
 }
