@@ -10,6 +10,7 @@ use zeroize::Zeroizing;
 use super::{
     Desk, Error, INTAKE, Ticket, Why,
     arrival::{Arrival, Parts, comment, continued, opened, opens_ticket, store_parts, writes},
+    aside::{READ_TIME_MAX, within},
     contacts,
     contract::{self, Request},
     deliveries, history, letters, links, rates,
@@ -34,9 +35,6 @@ const PUSHED_PREFIX: &str = "pushed/";
 const MEMORY_FOR_A_RAW_BYTE: u64 = 4;
 /// A mail over this many bytes is parsed away from the threads that serve requests.
 const PARSED_HERE_BYTES_MAX: usize = 64 * 1024;
-/// How long a mail is read before it is given up. The slowest that is known takes a tenth of it; the thread ends by the limits of reading.
-const READ_TIME_MAX: Duration = Duration::from_secs(30);
-
 /// What became of a mail. Ticket numbers and reasons only: it is logged.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Outcome {
@@ -141,10 +139,13 @@ pub async fn take_in_poison(desk: &Desk, message: &str) -> Result<Outcome, Error
         desk.ports.blobs.delete(INTAKE_CONTAINER, &request.blob).await?;
         return Ok(Outcome::Seen { number });
     }
-    let raw = match &request {
-        Some(request) if desk.ports.blobs.size(INTAKE_CONTAINER, &request.blob).await?.is_some_and(|size| size <= MAIL_BYTES_MAX) => {
-            desk.ports.blobs.get(INTAKE_CONTAINER, &request.blob, None).await?
-        }
+    let size = match &request {
+        Some(request) => desk.ports.blobs.size(INTAKE_CONTAINER, &request.blob).await?.filter(|size| *size <= MAIL_BYTES_MAX),
+        None => None,
+    };
+    let _in_flight = desk.room_for(size.unwrap_or_default().saturating_mul(MEMORY_FOR_A_RAW_BYTE).max(1)).await?;
+    let raw = match (&request, size) {
+        (Some(request), Some(_)) => desk.ports.blobs.get(INTAKE_CONTAINER, &request.blob, None).await?,
         _ => None,
     };
     let detail = "taking it in failed every time; the log of the invocations says why".to_owned();
@@ -248,14 +249,6 @@ fn why_not(reason: Reason, arrival: &Arrival<'_>) -> String {
         Reason::Loop => format!("its sender said {} things in this ticket within an hour; it goes on later", settings.mails_a_conversation),
         Reason::OwnMail => "a mail of ours that came back".to_owned(),
         _ => format!("a mail of kind {} that belongs to no ticket", arrival.mail.kind.name()),
-    }
-}
-
-/// The outcome of work on a thread of its own, or `None` if that takes too long.
-async fn within<T: Send + 'static>(limit: Duration, work: impl FnOnce() -> T + Send + 'static) -> Result<Option<T>, Fault> {
-    match tokio::time::timeout(limit, tokio::task::spawn_blocking(work)).await {
-        Ok(done) => done.map(Some).map_err(|_| Fault::Unavailable("reading a mail panicked".to_owned())),
-        Err(_) => Ok(None),
     }
 }
 
@@ -397,17 +390,4 @@ async fn commit(desk: &Desk, arrival: &Arrival<'_>, decided: Decided, parts: &Pa
         letters::wake(desk, arrival.tenant).await;
     }
     Ok(())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[tokio::test]
-    async fn a_mail_that_takes_too_long_is_given_up() {
-        assert_eq!(within(Duration::from_secs(60), || 1).await, Ok(Some(1)));
-        let (finish, wait) = std::sync::mpsc::channel::<()>();
-        assert_eq!(within(Duration::from_millis(1), move || wait.recv().is_ok()).await, Ok(None));
-        drop(finish);
-    }
 }

@@ -3,6 +3,7 @@
 pub mod intake;
 mod contract;
 mod arrival;
+mod aside;
 mod refs;
 mod rates;
 pub mod links;

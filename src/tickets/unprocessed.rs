@@ -8,7 +8,9 @@ use serde::{Deserialize, Serialize};
 use time::{Duration, OffsetDateTime};
 
 use super::{
-    Desk, Error, INTAKE, contract, new_ulid, store,
+    Desk, Error, INTAKE,
+    aside::{Cut, cut},
+    contract, new_ulid, store,
     tries::{TRYING_IN_THE_QUEUE, Tries},
 };
 use crate::{
@@ -231,13 +233,15 @@ pub(super) async fn delivered(desk: &Desk, keys: &TenantKeys, owner: &TenantId, 
     brought.first().map(|document| Ok((Delivery::Ticket { number: keys.open_document::<Brought>(document)?.number }, None))).transpose()
 }
 
-/// Keeps a mail as a record, once however often it is delivered, and then removes the intake blob that it sealed.
-pub(super) async fn keep(desk: &Desk, keep: Keep<'_>) -> Result<Kept, Error> {
+/// Keeps a mail as a record, once however often it is delivered, and then removes the intake blob that it sealed; one that [`cut`] gives up stays there.
+pub(super) async fn keep(desk: &Desk, mut keep: Keep<'_>) -> Result<Kept, Error> {
     let keys = desk.keyring.keys(keep.owner).await?;
+    let cut = if let (Some(bytes), Some(_)) = (keep.raw, keep.blob) { cut(bytes).await } else { None };
+    keep.raw = keep.raw.filter(|_| cut.is_some());
     // Against a redelivery that stores the record too.
     let mut tries = Tries::within(TRYING_IN_THE_QUEUE);
     loop {
-        match keep_once(desk, &keys, &keep).await {
+        match keep_once(desk, &keys, &keep, cut.as_ref()).await {
             Err(error) if error.is_conflict() && tries.again(desk).await => {}
             Ok(kept) => {
                 if let (Some(blob), Some(raw)) = (keep.blob, keep.raw) {
@@ -254,10 +258,10 @@ pub(super) async fn keep(desk: &Desk, keep: Keep<'_>) -> Result<Kept, Error> {
     }
 }
 
-async fn keep_once(desk: &Desk, keys: &TenantKeys, keep: &Keep<'_>) -> Result<Kept, Error> {
+async fn keep_once(desk: &Desk, keys: &TenantKeys, keep: &Keep<'_>, cut: Option<&Cut>) -> Result<Kept, Error> {
     let place = partition(keep.owner, Kind::Unprocessed);
     let now = desk.ports.clock.now();
-    let raw = seal_raw(desk, keys, keep).await?;
+    let raw = seal_raw(desk, keys, keep, cut).await?;
     let delivery = delivery_name(keys, keep.mailbox.unwrap_or_default(), keep.blob.unwrap_or_default(), keep.message);
     let (known, before) = delivered(desk, keys, keep.owner, &delivery).await?.unzip();
     if let Some((mut record, etag)) = replayed(desk, keys, keep.owner, keep.blob).await?
@@ -314,15 +318,13 @@ async fn keep_once(desk: &Desk, keys: &TenantKeys, keep: &Keep<'_>) -> Result<Ke
 }
 
 /// Where the bytes are kept. The name is made from what is kept, so that a second try, or a replay, finds the same blob.
-async fn seal_raw(desk: &Desk, keys: &TenantKeys, keep: &Keep<'_>) -> Result<Raw, Error> {
-    let (Some(bytes), Some(_)) = (keep.raw, keep.blob) else {
+async fn seal_raw(desk: &Desk, keys: &TenantKeys, keep: &Keep<'_>, cut: Option<&Cut>) -> Result<Raw, Error> {
+    let Some(Cut { bytes, altered }) = cut else {
         return Ok(keep.blob.map_or(Raw::Nowhere, |blob| Raw::Intake { blob: blob.to_owned() }));
     };
-    let cut = mail::redact::redact_raw(bytes);
-    let kept: &[u8] = cut.as_deref().unwrap_or(bytes);
-    let blob = sealed_name(keys, keep.owner, keep.mailbox.unwrap_or_default(), kept);
-    store::seal_blob(desk.ports.blobs.as_ref(), keys, &blob, kept).await?;
-    Ok(Raw::Sealed { blob, bytes: kept.len() as u64, altered: cut.is_some() })
+    let blob = sealed_name(keys, keep.owner, keep.mailbox.unwrap_or_default(), bytes);
+    store::seal_blob(desk.ports.blobs.as_ref(), keys, &blob, bytes).await?;
+    Ok(Raw::Sealed { blob, bytes: bytes.len() as u64, altered: *altered })
 }
 
 async fn seal_message(desk: &Desk, keys: &TenantKeys, keep: &Keep<'_>) -> Result<Message, Error> {
