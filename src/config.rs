@@ -6,6 +6,8 @@ use tracing::level_filters::LevelFilter;
 
 /// The exit code of a start with wrong settings (EX_CONFIG of sysexits.h).
 pub const EXIT_CONFIG: u8 = 78;
+/// How a handler ends when it is told to: the Functions host starts it anew and counts no failure. After 0 it would not, and fail all that comes.
+pub const EXIT_RESTART: u8 = 200;
 
 /// A setting, as the README's table and `local.settings.sample.json` list it.
 pub struct Setting {

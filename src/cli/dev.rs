@@ -14,7 +14,10 @@ use super::{COMMAND_LINE, Data, create_folder, inbox as inbox_of, printable, sam
 use crate::{
     access::Role,
     config::Config,
-    devhost::{self, Invocation, Settings, inbox, queues::Wakes},
+    devhost::{
+        self, Invocation, Settings, inbox,
+        queues::{MAX_DEQUEUE_COUNT, Wakes},
+    },
     functions::{ALL, App},
     handler::{self, logs},
     mail::sender::Trust,
@@ -24,6 +27,12 @@ use crate::{
 
 /// How long one sample mail may take; what takes longer goes on in the background.
 const SAMPLE_WAIT: Duration = Duration::from_secs(30);
+/// The functions that tell what became of a mail.
+const INTAKE: &str = "IntakeMail";
+const INTAKE_POISON: &str = "MailIntakePoison";
+/// What the outcome of a mail begins with that is not done.
+const FAILED: &str = "failed at try ";
+const STILL_WAITING: &str = "is still waiting";
 /// Mailboxes that the first lines name.
 const MAILBOXES_SHOWN: usize = 5;
 
@@ -78,8 +87,8 @@ pub(super) async fn run(arguments: Arguments, mut config: Config) -> Result<Exit
         say("Ready. Ctrl-C stops.")?;
         // Whatever arrives from now on.
         while let Some(invocation) = invocations.recv().await {
-            if let Some((blob, became)) = intake(&invocation) {
-                say(&format!("  {} {became}", short(&blob)))?;
+            if let Some(became) = Became::of(&invocation) {
+                became.show()?;
             }
         }
         anyhow::Ok(())
@@ -145,47 +154,72 @@ async fn add_demo_tenants(app: &Arc<App>) -> Result<()> {
 
 /// One after the other, so that the story reads in its order.
 async fn take_in_samples(app: &Arc<App>, wakes: &Wakes, invocations: &mut UnboundedReceiver<Invocation>) -> Result<()> {
-    let (mut new, mut kept, mut before) = (0, 0, 0);
+    let (mut new, mut kept, mut before, mut waiting) = (0, 0, 0, 0);
     for sample in sample::ALL {
         let fed = inbox::feed(&app.ports, sample.mailbox, Bytes::from_static(sample.raw)).await?;
         wakes.knock(inbox::QUEUE);
         let became = loop {
             match tokio::time::timeout(SAMPLE_WAIT, invocations.recv()).await {
-                Ok(Some(invocation)) => match intake(&invocation) {
-                    Some((blob, became)) if blob == fed => break became,
-                    _ => {}
+                Ok(Some(invocation)) => match Became::of(&invocation) {
+                    Some(became) if became.blob == fed => break became.outcome,
+                    // Somebody else's, out of the inbox.
+                    Some(became) => became.show()?,
+                    None => {}
                 },
                 Ok(None) => anyhow::bail!("the embedded host ended by itself"),
-                Err(_) => break "is still waiting".to_owned(),
+                Err(_) => break STILL_WAITING.to_owned(),
             }
         };
         match became.as_str() {
             text if text.starts_with("seen before") => before += 1,
             text if text.starts_with("unprocessed") => kept += 1,
+            text if text.starts_with(FAILED) || text == STILL_WAITING => waiting += 1,
             _ => new += 1,
         }
         say(&format!("  {:<34} {:<26} {became}", sample.file, sample.mailbox))?;
     }
-    say(&format!("{} sample mails: {} new ({new} in tickets, {kept} kept as unprocessed), {before} seen before\n", sample::ALL.len(), new + kept))
+    let waits = if waiting > 0 { format!(", {waiting} not done yet") } else { String::new() };
+    say(&format!(
+        "{} sample mails: {} new ({new} in tickets, {kept} kept as unprocessed), {before} seen before{waits}\n",
+        sample::ALL.len(),
+        new + kept
+    ))
 }
 
-/// The blob of a mail that went through the intake, and what became of it.
-fn intake(invocation: &Invocation) -> Option<(String, String)> {
-    #[derive(Deserialize)]
-    struct Message {
-        blob: String,
+/// A mail that went through the intake, and what became of it.
+struct Became {
+    blob: String,
+    mailbox: String,
+    outcome: String,
+}
+
+impl Became {
+    /// None for what is no mail's.
+    fn of(invocation: &Invocation) -> Option<Became> {
+        #[derive(Default, Deserialize)]
+        struct Message {
+            blob: String,
+            mailbox: String,
+        }
+        if ![INTAKE, INTAKE_POISON].contains(&invocation.function) {
+            return None;
+        }
+        let Message { blob, mailbox } = invocation.message.as_deref().and_then(|message| serde_json::from_str(message).ok()).unwrap_or_default();
+        let outcome = if invocation.succeeded {
+            invocation.logs.first().cloned().unwrap_or_default()
+        } else {
+            let why = invocation.logs.first().or(invocation.because.as_ref()).map_or("no answer", String::as_str);
+            let is_last = invocation.function == INTAKE && invocation.dequeue_count >= MAX_DEQUEUE_COUNT;
+            let next = if is_last { "it is kept as unprocessed next" } else { "it is tried again" };
+            format!("{FAILED}{}: {why}; {next}", invocation.dequeue_count)
+        };
+        Some(Became { blob, mailbox, outcome: printable(&outcome) })
     }
-    if !invocation.function.starts_with("IntakeMail") {
-        return None;
+
+    fn show(&self) -> Result<()> {
+        let blob = if self.blob.is_empty() { "a message" } else { &self.blob };
+        say(&format!("  {:<34} {:<26} {}", short(blob), printable(&self.mailbox), self.outcome))
     }
-    let blob = serde_json::from_str::<Message>(invocation.message.as_deref()?).map_or_else(|_| "message".to_owned(), |message| message.blob);
-    let became = if invocation.succeeded {
-        invocation.logs.first().cloned().unwrap_or_default()
-    } else {
-        let why = invocation.logs.first().or(invocation.because.as_ref()).map_or("no answer", String::as_str);
-        format!("failed at try {}: {why}; it is tried again", invocation.dequeue_count)
-    };
-    Some((blob, printable(&became)))
 }
 
 /// A blob's name, cut to what a line has room for.

@@ -7,7 +7,7 @@ use tokio::{net::TcpListener, sync::watch};
 
 use super::complain;
 use crate::{
-    config::{Config, EXIT_CONFIG},
+    config::{Config, EXIT_CONFIG, EXIT_RESTART},
     handler::{self, logs},
     wiring::{self, House, Purpose},
 };
@@ -27,7 +27,7 @@ pub(super) async fn run(config: Config, port: u16) -> Result<ExitCode> {
                 tokio::spawn(warm(house.clone()));
             }
             server.await?;
-            Ok(ExitCode::SUCCESS)
+            Ok(ExitCode::from(EXIT_RESTART))
         }
         Err(error) => {
             // One line: the host shows the last three of stderr.

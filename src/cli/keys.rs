@@ -8,6 +8,7 @@ use super::{Data, complain, say};
 use crate::config::Config;
 
 #[derive(clap::Args)]
+#[command(after_help = "Examples:\n  helpdesk keys rotate\n  helpdesk keys rewrap")]
 pub(super) struct Arguments {
     #[command(subcommand)]
     command: Command,

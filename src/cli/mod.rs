@@ -72,7 +72,7 @@ enum Command {
 /// Which house is meant: the embedded parts of a folder, or what the settings name in Azure.
 #[derive(clap::Args)]
 struct Data {
-    /// Folder of the embedded parts [default: HELPDESK_DATA, else Azure's services if settings name them, else ./.helpdesk]
+    /// Folder of the embedded parts [default: HELPDESK_DATA, else what settings name in Azure (but for `dev`, `send`, `token`), else ./.helpdesk]
     #[arg(long, value_name = "DIR")]
     data: Option<PathBuf>,
 }

@@ -16,6 +16,7 @@ use crate::{
 };
 
 #[derive(clap::Args)]
+#[command(after_help = "Examples:\n  helpdesk tenant list\n  helpdesk tenant show contoso")]
 pub(super) struct Arguments {
     #[command(subcommand)]
     command: Command,

@@ -16,6 +16,7 @@ use crate::{
 };
 
 #[derive(clap::Args)]
+#[command(after_help = "Examples:\n  helpdesk unprocessed list\n  helpdesk unprocessed replay 01JD7Z3M9QK4T5V6W7X8Y9Z0AB")]
 pub(super) struct Arguments {
     #[command(subcommand)]
     command: Command,
@@ -83,6 +84,9 @@ pub(super) async fn run(arguments: Arguments, config: Config) -> Result<ExitCode
         Command::List { tenant, all, json, data } => {
             let app = data.visit(config).await?.app;
             let owners = match tenant {
+                Some(tenant) if !tenant.is_system() && tenants::get(app.ports.documents.as_ref(), &app.keyring, &tenant).await?.is_none() => {
+                    bail!("there is no tenant {tenant}: `helpdesk tenant list` shows all")
+                }
                 Some(tenant) => vec![tenant],
                 None => owners(&app).await?,
             };

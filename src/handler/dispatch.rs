@@ -59,7 +59,7 @@ pub async fn dispatch_within(app: Arc<App>, request: WireRequest, deadlines: Dea
         .filter(|function| !matches!(function.trigger, Trigger::Http { .. }));
     let found = envelope_of.map(|function| (function, route::Params::new())).or_else(|| route::find(functions::ALL, &request.method, &request.path));
     let Some((function, params)) = found else {
-        return Problem::new(404, "no-such-route", "There is nothing here", "No function answers this method and path.").into_answer(&invocation);
+        return refused(Problem::new(404, "no-such-route", "There is nothing here", "No function answers this method and path."), &invocation);
     };
     let trace = trace_id(&request.headers).unwrap_or_default();
     let span = tracing::info_span!("invocation", function = function.name, invocation_id = %invocation, trace_id = %trace);
@@ -77,6 +77,12 @@ pub async fn dispatch_within(app: Arc<App>, request: WireRequest, deadlines: Dea
     }
     .instrument(span)
     .await
+}
+
+/// The answer to what no function saw, with the one log line of it.
+pub(super) fn refused(problem: Problem, invocation: &str) -> HttpAnswer {
+    tracing::info!(invocation_id = invocation, status = problem.status, problem = problem.slug, "refused");
+    problem.into_answer(invocation)
 }
 
 enum Outcome {

@@ -75,7 +75,7 @@ where
     let invocation = dispatch::invocation_id(&headers);
     let body = match collect(body).await {
         Ok(body) => body,
-        Err(problem) => return wire(problem.into_answer(&invocation)),
+        Err(problem) => return wire(dispatch::refused(problem, &invocation)),
     };
     let app = match tokio::time::timeout(READY_WAIT, ready.wait_for(Option::is_some)).await {
         Ok(Ok(app)) => app.clone(),
@@ -83,7 +83,7 @@ where
     };
     match app {
         Some(app) => wire(dispatch(app, WireRequest { method: method.as_str().to_owned(), path, query, headers, body }).await),
-        None => wire(Problem::new(503, "not-ready", "The service is starting", "").into_answer(&invocation)),
+        None => wire(dispatch::refused(Problem::new(503, "not-ready", "The service is starting", ""), &invocation)),
     }
 }
 

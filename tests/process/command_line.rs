@@ -212,7 +212,7 @@ async fn a_handler_serves_drains_and_survives_a_kill() {
     handler.process.stdout.wait_for("stopping");
     running.stream.write_all(b"cd").await.unwrap();
     assert_eq!(running.answer().await.unwrap().status, 404);
-    assert_eq!(handler.process.ended().code(), Some(0));
+    assert_eq!(handler.process.ended().code(), Some(200), "the host starts it anew");
 
     let handler = Handler::start(folder.path()).await;
     handler.process.kill();

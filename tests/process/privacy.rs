@@ -258,7 +258,7 @@ async fn the_handlers_streams_hold_levels_and_no_words() {
     assert_folder(data, &words);
 
     handler.process.terminate();
-    assert_eq!(handler.process.ended().code(), Some(0));
+    assert_eq!(handler.process.ended().code(), Some(200));
     let lines = |text: String| text.lines().map(str::to_owned).collect::<Vec<_>>();
     let (stdout, stderr) = (lines(handler.process.stdout.end()), lines(handler.process.stderr.end()));
     let mut named = assert_logs(&stdout, &words);
