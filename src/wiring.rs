@@ -54,7 +54,8 @@ pub async fn house(config: &Config, purpose: Purpose) -> Result<House> {
 #[cfg(feature = "azure")]
 fn azure(config: &Config, azure: &Azure) -> Result<House> {
     use crate::adapters::azure::{
-        blob::AzureBlobs, cosmos::CosmosDocuments, key_vault::KeyVault, log_analytics::LogAnalytics, queue::AzureQueues, services::Services,
+        blob::AzureBlobs, cosmos::CosmosDocuments, entra::Entra, key_vault::KeyVault, log_analytics::LogAnalytics, queue::AzureQueues,
+        services::Services,
     };
     use crate::config::AzureIdentity;
 
@@ -73,7 +74,7 @@ fn azure(config: &Config, azure: &Azure) -> Result<House> {
         logs: Arc::new(LogAnalytics::new(&azure.logs, &services)?),
         mailer: smtp(config, vault.clone())?.context("HELPDESK_SMTP_URL is missing")?,
         vault,
-        identity: entra(application, clock.clone())?,
+        identity: Arc::new(Entra::with(services.transport(), application.to_owned(), clock.clone())),
         clock,
         entropy,
     };

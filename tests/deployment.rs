@@ -373,7 +373,7 @@ fn host() -> serde_json::Value {
         "functionTimeout": span(FUNCTION_TIMEOUT),
         "logging": {
             "logLevel": { "default": "Information", "Azure.Core": "Warning" },
-            "applicationInsights": { "samplingSettings": { "isEnabled": true, "excludedTypes": "Request;Exception" } },
+            "applicationInsights": { "samplingSettings": { "isEnabled": true, "excludedTypes": "Exception;Request;Trace" } },
         },
     })
 }

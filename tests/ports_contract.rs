@@ -2,6 +2,8 @@
 
 #[cfg(feature = "azure")]
 pub mod azurite;
+#[cfg(feature = "azure")]
+mod blob_rights;
 mod blobs;
 #[cfg(feature = "azure")]
 pub mod cosmos;

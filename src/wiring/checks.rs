@@ -13,6 +13,7 @@ use crate::{
 
 /// What a check asks for: it is nowhere.
 const CHECK_NAME: &str = "no-such-thing";
+const INTAKE_POISON_QUEUE: &str = "mail-intake-poison";
 const BACKUPS_CHECKED: &str = "daily";
 
 /// A part of the house that was asked, and what was found.
@@ -36,7 +37,8 @@ impl House {
         let identity = async { ports.identity.key(CHECK_NAME).await.map(|_| "read") };
         let now = ports.clock.now();
         let logs = async { ports.logs.slice(now - Duration::minutes(1)..now, 1).await.map(|_| "read") };
-        let (documents, blobs, queues, vault, identity, logs) = futures::join!(documents, blobs, queues, vault, identity, logs);
+        let stuck = async { ports.queues.depth(INTAKE_POISON_QUEUE).await };
+        let (documents, blobs, queues, vault, identity, logs, stuck) = futures::join!(documents, blobs, queues, vault, identity, logs, stuck);
         let mut checks = vec![
             Check::new("documents", documents),
             Check::new("blobs", blobs),
@@ -44,6 +46,7 @@ impl House {
             Check::new("vault", vault),
             Check::new("keys of token issuers", identity),
             Check::new("log", logs),
+            Check::stuck(stuck),
         ];
         if let Some(backups) = &self.backups {
             checks.push(Check::new("backups", backups.size(BACKUPS_CHECKED, CHECK_NAME).await.map(|_| "read")));
@@ -60,6 +63,18 @@ impl House {
 }
 
 impl Check {
+    /// What the Functions host put aside is taken out at once and kept as a record; what cannot even be decoded stays.
+    fn stuck(found: Result<u64, Fault>) -> Check {
+        let (well, found) = match found {
+            Ok(0) => (true, "empty".to_owned()),
+            Ok(messages) => {
+                (false, format!("{messages} messages in {INTAKE_POISON_QUEUE}: if they stay, they are no base64, and what they stood for waits"))
+            }
+            Err(fault) => (false, fault.to_string()),
+        };
+        Check { part: "what was put aside", well, found }
+    }
+
     fn new(part: &'static str, found: Result<&'static str, Fault>) -> Check {
         let well = found.is_ok();
         Check { part, well, found: found.map_or_else(|fault| fault.to_string(), str::to_owned) }

@@ -1,8 +1,11 @@
 //! The Cosmos adapter on Microsoft's in-memory emulator.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicU64, Ordering},
+use std::{
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::{Duration, Instant},
 };
 
 use azure_core::http::{Request, Url};
@@ -12,7 +15,11 @@ use azure_data_cosmos_driver::{
     models::PartitionKeyDefinition,
 };
 use futures::TryStreamExt;
-use helpdesk::{adapters::azure::cosmos::CosmosDocuments, ports::Documents};
+use helpdesk::{
+    adapters::azure::{cosmos::CosmosDocuments, services::Services},
+    ports::{Documents, Fault, NewDocument, Write},
+};
+use serde_json::Value;
 use tokio::net::TcpListener;
 use warp::{
     Filter,
@@ -48,14 +55,30 @@ fn emulator(url: &Url) -> Arc<InMemoryEmulatorHttpClient> {
     emulator
 }
 
-#[derive(serde::Deserialize)]
-struct Id {
-    id: String,
+fn failed(status: u16) -> Response<Vec<u8>> {
+    let answer = Response::builder().status(status).header("x-ms-retry-after-ms", "20").header("content-type", "application/json");
+    answer.body(br#"{"code":"Failed","message":"as planned"}"#.to_vec()).unwrap()
+}
+
+/// What becomes of requests for items.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Weather {
+    Fair,
+    /// By count some are throttled, some fail, and of some that take effect the answer is lost.
+    Stormy,
+    /// All are throttled.
+    Busy,
+    /// Commits take effect, and their answers are lost.
+    Deaf,
+    /// Nothing is answered.
+    Hanging,
 }
 
 /// The emulator for other processes: over plain HTTP, which the client speaks to this machine alone.
 pub struct CosmosServer {
     pub address: String,
+    emulator: Arc<Mutex<Arc<InMemoryEmulatorHttpClient>>>,
+    weather: Arc<Mutex<Weather>>,
     /// Thousandths of a request unit that its answers have charged.
     pub charged: Arc<AtomicU64>,
 }
@@ -65,12 +88,26 @@ impl CosmosServer {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = format!("http://{}/", listener.local_addr().unwrap());
         let (url, charged) = (Url::parse(&address).unwrap(), Arc::new(AtomicU64::new(0)));
-        let (emulator, counted) = (emulator(&url), charged.clone());
+        let (emulator, counted) = (Arc::new(Mutex::new(emulator(&url))), charged.clone());
+        let present = emulator.clone();
+        let (weather, requests) = (Arc::new(Mutex::new(Weather::Fair)), Arc::new(AtomicU64::new(0)));
+        let outside = weather.clone();
         let request = warp::method().and(warp::path::full()).and(warp::query::raw().or(warp::any().map(String::new)).unify());
         let routes = request.and(warp::header::headers_cloned()).and(warp::body::bytes()).then(
             move |method: Method, path: FullPath, query: String, headers: HeaderMap, body: Bytes| {
-                let (emulator, counted, mut url) = (emulator.clone(), counted.clone(), url.join(path.as_str().trim_start_matches('/')).unwrap());
+                let (emulator, counted, mut url) =
+                    (present.lock().unwrap().clone(), counted.clone(), url.join(path.as_str().trim_start_matches('/')).unwrap());
+                let is_commit = headers.contains_key("x-ms-cosmos-is-batch-request");
+                let weather = if path.as_str().contains("/docs") { *outside.lock().unwrap() } else { Weather::Fair };
+                let count = if weather == Weather::Stormy { requests.fetch_add(1, Ordering::Relaxed) } else { 0 };
                 async move {
+                    match weather {
+                        Weather::Hanging => return std::future::pending().await,
+                        Weather::Busy => return failed(429),
+                        Weather::Stormy if count % 17 == 3 => return failed(429),
+                        Weather::Stormy if count % 29 == 5 => return failed(503),
+                        _ => {}
+                    }
                     url.set_query(Some(query.as_str()).filter(|query| !query.is_empty()));
                     let mut request = Request::new(url, method.as_str().parse().unwrap());
                     for (name, value) in &headers {
@@ -80,6 +117,9 @@ impl CosmosServer {
                         request.set_body(body);
                     }
                     let answer = emulator.execute_request(&request).await.unwrap().try_into_raw_response().await.unwrap();
+                    if weather == Weather::Deaf && is_commit || weather == Weather::Stormy && count % 23 == 7 {
+                        return failed(408);
+                    }
                     let mut response = Response::builder().status(u16::from(answer.status()));
                     for (name, value) in answer.headers().iter() {
                         if name.as_str() == "x-ms-request-charge" {
@@ -92,19 +132,90 @@ impl CosmosServer {
             },
         );
         tokio::spawn(warp::serve(routes).incoming(listener).run());
-        CosmosServer { address, charged }
+        CosmosServer { address, charged, emulator, weather }
     }
 
-    /// Takes the items of a partition away, but for those whose ids begin so. The emulator walks through all items for every query, so that what has
-    /// been looked at has to go before there are thousands.
-    pub async fn forget(&self, partition: &str, but: &str) {
-        let account = AccountReference::with_credential(AccountEndpoint::from(Url::parse(&self.address).unwrap()), Arc::new(Anyone));
-        let client = CosmosClient::builder().build(account, RoutingStrategy::PreferredRegions(vec![])).await.unwrap();
-        let container = client.database_client("helpdesk").container_client("documents", None).await.unwrap();
-        let items = container.query_items::<Id>(Query::from("SELECT c.id FROM c"), FeedScope::partition(partition.to_owned()), None).await.unwrap();
-        let ids: Vec<Id> = items.try_collect().await.unwrap();
-        for Id { id } in ids.into_iter().filter(|item| !item.id.starts_with(but)) {
-            container.delete_item(partition.to_owned(), &id, None).await.unwrap();
+    pub fn turns(&self, weather: Weather) {
+        *self.weather.lock().unwrap() = weather;
+    }
+
+    /// Begins anew with the items that are to be kept. For every commit the emulator copies all that it has ever stored, so that what has been looked at has
+    /// to go before there are thousands.
+    pub async fn forget(&self, keeps: impl Fn(&Value) -> bool) {
+        let container = async || {
+            let account = AccountReference::with_credential(AccountEndpoint::from(Url::parse(&self.address).unwrap()), Arc::new(Anyone));
+            let client = CosmosClient::builder().build(account, RoutingStrategy::PreferredRegions(vec![])).await.unwrap();
+            client.database_client("helpdesk").container_client("documents", None).await.unwrap()
+        };
+        let items = container().await.query_items::<Value>(Query::from("SELECT * FROM c"), FeedScope::full_container(), None).await.unwrap();
+        let mut items: Vec<Value> = items.try_collect().await.unwrap();
+        items.retain(keeps);
+        *self.emulator.lock().unwrap() = emulator(&Url::parse(&self.address).unwrap());
+        let container = container().await;
+        for mut item in items {
+            item.as_object_mut().unwrap().retain(|member, _| !member.starts_with('_'));
+            let (place, id) = (item["pk"].as_str().unwrap().to_owned(), item["id"].as_str().unwrap().to_owned());
+            container.create_item(place, &id, item, None).await.unwrap();
         }
     }
+}
+
+async fn over_http() -> (CosmosServer, CosmosDocuments) {
+    let server = CosmosServer::start().await;
+    let services = Services::with(Arc::new(Anyone), azure_core::http::new_http_client(None));
+    let documents = CosmosDocuments::new(&server.address, &services, Arc::new(TestClock::new())).unwrap();
+    (server, documents)
+}
+
+fn new(id: &str) -> Write {
+    Write::Create(NewDocument { id: id.to_owned(), kind: "ticket".to_owned(), keys: Default::default(), expires_at: None, body: b"words".to_vec() })
+}
+
+#[tokio::test]
+async fn a_busy_account_says_so() {
+    let (server, documents) = over_http().await;
+    documents.commit("t:contoso", vec![new("a")]).await.unwrap();
+    server.turns(Weather::Busy);
+    assert!(matches!(documents.get("t:contoso", "a").await, Err(Fault::Throttled { .. })));
+    assert!(matches!(documents.commit("t:contoso", vec![new("b")]).await, Err(Fault::Throttled { .. })));
+    server.turns(Weather::Fair);
+    assert!(documents.get("t:contoso", "a").await.unwrap().is_some());
+    assert!(documents.get("t:contoso", "b").await.unwrap().is_none(), "it took no effect");
+}
+
+#[tokio::test]
+async fn a_commit_whose_answer_is_lost_fails_and_stands() {
+    let (server, documents) = over_http().await;
+    documents.commit("t:contoso", vec![new("a")]).await.unwrap();
+    server.turns(Weather::Deaf);
+    let lost = documents.commit("t:contoso", vec![new("b"), new("c")]).await;
+    assert!(matches!(lost, Err(Fault::Unavailable(_) | Fault::Conflict)), "{lost:?}");
+    server.turns(Weather::Fair);
+    assert!(documents.get("t:contoso", "b").await.unwrap().is_some() && documents.get("t:contoso", "c").await.unwrap().is_some());
+    assert_eq!(documents.commit("t:contoso", vec![new("b"), new("c")]).await, Err(Fault::Conflict), "who runs again finds it");
+}
+
+#[tokio::test]
+async fn an_account_that_hangs_is_given_up_in_time_by_all_who_wait() {
+    let (server, documents) = over_http().await;
+    documents.commit("t:contoso", vec![new("a")]).await.unwrap();
+    server.turns(Weather::Hanging);
+    let began = Instant::now();
+    let (one, other, commit) =
+        futures::join!(documents.get("t:contoso", "a"), documents.get("t:contoso", "a"), documents.commit("t:contoso", vec![new("b")]));
+    assert!(matches!((one, other, commit), (Err(Fault::Unavailable(_)), Err(Fault::Unavailable(_)), Err(Fault::Unavailable(_)))));
+    assert!(began.elapsed() < Duration::from_secs(25), "{:?}", began.elapsed());
+}
+
+#[tokio::test]
+async fn an_account_that_does_not_answer_the_first_look_keeps_nobody_waiting_for_another() {
+    // It accepts and is silent.
+    let silent = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let services = Services::with(Arc::new(Anyone), azure_core::http::new_http_client(None));
+    let address = format!("http://{}/", silent.local_addr().unwrap());
+    let documents = CosmosDocuments::new(&address, &services, Arc::new(TestClock::new())).unwrap();
+    let began = Instant::now();
+    let asked = futures::future::join_all((0..3).map(|_| documents.get("t:contoso", "a"))).await;
+    assert!(asked.iter().all(|answer| matches!(answer, Err(Fault::Unavailable(_)))), "{asked:?}");
+    assert!(began.elapsed() < Duration::from_secs(30), "{:?}", began.elapsed());
 }

@@ -9,7 +9,7 @@ use std::{
 use futures::StreamExt;
 use helpdesk::{
     access::Role,
-    adapters::azure::services::Services,
+    adapters::azure::{cosmos::CosmosDocuments, services::Services},
     functions::App,
     mail::{parse::parse, sender::Trust},
     ports::{Ports, decode_text, encode_text},
@@ -18,7 +18,10 @@ use helpdesk::{
 use serde_json::json;
 
 use crate::{
-    ports_contract::{azurite::Azurite, cosmos},
+    ports_contract::{
+        azurite::Azurite,
+        cosmos::{CosmosServer, Weather},
+    },
     support::{
         azure::{Anyone, KeyVaultServer, Loopback, Storm, VAULT, on_azure},
         faulty::{Plan, faulty},
@@ -42,10 +45,15 @@ async fn the_whole_job_while_the_services_fail() {
     let (azurite, server) = (Azurite::start(), Arc::new(KeyVaultServer::default()));
     let storm = Storm::over(Loopback::over(server.start().await, azurite.transport()));
     let services = Services::with(Arc::new(Anyone), storm.clone());
-    let world = World::over(async |ports, clock| on_azure(ports, cosmos::documents(clock).await, &azurite, VAULT, &services).await).await;
+    let cosmos = CosmosServer::start().await;
+    let world = World::over(async |ports, clock| {
+        let documents = Arc::new(CosmosDocuments::new(&cosmos.address, &services, clock.clone()).unwrap());
+        on_azure(ports, documents, &azurite, VAULT, &services).await
+    })
+    .await;
     world.trusts().await;
 
-    // The documents fail at the port: before they took effect and after, by turns.
+    // The documents fail at the port too: before they took effect and after, by turns.
     let plan = Arc::new(Plan::default());
     let ports = Ports { documents: faulty(&world.ports, &plan).documents, ..world.ports.clone() };
     let app = wiring::app(ports, &config());
@@ -58,9 +66,11 @@ async fn the_whole_job_while_the_services_fail() {
     assert_eq!(work_off(&world, &app, "mail-intake", "IntakeMail", Some(1)).await, 0, "nothing opens without the vault");
     storm.vault_away.store(false, Ordering::SeqCst);
     storm.blows.store(true, Ordering::SeqCst);
+    cosmos.turns(Weather::Stormy);
     plan.fail_every(23);
     work_off(&world, &app, "mail-intake", "IntakeMail", None).await;
     storm.blows.store(false, Ordering::SeqCst);
+    cosmos.turns(Weather::Fair);
 
     assert!(world.unprocessed("contoso").await.is_empty());
     assert_eq!(world.unprocessed("sys").await.len(), 0);
@@ -76,6 +86,7 @@ async fn the_whole_job_while_the_services_fail() {
         assert_eq!(made.status, 201, "{}", String::from_utf8_lossy(&made.body));
     }
     storm.blows.store(true, Ordering::SeqCst);
+    cosmos.turns(Weather::Stormy);
     let mut rounds = 0;
     while sent(&world).len() < 2 * QUESTIONS {
         rounds += 1;
@@ -87,6 +98,7 @@ async fn the_whole_job_while_the_services_fail() {
     work_off(&world, &app, "outbox", "DeliverOutbox", None).await;
     assert_eq!(sent(&world).len(), 2 * QUESTIONS, "no mail but these");
     storm.blows.store(false, Ordering::SeqCst);
+    cosmos.turns(Weather::Fair);
     for ticket in &world.tickets("contoso").await {
         assert_eq!(world.comments("contoso", ticket).await.len(), 2);
     }

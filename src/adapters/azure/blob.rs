@@ -14,7 +14,7 @@ use azure_storage_blob::{
 use bytes::Bytes;
 use futures::TryStreamExt;
 
-use super::services::{Failed, NotConfigured, Services, address, call};
+use super::services::{Failed, NotConfigured, Services, address, call, transfer};
 use crate::{
     adapters::limits,
     ports::{Blobs, Fault, Put},
@@ -73,11 +73,10 @@ impl Blobs for AzureBlobs {
         for _ in 0..PUT_TRIES_MAX {
             // In one request up to 4 MiB; beyond, in blocks that are none of the blob's until their list is committed.
             let options = BlobClientUploadOptions::default().if_not_exists();
-            match call(SERVICE, blob.upload(Body::from(bytes.clone()).into(), Some(options))).await {
+            match transfer(SERVICE, blob.upload(Body::from(bytes.clone()).into(), Some(options))).await {
                 Ok(_) => return Ok(Put::Created),
                 Err(failed) if failed.is(409, "BlobAlreadyExists") || failed.is(412, "ConditionNotMet") => return Ok(Put::Existed),
-                // Somebody else's commit has swept our blocks away.
-                Err(failed) if failed.is(400, "InvalidBlockList") && self.size(container, name).await?.is_some() => return Ok(Put::Existed),
+                Err(failed) if is_perhaps_there(&failed) && self.size(container, name).await?.is_some() => return Ok(Put::Existed),
                 Err(failed) if is_container_missing(&failed) => self.make(container).await?,
                 Err(failed) => return Err(again(failed.fault)),
             }
@@ -92,7 +91,7 @@ impl Blobs for AzureBlobs {
             return Ok(self.size(container, name).await?.map(|_| Bytes::new()));
         }
         let options = BlobClientDownloadOptions { range: range.map(Into::into), ..BlobClientDownloadOptions::default() };
-        match call(SERVICE, async { blob.download(Some(options)).await?.body.collect().await }).await {
+        match transfer(SERVICE, async { blob.download(Some(options)).await?.body.collect().await }).await {
             Ok(bytes) => Ok(Some(bytes)),
             Err(failed) if failed.is(416, "InvalidRange") => Ok(Some(Bytes::new())),
             Err(failed) => self.absent(container, failed).await.map(|()| None),
@@ -133,7 +132,7 @@ impl Blobs for AzureBlobs {
             }
             Ok(names)
         };
-        match call(SERVICE, listed).await {
+        match transfer(SERVICE, listed).await {
             Ok(names) => Ok(names),
             Err(failed) => self.absent(container, failed).await.map(|()| Vec::new()),
         }
@@ -153,6 +152,12 @@ fn again(fault: Fault) -> Fault {
         Fault::Corrupt(words) => Fault::Unavailable(words),
         fault => fault,
     }
+}
+
+/// Somebody else's commit has swept our blocks away; or who may only add is refused what is there, as may be what he added himself when the answer was
+/// lost; or it is immutable by now.
+fn is_perhaps_there(failed: &Failed) -> bool {
+    failed.is(400, "InvalidBlockList") || failed.is(403, "UnauthorizedBlobOverwrite") || failed.is(409, "BlobImmutableDueToPolicy")
 }
 
 fn is_container_missing(failed: &Failed) -> bool {

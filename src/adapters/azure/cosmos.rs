@@ -87,7 +87,8 @@ impl CosmosDocuments {
             client.database_client(DATABASE).container_client(CONTAINER, None).await.map_err(fault)
         };
         let late = |_| Fault::Unavailable(format!("Cosmos DB could not be connected to within {} s", CONNECT_MAX.as_secs()));
-        self.container.get_or_try_init(async || timeout(CONNECT_MAX, connect()).await.map_err(late)?).await
+        // Around the waiting too: who comes while another one connects waits no longer than he.
+        timeout(CONNECT_MAX, self.container.get_or_try_init(connect)).await.map_err(late)?
     }
 
     fn now(&self) -> i64 {

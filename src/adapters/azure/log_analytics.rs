@@ -8,7 +8,7 @@ use serde::Deserialize;
 use serde_json::json;
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 
-use super::services::{NotConfigured, Services, call};
+use super::services::{NotConfigured, Services, transfer};
 use crate::ports::{Fault, LOG_LINES_MAX, LogLine, Logs, timestamp};
 
 const SERVICE: &str = "Log Analytics";
@@ -46,7 +46,7 @@ impl Logs for LogAnalytics {
         let mut request = Request::new(self.query.clone(), Method::Post);
         request.insert_header("content-type", "application/json");
         request.set_body(json!({ "query": question }).to_string());
-        let answer = call(SERVICE, self.pipeline.send(&Context::new(), &mut request, None)).await.map_err(|failed| failed.fault)?;
+        let answer = transfer(SERVICE, self.pipeline.send(&Context::new(), &mut request, None)).await.map_err(|failed| failed.fault)?;
         let Ok(answer) = serde_json::from_slice::<Answer>(answer.body().as_ref()) else { return Err(unreadable()) };
         if answer.error.is_some() {
             return Err(Fault::Unavailable(format!("{SERVICE} answered in part")));

@@ -8,7 +8,8 @@ use azure_core::{
     http::{ClientOptions, ExponentialRetryOptions, HttpClient, RetryOptions, StatusCode, Transport, Url, new_http_client},
 };
 use azure_identity::{
-    DeveloperToolsCredential, ManagedIdentityCredential, ManagedIdentityCredentialOptions, UserAssignedId, WorkloadIdentityCredential,
+    ClientAssertionCredentialOptions, DeveloperToolsCredential, ManagedIdentityCredential, ManagedIdentityCredentialOptions, UserAssignedId,
+    WorkloadIdentityCredential, WorkloadIdentityCredentialOptions,
 };
 use tokio::time::timeout;
 
@@ -17,8 +18,10 @@ use crate::ports::Fault;
 /// Tries of one call after the first, and how long all of them may take: the Functions host tries again itself.
 const RETRIES_MAX: u32 = 3;
 const RETRY_MAX: time::Duration = time::Duration::seconds(10);
-/// How long one call may take, whatever hangs: a blob of 35 MiB at two megabytes a second.
-const CALL_MAX: Duration = Duration::from_secs(30);
+/// How long one call may take with all its tries, whatever hangs.
+const CALL_MAX: Duration = Duration::from_secs(12);
+/// The same for one that carries much: a blob of 35 MiB at a megabyte and a half a second.
+const TRANSFER_MAX: Duration = Duration::from_secs(30);
 /// What to wait when a service is busy and does not say how long.
 const RETRY_AFTER_DEFAULT: Duration = Duration::from_secs(1);
 /// Letters of a service's error code and of its request id that are told.
@@ -46,14 +49,17 @@ impl Services {
     /// As the Function App's own identity; the one with this client id, if it has several. Calls nobody yet: the first token is asked for with the
     /// first call.
     pub fn of_managed_identity(client_id: Option<String>) -> Result<Services, NotConfigured> {
-        let user_assigned_id = client_id.map(UserAssignedId::ClientId);
-        let options = ManagedIdentityCredentialOptions { user_assigned_id, ..ManagedIdentityCredentialOptions::default() };
-        Ok(Services::with(ManagedIdentityCredential::new(Some(options)).map_err(no_identity)?, new_http_client(None)))
+        let (transport, user_assigned_id) = (new_http_client(None), client_id.map(UserAssignedId::ClientId));
+        let options = ManagedIdentityCredentialOptions { user_assigned_id, client_options: options(&transport) };
+        Ok(Services::with(ManagedIdentityCredential::new(Some(options)).map_err(no_identity)?, transport))
     }
 
     /// As a Kubernetes workload, as its environment says.
     pub fn of_workload() -> Result<Services, NotConfigured> {
-        Ok(Services::with(WorkloadIdentityCredential::new(None).map_err(no_identity)?, new_http_client(None)))
+        let transport = new_http_client(None);
+        let credential_options = ClientAssertionCredentialOptions { client_options: options(&transport) };
+        let options = WorkloadIdentityCredentialOptions { credential_options, ..WorkloadIdentityCredentialOptions::default() };
+        Ok(Services::with(WorkloadIdentityCredential::new(Some(options)).map_err(no_identity)?, transport))
     }
 
     /// As whoever is logged in with `az` or `azd`.
@@ -66,11 +72,20 @@ impl Services {
         Services { credential, transport }
     }
 
-    pub(super) fn options(&self) -> ClientOptions {
-        let retry = ExponentialRetryOptions { max_retries: RETRIES_MAX, max_total_elapsed: RETRY_MAX, ..ExponentialRetryOptions::default() };
-        let transport = Some(Transport::new(self.transport.clone()));
-        ClientOptions { retry: RetryOptions::exponential(retry), transport, ..ClientOptions::default() }
+    /// The way to the services, for who asks without a credential.
+    pub fn transport(&self) -> Arc<dyn HttpClient> {
+        self.transport.clone()
     }
+
+    pub(super) fn options(&self) -> ClientOptions {
+        options(&self.transport)
+    }
+}
+
+fn options(transport: &Arc<dyn HttpClient>) -> ClientOptions {
+    let retry = ExponentialRetryOptions { max_retries: RETRIES_MAX, max_total_elapsed: RETRY_MAX, ..ExponentialRetryOptions::default() };
+    let transport = Some(Transport::new(transport.clone()));
+    ClientOptions { retry: RetryOptions::exponential(retry), transport, ..ClientOptions::default() }
 }
 
 /// The address that a setting gives.
@@ -104,10 +119,19 @@ impl Failed {
 
 /// Makes a call of a service, within the time that it may take.
 pub(super) async fn call<T>(service: &'static str, asked: impl Future<Output = azure_core::Result<T>>) -> Result<T, Failed> {
-    match timeout(CALL_MAX, asked).await {
+    within(CALL_MAX, service, asked).await
+}
+
+/// Makes a call that carries much.
+pub(super) async fn transfer<T>(service: &'static str, asked: impl Future<Output = azure_core::Result<T>>) -> Result<T, Failed> {
+    within(TRANSFER_MAX, service, asked).await
+}
+
+async fn within<T>(limit: Duration, service: &'static str, asked: impl Future<Output = azure_core::Result<T>>) -> Result<T, Failed> {
+    match timeout(limit, asked).await {
         Ok(answered) => answered.map_err(|error| failed(service, &error)),
         Err(_) => {
-            let fault = Fault::Unavailable(format!("{service} did not answer within {} s", CALL_MAX.as_secs()));
+            let fault = Fault::Unavailable(format!("{service} did not answer within {} s", limit.as_secs()));
             Err(Failed { status: None, code: String::new(), fault })
         }
     }
