@@ -1,5 +1,6 @@
 //! A mail becomes a ticket exactly once, whatever fails on the way.
 
+mod faults;
 mod instances;
 mod letters;
 mod limits;

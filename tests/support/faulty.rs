@@ -177,6 +177,13 @@ impl Faulty<dyn Vault> {
 #[async_trait]
 impl Mailer for Faulty<dyn Mailer> {
     async fn send(&self, mail: &OutgoingMail) -> Result<(), Undelivered> {
-        self.plan.call(self.inner.send(mail)).await
+        let sent = AtomicBool::new(false);
+        let taken = async {
+            self.inner.send(mail).await?;
+            sent.store(true, Ordering::SeqCst);
+            Ok(())
+        };
+        let done: Result<(), Undelivered> = self.plan.call(taken).await;
+        done.map_err(|why| Undelivered { perhaps_taken: sent.load(Ordering::SeqCst), ..why })
     }
 }
