@@ -105,7 +105,7 @@ impl CosmosServer {
                         Weather::Hanging => return std::future::pending().await,
                         Weather::Busy => return failed(429),
                         Weather::Stormy if count % 17 == 3 => return failed(429),
-                        Weather::Stormy if count % 29 == 5 => return failed(503),
+                        Weather::Stormy if count % 101 == 5 => return failed(503),
                         _ => {}
                     }
                     url.set_query(Some(query.as_str()).filter(|query| !query.is_empty()));
@@ -117,7 +117,7 @@ impl CosmosServer {
                         request.set_body(body);
                     }
                     let answer = emulator.execute_request(&request).await.unwrap().try_into_raw_response().await.unwrap();
-                    if weather == Weather::Deaf && is_commit || weather == Weather::Stormy && count % 23 == 7 {
+                    if weather == Weather::Deaf && is_commit || weather == Weather::Stormy && count % 83 == 7 {
                         return failed(408);
                     }
                     let mut response = Response::builder().status(u16::from(answer.status()));

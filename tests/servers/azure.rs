@@ -117,6 +117,8 @@ fn sent(world: &World) -> BTreeMap<String, usize> {
 /// off and comes again. Answers how many were worked off.
 async fn work_off(world: &World, app: &Arc<App>, name: &str, function: &str, rounds: Option<usize>) -> usize {
     let (queues, began, mut leased, mut done) = (&world.ports.queues, Instant::now(), 0, 0);
+    // In the outbox wake-ups wait for their minute.
+    let until_empty = name == "mail-intake" && rounds.is_none();
     let mut came = Instant::now();
     for _ in 0..rounds.unwrap_or(usize::MAX) {
         assert!(began.elapsed() < PATIENCE, "{name} does not become empty");
@@ -127,7 +129,7 @@ async fn work_off(world: &World, app: &Arc<App>, name: &str, function: &str, rou
         };
         if !leases.is_empty() {
             came = Instant::now();
-        } else if came.elapsed() > VISIBILITY + Duration::from_secs(2) {
+        } else if came.elapsed() > VISIBILITY + Duration::from_secs(2) && (!until_empty || queues.depth(name).await == Ok(0)) {
             break;
         } else {
             tokio::time::sleep(Duration::from_millis(200)).await;
