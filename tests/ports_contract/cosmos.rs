@@ -9,7 +9,7 @@ use std::{
 };
 
 use azure_core::http::{Request, Url};
-use azure_data_cosmos::{AccountEndpoint, AccountReference, CosmosClient, CosmosRuntimeBuilder, FeedScope, Query, RoutingStrategy};
+use azure_data_cosmos::{AccountEndpoint, AccountReference, ContainerClient, CosmosClient, CosmosRuntimeBuilder, FeedScope, Query, RoutingStrategy};
 use azure_data_cosmos_driver::{
     in_memory_emulator::{ConsistencyLevel, InMemoryEmulatorHttpClient, VirtualAccountConfig, VirtualRegion},
     models::PartitionKeyDefinition,
@@ -20,7 +20,7 @@ use helpdesk::{
     ports::{Documents, Fault, NewDocument, Write},
 };
 use serde_json::Value;
-use tokio::net::TcpListener;
+use tokio::{net::TcpListener, sync::OnceCell};
 use warp::{
     Filter,
     http::{HeaderMap, Method, Response},
@@ -79,6 +79,7 @@ pub struct CosmosServer {
     pub address: String,
     emulator: Arc<Mutex<Arc<InMemoryEmulatorHttpClient>>>,
     weather: Arc<Mutex<Weather>>,
+    container: OnceCell<ContainerClient>,
     /// Thousandths of a request unit that its answers have charged.
     pub charged: Arc<AtomicU64>,
 }
@@ -132,7 +133,7 @@ impl CosmosServer {
             },
         );
         tokio::spawn(warp::serve(routes).incoming(listener).run());
-        CosmosServer { address, charged, emulator, weather }
+        CosmosServer { address, charged, emulator, weather, container: OnceCell::new() }
     }
 
     pub fn turns(&self, weather: Weather) {
@@ -142,16 +143,17 @@ impl CosmosServer {
     /// Begins anew with the items that are to be kept. For every commit the emulator copies all that it has ever stored, so that what has been looked at has
     /// to go before there are thousands.
     pub async fn forget(&self, keeps: impl Fn(&Value) -> bool) {
-        let container = async || {
+        let connect = async || {
             let account = AccountReference::with_credential(AccountEndpoint::from(Url::parse(&self.address).unwrap()), Arc::new(Anyone));
             let client = CosmosClient::builder().build(account, RoutingStrategy::PreferredRegions(vec![])).await.unwrap();
             client.database_client("helpdesk").container_client("documents", None).await.unwrap()
         };
-        let items = container().await.query_items::<Value>(Query::from("SELECT * FROM c"), FeedScope::full_container(), None).await.unwrap();
+        // One for all times: a client goes on asking after its account for as long as the process lives.
+        let container = self.container.get_or_init(connect).await;
+        let items = container.query_items::<Value>(Query::from("SELECT * FROM c"), FeedScope::full_container(), None).await.unwrap();
         let mut items: Vec<Value> = items.try_collect().await.unwrap();
         items.retain(keeps);
         *self.emulator.lock().unwrap() = emulator(&Url::parse(&self.address).unwrap());
-        let container = container().await;
         for mut item in items {
             item.as_object_mut().unwrap().retain(|member, _| !member.starts_with('_'));
             let (place, id) = (item["pk"].as_str().unwrap().to_owned(), item["id"].as_str().unwrap().to_owned());
