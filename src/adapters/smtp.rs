@@ -82,7 +82,7 @@ impl SmtpMailer {
                 tokio::spawn(async move { timeout(GOODBYE_MAX, connection.abort()).await });
                 Ok(())
             }
-            Ok(Err(error)) => Err(refused(&error, |status| Fault::Corrupt(format!("the SMTP server refused a mail for good{status}")), true)),
+            Ok(Err(error)) => Err(refused(&error, Stage::Mail)),
             // The answer that did not come may have been a yes.
             Err(_) => Err(Refused::Mail(Undelivered { perhaps_taken: true, ..self.too_slow().into() })),
         }
@@ -90,7 +90,7 @@ impl SmtpMailer {
 
     /// A server that greets us and lets us in. What it says until then is no word about a mail.
     async fn connect(&self, credentials: Option<&Credentials>) -> Result<AsyncSmtpConnection, Refused> {
-        let turned_away = |error: Error| refused(&error, |status| Fault::Unavailable(format!("the SMTP server turned us away{status}")), false);
+        let turned_away = |error: Error| refused(&error, Stage::Welcome);
         let mut connection = self.server.connect(self.send_max).await.map_err(turned_away)?;
         if let Some(credentials) = credentials.or(self.server.credentials()) {
             connection.auth(DEFAULT_MECHANISMS, credentials).await.map_err(turned_away)?;
@@ -101,6 +101,14 @@ impl SmtpMailer {
     fn too_slow(&self) -> Fault {
         Fault::Unavailable(format!("the SMTP server did not take a mail within {:?}", self.send_max))
     }
+}
+
+/// How far a conversation with the server is.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Stage {
+    /// Up to the login: nothing is said of a mail.
+    Welcome,
+    Mail,
 }
 
 /// What was not taken.
@@ -180,16 +188,18 @@ fn envelope(mail: &OutgoingMail) -> Result<Envelope, Fault> {
     Envelope::new(from, to).map_err(|_| Fault::Corrupt("a mail's envelope has no recipient".to_owned()))
 }
 
-/// What an error means. A final no is the caller's to name, and so is whether the mail was on its way.
-/// Servers quote addresses in their answers, so the text is made of codes alone.
-fn refused(error: &Error, for_good: impl FnOnce(&str) -> Fault, was_sent: bool) -> Refused {
+/// What an error means at this stage. Servers quote addresses in their answers, so the text is made of codes alone.
+fn refused(error: &Error, stage: Stage) -> Refused {
     let code = error.status().map(|code| format!(" with {code}")).unwrap_or_default();
     if is_login_refused(error) {
         let fault = Fault::Unavailable(format!("the SMTP server refused our login{code}"));
         return Refused::Login(Undelivered { status: status(error), ..fault.into() });
     }
     let fault = if error.is_permanent() {
-        for_good(&code)
+        match stage {
+            Stage::Welcome => Fault::Unavailable(format!("the SMTP server turned us away{code}")),
+            Stage::Mail => Fault::Corrupt(format!("the SMTP server refused a mail for good{code}")),
+        }
     } else if error.is_transient() {
         Fault::Throttled { after: RETRY_AFTER }
     } else if error.is_tls() {
@@ -197,7 +207,7 @@ fn refused(error: &Error, for_good: impl FnOnce(&str) -> Fault, was_sent: bool) 
     } else {
         Fault::Unavailable("the SMTP server could not be reached or broke off".to_owned())
     };
-    let perhaps_taken = was_sent && error.status().is_none() && !error.is_client();
+    let perhaps_taken = stage == Stage::Mail && error.status().is_none() && !error.is_client();
     Refused::Mail(Undelivered { fault, status: status(error), perhaps_taken })
 }
 

@@ -35,6 +35,7 @@ const PUSHED_PREFIX: &str = "pushed/";
 const MEMORY_FOR_A_RAW_BYTE: u64 = 4;
 /// A mail over this many bytes is parsed away from the threads that serve requests.
 const PARSED_HERE_BYTES_MAX: usize = 64 * 1024;
+
 /// What became of a mail. Ticket numbers and reasons only: it is logged.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Outcome {
