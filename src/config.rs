@@ -223,8 +223,8 @@ impl Config {
                 fault(&VENDOR_TENANT, "names no Entra tenant");
             }
         }
-        if !(smtp_url.is_empty() || smtp_url.starts_with("smtp://") || smtp_url.starts_with("smtps://")) {
-            fault(&SMTP_URL, "is no URL that begins with smtp:// or smtps://");
+        if !(smtp_url.is_empty() || is_smtp(&smtp_url)) {
+            fault(&SMTP_URL, "is no URL that begins with smtps:// or smtp://, behind which ?tls=required may stand and nothing else");
         }
         let has_login = smtp_url.contains('@');
         if (!smtp_user.is_empty() || has_login) && !is_private(&smtp_url) {
@@ -298,6 +298,11 @@ fn is_uuid(text: &str) -> bool {
         && text.bytes().enumerate().all(|(at, byte)| if matches!(at, 8 | 13 | 18 | 23) { byte == b'-' } else { byte.is_ascii_hexdigit() })
 }
 
+fn is_smtp(url: &str) -> bool {
+    let address = url.strip_suffix("?tls=required").filter(|address| address.starts_with("smtp://")).unwrap_or(url);
+    (address.starts_with("smtp://") || address.starts_with("smtps://")) && !address.contains('?')
+}
+
 /// TLS, but on this machine.
 fn is_private(smtp_url: &str) -> bool {
     let server = smtp_url.trim_start_matches("smtp://").rsplit('@').next().unwrap_or_default();
@@ -357,6 +362,20 @@ mod tests {
         // It would be whoever is logged in.
         let nowhere = read(&[&AZURE[..], &[("AZURE_CLIENT_ID", "some-id")]].concat()).unwrap_err().to_string();
         assert!(nowhere.contains("AZURE_CLIENT_ID names an identity"), "{nowhere}");
+    }
+
+    #[test]
+    fn what_the_mailer_would_not_understand_ends_the_start() {
+        for (url, is_one) in [
+            ("smtp://mail.example", true),
+            ("smtp://mail.example:587?tls=required", true),
+            ("smtps://user:secret@mail.example:465", true),
+            ("smtp://mail.example?tls=perhaps", false),
+            ("smtps://mail.example?tls=required", false),
+            ("http://mail.example", false),
+        ] {
+            assert_eq!(read(&[("HELPDESK_DATA", "folder"), ("HELPDESK_SMTP_URL", url)]).is_ok(), is_one, "{url}");
+        }
     }
 
     #[test]

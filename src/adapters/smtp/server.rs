@@ -18,7 +18,7 @@ const SUBMISSIONS_PORT: u16 = 465;
 
 /// The URL of an SMTP server is not one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("the SMTP server is not given as smtp://host:port or smtps://user:password@host:port (percent-encoded)")]
+#[error("the SMTP server is not given as smtp://host:port, smtp://host:port?tls=required or smtps://user:password@host:port (percent-encoded)")]
 pub struct NotAnSmtpUrl;
 
 pub(super) struct Server {
