@@ -96,6 +96,10 @@ contracts!(
     [
         what_was_put_is_read_back,
         a_second_put_leaves_the_first,
+        what_was_put_in_pieces_is_read_back,
+        a_second_put_in_pieces_leaves_the_first,
+        nothing_is_seen_of_pieces_that_break_off,
+        pieces_are_not_in_memory_all_at_once,
         a_range_reads_the_part_that_exists,
         names_are_listed_in_order_and_by_page,
         a_deleted_blob_is_absent_at_once,

@@ -2,6 +2,7 @@
 
 #[cfg(feature = "azure")]
 pub mod azure;
+mod blocks;
 pub mod embedded;
 mod limits;
 pub mod smtp;

@@ -4,8 +4,15 @@ use std::ops::Range;
 
 use async_trait::async_trait;
 use bytes::Bytes;
+use futures::stream::BoxStream;
 
 use super::Fault;
+
+/// Bytes of a blob, of which a service takes at most 50,000 blocks of 4 MiB.
+pub const BLOB_BYTES_MAX: u64 = 190 << 30;
+
+/// The bytes of a blob, in pieces of any size.
+pub type Pieces<'a> = BoxStream<'a, Result<Bytes, Fault>>;
 
 /// What a put found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -23,6 +30,10 @@ pub trait Blobs: Send + Sync {
     /// Writes once: all bytes are seen from now on, or none. Durable when it returns, but for the embedded store, which may flush it with the next
     /// commit or message that it acknowledges: whoever puts a blob names it in one of these.
     async fn put(&self, container: &str, name: &str, bytes: Bytes) -> Result<Put, Fault>;
+
+    /// The same, of what should never be in memory whole: a few MiB of it are at a time. Whatever ends it before its last piece, nothing is seen of it; a
+    /// fault among the pieces is answered. Where the blob exists already, not all pieces may be asked for. [`Fault::Corrupt`] beyond [`BLOB_BYTES_MAX`].
+    async fn put_pieces(&self, container: &str, name: &str, pieces: Pieces<'_>) -> Result<Put, Fault>;
 
     /// The whole blob, or the part of `range` that exists.
     async fn get(&self, container: &str, name: &str, range: Option<Range<u64>>) -> Result<Option<Bytes>, Fault>;

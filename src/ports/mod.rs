@@ -14,7 +14,7 @@ mod vault;
 
 use std::{sync::Arc, time::Duration};
 
-pub use blobs::{Blobs, Put};
+pub use blobs::{BLOB_BYTES_MAX, Blobs, Pieces, Put};
 pub use clock::{Clock, timestamp};
 pub use documents::{
     BODY_BYTES_MAX, COMMIT_BYTES_MAX, COMMIT_WRITES_MAX, Changes, DUE, Document, Documents, Etag, NewDocument, Order, Scan, Slot, Watermark, Write,

@@ -16,8 +16,8 @@ use bytes::Bytes;
 use helpdesk::{
     devhost::{Invocation, Invoker},
     ports::{
-        Blobs, Changes, Clock, Document, Documents, Entropy, Etag, Fault, Identity, IssuerKey, Lease, LogLine, Logs, Mailer, OutgoingMail, Ports,
-        Put, Queues, Scan, Secret, Undelivered, Vault, Watermark, Wrapped, Write,
+        Blobs, Changes, Clock, Document, Documents, Entropy, Etag, Fault, Identity, IssuerKey, Lease, LogLine, Logs, Mailer, OutgoingMail, Pieces,
+        Ports, Put, Queues, Scan, Secret, Undelivered, Vault, Watermark, Wrapped, Write,
     },
 };
 use time::{OffsetDateTime, macros::datetime};
@@ -209,6 +209,10 @@ impl Blobs for MemoryBlobs {
             None => Ok(Put::Created),
             Some(_) => Ok(Put::Existed),
         }
+    }
+
+    async fn put_pieces(&self, _container: &str, _name: &str, _pieces: Pieces<'_>) -> Result<Put, Fault> {
+        unreachable!("the host puts whole mails")
     }
 
     async fn get(&self, container: &str, name: &str, _range: Option<Range<u64>>) -> Result<Option<Bytes>, Fault> {

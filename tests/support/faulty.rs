@@ -12,8 +12,8 @@ use std::{
 use async_trait::async_trait;
 use bytes::Bytes;
 use helpdesk::ports::{
-    Blobs, Changes, Document, Documents, Etag, Fault, Lease, Mailer, OutgoingMail, Ports, Put, Queues, Scan, Secret, Undelivered, Vault, Watermark,
-    Wrapped, Write,
+    Blobs, Changes, Document, Documents, Etag, Fault, Lease, Mailer, OutgoingMail, Pieces, Ports, Put, Queues, Scan, Secret, Undelivered, Vault,
+    Watermark, Wrapped, Write,
 };
 use time::OffsetDateTime;
 use zeroize::Zeroizing;
@@ -110,6 +110,9 @@ impl Documents for Faulty<dyn Documents> {
 impl Blobs for Faulty<dyn Blobs> {
     async fn put(&self, container: &str, name: &str, bytes: Bytes) -> Result<Put, Fault> {
         self.plan.call(self.inner.put(container, name, bytes)).await
+    }
+    async fn put_pieces(&self, container: &str, name: &str, pieces: Pieces<'_>) -> Result<Put, Fault> {
+        self.plan.call(self.inner.put_pieces(container, name, pieces)).await
     }
     async fn get(&self, container: &str, name: &str, range: Option<Range<u64>>) -> Result<Option<Bytes>, Fault> {
         self.plan.call(self.inner.get(container, name, range)).await

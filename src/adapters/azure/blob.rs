@@ -3,30 +3,31 @@
 //! A container that is missing is made: the infrastructure has made those of an account in Azure, and an emulator starts empty.
 //! What is NOT promised: that the application may delete. On the account of the backups it has no right to.
 
-use std::ops::Range;
+use std::{future::Future, ops::Range};
 
 use async_trait::async_trait;
-use azure_core::http::Body;
+use azure_core::{Uuid, http::Body};
 use azure_storage_blob::{
     BlobClient, BlobServiceClient, BlobServiceClientOptions,
-    models::{BlobClientDownloadOptions, BlobClientGetPropertiesResultHeaders, BlobClientUploadOptions, BlobContainerClientListBlobsOptions},
+    models::{
+        BlobClientDownloadOptions, BlobClientGetPropertiesResultHeaders, BlobClientUploadOptions, BlobContainerClientListBlobsOptions,
+        BlockBlobClientCommitBlockListOptions, BlockLookupList,
+    },
 };
 use bytes::Bytes;
 use futures::TryStreamExt;
 
 use super::services::{Failed, NotConfigured, Services, address, call, transfer};
 use crate::{
-    adapters::limits,
-    ports::{Blobs, Fault, Put},
+    adapters::{blocks::Blocks, limits},
+    ports::{BLOB_BYTES_MAX, Blobs, Fault, Pieces, Put},
 };
 
 const SERVICE: &str = "Blob Storage";
 /// Names in one answer of the service.
 const PAGE_NAMES_MAX: i32 = 5000;
-/// No blob is as large; the service refuses numbers beyond.
-const BLOB_BYTES_MAX: u64 = 1 << 60;
-/// Tries of a put: the second when its container had to be made.
-const PUT_TRIES_MAX: usize = 2;
+/// Bytes that go to the service in one request.
+const BLOCK_BYTES: usize = 4 * 1024 * 1024;
 
 /// The blobs of one storage account.
 pub struct AzureBlobs {
@@ -55,6 +56,27 @@ impl AzureBlobs {
         }
     }
 
+    /// Asks, and once more if the container had to be made for it.
+    async fn in_container<T, F: Future<Output = Result<T, Failed>>>(&self, container: &str, ask: impl Fn() -> F) -> Result<T, Failed> {
+        match ask().await {
+            Err(failed) if is_container_missing(&failed) => match self.make(container).await {
+                Ok(()) => ask().await,
+                Err(fault) => Err(Failed { fault, ..failed }),
+            },
+            answered => answered,
+        }
+    }
+
+    /// What a write that must not replace came to.
+    async fn created(&self, container: &str, name: &str, written: Result<(), Failed>) -> Result<Put, Fault> {
+        match written {
+            Ok(()) => Ok(Put::Created),
+            Err(failed) if failed.is(409, "BlobAlreadyExists") || failed.is(412, "ConditionNotMet") => Ok(Put::Existed),
+            Err(failed) if is_perhaps_there(&failed) && self.size(container, name).await?.is_some() => Ok(Put::Existed),
+            Err(failed) => Err(again(failed.fault)),
+        }
+    }
+
     /// Whether the answer was that there is no such blob. That there is no such container is none, unless one can be made: the account may be another
     /// one than was meant, and what is in ours must not count as lost.
     async fn absent(&self, container: &str, failed: Failed) -> Result<(), Fault> {
@@ -70,18 +92,36 @@ impl AzureBlobs {
 impl Blobs for AzureBlobs {
     async fn put(&self, container: &str, name: &str, bytes: Bytes) -> Result<Put, Fault> {
         let blob = self.blob(container, name)?;
-        for _ in 0..PUT_TRIES_MAX {
-            // In one request up to 4 MiB; beyond, in blocks that are none of the blob's until their list is committed.
-            let options = BlobClientUploadOptions::default().if_not_exists();
-            match transfer(SERVICE, blob.upload(Body::from(bytes.clone()).into(), Some(options))).await {
-                Ok(_) => return Ok(Put::Created),
-                Err(failed) if failed.is(409, "BlobAlreadyExists") || failed.is(412, "ConditionNotMet") => return Ok(Put::Existed),
-                Err(failed) if is_perhaps_there(&failed) && self.size(container, name).await?.is_some() => return Ok(Put::Existed),
-                Err(failed) if is_container_missing(&failed) => self.make(container).await?,
-                Err(failed) => return Err(again(failed.fault)),
-            }
+        // In one request up to a block's size; beyond, in blocks that are none of the blob's until their list is committed.
+        let upload = || transfer(SERVICE, blob.upload(Body::from(bytes.clone()).into(), Some(BlobClientUploadOptions::default().if_not_exists())));
+        let uploaded = self.in_container(container, upload).await;
+        self.created(container, name, uploaded.map(drop)).await
+    }
+
+    async fn put_pieces(&self, container: &str, name: &str, pieces: Pieces<'_>) -> Result<Put, Fault> {
+        let blob = self.blob(container, name)?.block_blob_client();
+        let mut blocks = Blocks::new(pieces, BLOCK_BYTES);
+        let first = blocks.next().await?.unwrap_or_default();
+        if first.len() < BLOCK_BYTES {
+            return self.put(container, name, first).await;
         }
-        Err(Fault::Unavailable(format!("{SERVICE} does not keep a container that it made")))
+        if self.size(container, name).await?.is_some() {
+            return Ok(Put::Existed);
+        }
+        let (mut block, mut staged) = (Some(first), Vec::new());
+        while let Some(bytes) = block {
+            // A name of its own: who writes the same blob at this moment must not have his blocks taken for ours.
+            let id = Uuid::new_v4();
+            let stage = || transfer(SERVICE, blob.stage_block(id.as_bytes(), bytes.len() as u64, Body::from(bytes.clone()).into(), None));
+            self.in_container(container, stage).await.map_err(|failed| again(failed.fault))?;
+            staged.push(id.as_bytes().to_vec());
+            block = blocks.next().await?;
+        }
+        // Blocks that nobody commits go away after a week, with nothing seen of them.
+        let list = BlockLookupList { latest: Some(staged), ..BlockLookupList::default() };
+        let options = BlockBlobClientCommitBlockListOptions { if_none_match: Some("*".into()), ..BlockBlobClientCommitBlockListOptions::default() };
+        let committed = transfer(SERVICE, async { blob.commit_block_list(list.try_into()?, Some(options)).await }).await;
+        self.created(container, name, committed.map(drop)).await
     }
 
     async fn get(&self, container: &str, name: &str, range: Option<Range<u64>>) -> Result<Option<Bytes>, Fault> {

@@ -6,7 +6,7 @@
 use std::{
     collections::HashMap,
     fs::{self, File},
-    io::{ErrorKind, Read, Seek, SeekFrom},
+    io::{self, ErrorKind, Read, Seek, SeekFrom, Write},
     ops::Range,
     path::{Path, PathBuf},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
@@ -14,6 +14,7 @@ use std::{
 
 use async_trait::async_trait;
 use bytes::Bytes;
+use futures::{StreamExt, stream};
 use rusqlite::{Connection, OptionalExtension, params};
 use time::{Duration, OffsetDateTime};
 
@@ -22,12 +23,14 @@ use super::{
     store::{Durable, Store, Writing, fault},
 };
 use crate::{
-    adapters::limits,
-    ports::{Blobs, Entropy, Fault, Put},
+    adapters::{blocks::Blocks, limits},
+    ports::{Blobs, Entropy, Fault, Pieces, Put},
 };
 
 /// Bytes of a blob that is kept as a row.
 const ROW_BYTES_MAX: usize = 256 * 1024;
+/// Bytes that go into a file in one write. More than a row's: a blob of less than one block is known whole.
+const BLOCK_BYTES: usize = 4 * ROW_BYTES_MAX;
 /// How long a file without a row may be one that is being put.
 const UNNAMED_FILE_KEPT: Duration = Duration::DAY;
 /// Looks at a blob whose file goes away while it is read.
@@ -37,27 +40,19 @@ const LOOKS_MAX: usize = 3;
 impl Blobs for Store {
     async fn put(&self, container: &str, name: &str, bytes: Bytes) -> Result<Put, Fault> {
         limits::check_blob_name(container, name)?;
-        let (container, name) = (container.to_owned(), name.to_owned());
-        let size = bytes.len();
-        if size <= ROW_BYTES_MAX {
+        if bytes.len() <= ROW_BYTES_MAX {
+            let (container, name) = (container.to_owned(), name.to_owned());
             // It reaches the disk with the commit or the message that names it (decision 0004).
-            return self.write(Durable::Soon, move |writing| insert(writing, &container, &name, size, None, Some(&bytes))).await;
+            return self.write(Durable::Soon, move |writing| insert(writing, &container, &name, bytes.len() as u64, None, Some(&bytes))).await;
         }
-        if self.size(&container, &name).await?.is_some() {
-            return Ok(Put::Existed);
-        }
-        let file = format!("{container}/{}", unique_name());
-        let path = self.folder.join("blobs").join(&file);
-        let written = path.clone();
-        tokio::task::spawn_blocking(move || write_file(&written, &bytes))
-            .await
-            .map_err(|_| Fault::Unavailable("writing a blob was interrupted".to_owned()))?
-            .map_err(files::fault("a blob's file could not be written"))?;
-        let put = self.write(Durable::Now, move |writing| insert(writing, &container, &name, size, Some(&file), None)).await;
-        if put == Ok(Put::Existed) {
-            remove_files(&mut vec![path]);
-        }
-        put
+        self.put_file(container, name, bytes, Blocks::new(stream::empty().boxed(), BLOCK_BYTES)).await
+    }
+
+    async fn put_pieces(&self, container: &str, name: &str, pieces: Pieces<'_>) -> Result<Put, Fault> {
+        limits::check_blob_name(container, name)?;
+        let mut blocks = Blocks::new(pieces, BLOCK_BYTES);
+        let first = blocks.next().await?.unwrap_or_default();
+        if first.len() <= ROW_BYTES_MAX { self.put(container, name, first).await } else { self.put_file(container, name, first, blocks).await }
     }
 
     async fn get(&self, container: &str, name: &str, range: Option<Range<u64>>) -> Result<Option<Bytes>, Fault> {
@@ -127,6 +122,28 @@ impl Blobs for Store {
             }
         };
         self.submit(Durable::Soon, work, settle).await
+    }
+}
+
+impl Store {
+    async fn put_file(&self, container: &str, name: &str, first: Bytes, rest: Blocks<'_>) -> Result<Put, Fault> {
+        if self.size(container, name).await?.is_some() {
+            return Ok(Put::Existed);
+        }
+        let file = format!("{container}/{}", unique_name());
+        let path = self.folder.join("blobs").join(&file);
+        let put = match write_file(&path, first, rest).await {
+            Ok(size) => {
+                let (container, name) = (container.to_owned(), name.to_owned());
+                self.write(Durable::Now, move |writing| insert(writing, &container, &name, size, Some(&file), None)).await
+            }
+            Err(fault) => Err(fault),
+        };
+        // After a fault of the row's commit it may be there for all that.
+        if put == Ok(Put::Existed) {
+            remove_files(&mut vec![path]);
+        }
+        put
     }
 }
 
@@ -206,7 +223,7 @@ enum Content {
     File(String, u64),
 }
 
-fn insert(writing: &Writing<'_>, container: &str, name: &str, size: usize, file: Option<&str>, bytes: Option<&[u8]>) -> Result<Put, Fault> {
+fn insert(writing: &Writing<'_>, container: &str, name: &str, size: u64, file: Option<&str>, bytes: Option<&[u8]>) -> Result<Put, Fault> {
     let sql = "INSERT INTO blobs (container, name, size, file, bytes) VALUES (?1, ?2, ?3, ?4, ?5) ON CONFLICT DO NOTHING";
     let mut statement = writing.connection.prepare_cached(sql).map_err(fault)?;
     let inserted = statement.execute(params![container, name, size as i64, file, bytes]).map_err(fault)?;
@@ -236,17 +253,41 @@ fn fetch(connection: &Connection, container: &str, name: &str, range: Option<&Ra
     content.optional().map_err(fault)
 }
 
-fn write_file(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
+/// Writes a new file, durably, and answers its size. What cannot be finished is removed; what is not finished because nobody waits is the sweep's.
+async fn write_file(path: &Path, first: Bytes, mut rest: Blocks<'_>) -> Result<u64, Fault> {
+    let (mut size, mut block, new) = (0, Some(first), path.to_owned());
+    let mut file = blocking(move || create_file(&new)).await?;
+    let written = async {
+        while let Some(bytes) = block {
+            size += bytes.len() as u64;
+            file = blocking(move || file.write_all(&bytes).map(|()| file)).await?;
+            block = rest.next().await?;
+        }
+        let folder = path.parent().map(Path::to_owned);
+        blocking(move || file.sync_all().and_then(|()| folder.map_or(Ok(()), |folder| files::sync_folder(&folder)))).await
+    };
+    let written = written.await;
+    if written.is_err() {
+        remove_files(&mut vec![path.to_owned()]);
+    }
+    written.map(|()| size)
+}
+
+async fn blocking<T: Send + 'static>(work: impl FnOnce() -> io::Result<T> + Send + 'static) -> Result<T, Fault> {
+    let done = tokio::task::spawn_blocking(work).await.map_err(|_| Fault::Unavailable("writing a blob was interrupted".to_owned()))?;
+    done.map_err(files::fault("a blob's file could not be written"))
+}
+
+fn create_file(path: &Path) -> io::Result<File> {
     let Some(folder) = path.parent() else { return Err(ErrorKind::InvalidInput.into()) };
     if !folder.exists() {
         files::create_folder(folder)?;
         folder.parent().map_or(Ok(()), files::sync_folder)?;
     }
-    files::write_new(path, bytes)?;
-    files::sync_folder(folder)
+    files::create_new(path)
 }
 
-fn read_file(path: &Path, size: u64, range: Option<&Range<u64>>) -> std::io::Result<Vec<u8>> {
+fn read_file(path: &Path, size: u64, range: Option<&Range<u64>>) -> io::Result<Vec<u8>> {
     let range = range.cloned().unwrap_or(0..size);
     let (start, end) = (range.start.min(size), range.end.min(size));
     let mut file = File::open(path)?;

@@ -19,10 +19,14 @@ pub(super) fn create_folder(folder: &Path) -> io::Result<()> {
 
 /// Writes a new file and makes its bytes durable. Its name is durable after [`sync_folder`].
 pub(super) fn write_new(file: &Path, bytes: &[u8]) -> io::Result<()> {
-    let mut options = private(OpenOptions::new());
-    let mut open = options.write(true).create_new(true).open(file)?;
+    let mut open = create_new(file)?;
     open.write_all(bytes)?;
     open.sync_all()
+}
+
+/// Creates a file that was not there.
+pub(super) fn create_new(file: &Path) -> io::Result<File> {
+    private(OpenOptions::new()).write(true).create_new(true).open(file)
 }
 
 /// Puts a file in the place of `file`: readers see the old bytes or the new ones. `temporary` is beside it and nobody else's.
@@ -40,7 +44,7 @@ pub(super) fn open_lock(file: &Path) -> io::Result<File> {
 /// Creates a file for its owner alone if it is not there, and takes it from all others if it is. One that is there is not opened: closing it
 /// again would end the locks that this process has on it, and SQLite's with them.
 pub(super) fn claim(file: &Path) -> io::Result<()> {
-    match private(OpenOptions::new()).write(true).create_new(true).open(file) {
+    match create_new(file) {
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
         created => return created.map(drop),
     }
