@@ -1,6 +1,6 @@
 //! Every setting, read once from the environment, as Azure's app settings are. A wrong one ends the start with one line that names all faults.
 
-use std::{fmt, net::Ipv4Addr, path::PathBuf, time::Duration};
+use std::{collections::HashMap, fmt, net::Ipv4Addr, ops::RangeInclusive, path::PathBuf, time::Duration};
 
 use tracing::level_filters::LevelFilter;
 
@@ -97,6 +97,9 @@ pub const SETTINGS: &[Setting] = &[
     MAIL_IN_FLIGHT,
 ];
 
+/// Those that name Azure's services, in the order of [`Azure`].
+const SERVICES: [&Setting; 5] = [&COSMOS, &BLOBS, &BACKUPS, &QUEUES, &VAULT];
+
 /// Where Azure's services are, each as its address.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Azure {
@@ -173,100 +176,33 @@ impl Config {
 
     /// Reads settings from anywhere. An empty value is an absent one.
     pub fn read(get: impl Fn(&str) -> Option<String>) -> Result<Self, WrongSettings> {
-        let mut faults = Vec::new();
-        let value = |setting: &Setting| {
-            let text = get(setting.name).filter(|text| !text.trim().is_empty()).unwrap_or_else(|| setting.default.to_owned());
-            text.trim().to_owned()
-        };
-        let (port, data, vendor_tenant, smtp_url) = (value(&PORT), value(&DATA), value(&VENDOR_TENANT).to_lowercase(), value(&SMTP_URL));
-        let (entra_application, smtp_user, logs) = (value(&ENTRA_APPLICATION), value(&SMTP_USER), value(&LOGS));
-        let addresses = [COSMOS, BLOBS, BACKUPS, QUEUES, VAULT].map(|setting| (value(&setting), setting));
-        let identity = identity(value(&IDENTITY_ENDPOINT), value(&FEDERATED_TOKEN), value(&CLIENT_ID));
-        let (log, key_cache, mail_in_flight) = (value(&LOG), value(&KEY_CACHE), value(&MAIL_IN_FLIGHT));
-        let mut fault = |setting: &Setting, why: &str| faults.push(format!("{} {why}", setting.name));
-
-        let port = match port.as_str() {
-            "" => None,
-            text => text.parse::<u16>().ok().filter(|port| *port > 0).or_else(|| {
-                fault(&PORT, "is no port number (1 to 65535)");
-                None
-            }),
-        };
-        let in_azure = data.is_empty() && (port.is_some() || addresses.iter().any(|(address, _)| !address.is_empty()));
-        if !data.is_empty() && port.is_some() && addresses.iter().any(|(address, _)| !address.is_empty()) {
-            fault(&DATA, "names a folder, and other settings name Azure's services: a handler has one or the other");
+        let mut texts = Texts::read(get);
+        let port = texts.port();
+        let names_services = SERVICES.iter().any(|setting| texts.has(setting));
+        let in_azure = !texts.has(&DATA) && (port.is_some() || names_services);
+        if texts.has(&DATA) && port.is_some() && names_services {
+            texts.fault(&DATA, "names a folder, and other settings name Azure's services: a handler has one or the other");
         }
         if in_azure {
-            let mut missing = Vec::new();
-            for (address, setting) in &addresses {
-                match address.as_str() {
-                    "" => missing.push(setting.name),
-                    address if !is_address(address) => fault(setting, "is no address that begins with https://"),
-                    _ => {}
-                }
-            }
-            for (text, setting) in [(&logs, &LOGS), (&entra_application, &ENTRA_APPLICATION), (&smtp_url, &SMTP_URL)] {
-                if text.is_empty() {
-                    missing.push(setting.name);
-                }
-            }
-            if !missing.is_empty() {
-                fault(&DATA, &format!("names no folder, and of Azure's services these are missing: {}", missing.join(", ")));
-            }
-            if identity == AzureIdentity::Developer && !value(&CLIENT_ID).is_empty() {
-                fault(&CLIENT_ID, "names an identity, and neither IDENTITY_ENDPOINT nor AZURE_FEDERATED_TOKEN_FILE says where its tokens come from");
-            }
-            if !logs.is_empty() && !is_uuid(&logs) {
-                fault(&LOGS, "is no UUID");
-            }
-            if vendor_tenant == VENDOR_TENANT.default {
-                fault(&VENDOR_TENANT, "names no Entra tenant");
-            }
+            texts.check_azure();
         }
-        if !(smtp_url.is_empty() || is_smtp(&smtp_url)) {
-            fault(&SMTP_URL, "is no URL that begins with smtps:// or smtp://, behind which ?tls=required may stand and nothing else");
+        texts.check_smtp();
+        let log = texts.log_level();
+        let key_cache_seconds = texts.number(&KEY_CACHE, "seconds", 60..=3600);
+        let mail_in_flight_bytes = texts.number(&MAIL_IN_FLIGHT, "bytes", 36_700_160..=2_147_483_648);
+        if !texts.faults.is_empty() {
+            return Err(WrongSettings(texts.faults));
         }
-        let has_login = smtp_url.contains('@');
-        if (!smtp_user.is_empty() || has_login) && !is_private(&smtp_url) {
-            fault(&SMTP_URL, "would send a password in clear: begin it with smtps://, or end it in ?tls=required");
-        }
-        if !smtp_user.is_empty() && has_login {
-            fault(&SMTP_USER, "is set, and HELPDESK_SMTP_URL names a user too");
-        }
-        let log = match log.as_str() {
-            "error" => LevelFilter::ERROR,
-            "warn" => LevelFilter::WARN,
-            "info" => LevelFilter::INFO,
-            "debug" => LevelFilter::DEBUG,
-            "trace" => LevelFilter::TRACE,
-            _ => {
-                fault(&LOG, "is none of error, warn, info, debug, trace");
-                LevelFilter::INFO
-            }
-        };
-        let key_cache = key_cache.parse::<u64>().ok().filter(|seconds| (60..=3600).contains(seconds)).unwrap_or_else(|| {
-            fault(&KEY_CACHE, "is no number of seconds from 60 to 3600");
-            0
-        });
-        let mail_in_flight_bytes =
-            mail_in_flight.parse::<u32>().ok().filter(|bytes| (36_700_160..=2_147_483_648).contains(bytes)).unwrap_or_else(|| {
-                fault(&MAIL_IN_FLIGHT, "is no number of bytes from 36700160 to 2147483648");
-                0
-            });
-        if !faults.is_empty() {
-            return Err(WrongSettings(faults));
-        }
-        let [cosmos, blobs, backups, queues, vault] = addresses.map(|(address, _)| address);
         Ok(Config {
             port,
-            azure: in_azure.then_some(Azure { cosmos, blobs, backups, queues, vault, logs, identity }),
-            data: (!data.is_empty()).then(|| PathBuf::from(data)),
-            entra_application: (!entra_application.is_empty()).then_some(entra_application),
-            vendor_tenant,
-            smtp_user: (!smtp_user.is_empty()).then_some(smtp_user),
-            smtp_url: (!smtp_url.is_empty()).then(|| Secret::new(smtp_url)),
+            azure: in_azure.then(|| texts.azure()),
+            data: texts.optional(&DATA).map(PathBuf::from),
+            entra_application: texts.optional(&ENTRA_APPLICATION),
+            vendor_tenant: texts.vendor_tenant(),
+            smtp_user: texts.optional(&SMTP_USER),
+            smtp_url: texts.optional(&SMTP_URL).map(Secret::new),
             log,
-            key_cache: Duration::from_secs(key_cache),
+            key_cache: Duration::from_secs(key_cache_seconds.into()),
             mail_in_flight_bytes,
         })
     }
@@ -277,14 +213,121 @@ impl Config {
     }
 }
 
-fn identity(endpoint: String, federated_token: String, client_id: String) -> AzureIdentity {
-    // Without its endpoint a managed identity would be looked for at an address of the network.
-    if !endpoint.is_empty() {
-        AzureIdentity::Managed { client_id: Some(client_id).filter(|id| !id.is_empty()) }
-    } else if !federated_token.is_empty() {
-        AzureIdentity::Workload
-    } else {
-        AzureIdentity::Developer
+/// What the settings say, and what is wrong with them.
+struct Texts {
+    by_name: HashMap<&'static str, String>,
+    faults: Vec<String>,
+}
+
+impl Texts {
+    fn read(get: impl Fn(&str) -> Option<String>) -> Texts {
+        let text = |setting: &Setting| get(setting.name).map(|text| text.trim().to_owned()).filter(|text| !text.is_empty());
+        let text_or_default = |setting: &'static Setting| (setting.name, text(setting).unwrap_or_else(|| setting.default.to_owned()));
+        Texts { by_name: SETTINGS.iter().map(text_or_default).collect(), faults: Vec::new() }
+    }
+
+    fn text(&self, setting: &Setting) -> &str {
+        self.by_name.get(setting.name).map_or("", String::as_str)
+    }
+
+    fn has(&self, setting: &Setting) -> bool {
+        !self.text(setting).is_empty()
+    }
+
+    fn optional(&self, setting: &Setting) -> Option<String> {
+        Some(self.text(setting).to_owned()).filter(|text| !text.is_empty())
+    }
+
+    fn fault(&mut self, setting: &Setting, why: &str) {
+        self.faults.push(format!("{} {why}", setting.name));
+    }
+
+    fn port(&mut self) -> Option<u16> {
+        let text = self.text(&PORT);
+        let port = text.parse().ok().filter(|port| *port > 0);
+        if port.is_none() && !text.is_empty() {
+            self.fault(&PORT, "is no port number (1 to 65535)");
+        }
+        port
+    }
+
+    /// 0 is no number of any setting, and stands for a fault.
+    fn number(&mut self, setting: &Setting, unit: &str, range: RangeInclusive<u32>) -> u32 {
+        let number = self.text(setting).parse().ok().filter(|number| range.contains(number));
+        if number.is_none() {
+            self.fault(setting, &format!("is no number of {unit} from {} to {}", range.start(), range.end()));
+        }
+        number.unwrap_or_default()
+    }
+
+    fn log_level(&mut self) -> LevelFilter {
+        match self.text(&LOG) {
+            "error" => LevelFilter::ERROR,
+            "warn" => LevelFilter::WARN,
+            "info" => LevelFilter::INFO,
+            "debug" => LevelFilter::DEBUG,
+            "trace" => LevelFilter::TRACE,
+            _ => {
+                self.fault(&LOG, "is none of error, warn, info, debug, trace");
+                LevelFilter::INFO
+            }
+        }
+    }
+
+    fn vendor_tenant(&self) -> String {
+        self.text(&VENDOR_TENANT).to_lowercase()
+    }
+
+    fn identity(&self) -> AzureIdentity {
+        // Without its endpoint a managed identity would be looked for at an address of the network.
+        if self.has(&IDENTITY_ENDPOINT) {
+            AzureIdentity::Managed { client_id: self.optional(&CLIENT_ID) }
+        } else if self.has(&FEDERATED_TOKEN) {
+            AzureIdentity::Workload
+        } else {
+            AzureIdentity::Developer
+        }
+    }
+
+    fn azure(&self) -> Azure {
+        let [cosmos, blobs, backups, queues, vault] = SERVICES.map(|setting| self.text(setting).to_owned());
+        Azure { cosmos, blobs, backups, queues, vault, logs: self.text(&LOGS).to_owned(), identity: self.identity() }
+    }
+
+    fn check_azure(&mut self) {
+        for setting in SERVICES {
+            if self.has(setting) && !is_address(self.text(setting)) {
+                self.fault(setting, "is no address that begins with https://");
+            }
+        }
+        let wanted = SERVICES.iter().copied().chain([&LOGS, &ENTRA_APPLICATION, &SMTP_URL]);
+        let missing: Vec<&str> = wanted.filter(|setting| !self.has(setting)).map(|setting| setting.name).collect();
+        if !missing.is_empty() {
+            self.fault(&DATA, &format!("names no folder, and of Azure's services these are missing: {}", missing.join(", ")));
+        }
+        if self.identity() == AzureIdentity::Developer && self.has(&CLIENT_ID) {
+            self.fault(&CLIENT_ID, "names an identity, and neither IDENTITY_ENDPOINT nor AZURE_FEDERATED_TOKEN_FILE says where its tokens come from");
+        }
+        if self.has(&LOGS) && !is_uuid(self.text(&LOGS)) {
+            self.fault(&LOGS, "is no UUID");
+        }
+        if self.vendor_tenant() == VENDOR_TENANT.default {
+            self.fault(&VENDOR_TENANT, "names no Entra tenant");
+        }
+    }
+
+    fn check_smtp(&mut self) {
+        let url = self.text(&SMTP_URL);
+        let (is_understood, is_private, has_login) = (url.is_empty() || is_smtp(url), is_private(url), url.contains('@'));
+        if !is_understood {
+            self.fault(&SMTP_URL, "is no URL that begins with smtps:// or smtp://, behind which ?tls=required may stand and nothing else");
+        }
+        if (self.has(&SMTP_USER) || has_login) && !is_private {
+            self.fault(&SMTP_URL, "would send a password in clear: begin it with smtps://, or end it in ?tls=required");
+        }
+        if self.has(&SMTP_USER) && has_login {
+            self.fault(&SMTP_USER, "is set, and HELPDESK_SMTP_URL names a user too");
+        }
     }
 }
 

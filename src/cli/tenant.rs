@@ -1,6 +1,9 @@
 //! `helpdesk tenant`: who is a customer, and which mailboxes are his.
 
-use std::{path::PathBuf, process::ExitCode};
+use std::{
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
 
 use anyhow::{Context, Result, bail};
 use serde::Serialize;
@@ -11,7 +14,7 @@ use crate::{
     functions::App,
     ids::TenantId,
     mail::sender::Trust,
-    tenants::{self, Change, DirectoryId, Mailbox, Region, State, Tenant},
+    tenants::{self, Change, DirectoryId, Mailbox, Region, Settings, State, Tenant},
     tickets::{held, store::blobs_of},
 };
 
@@ -157,45 +160,17 @@ pub(super) async fn run(arguments: Arguments, config: Config) -> Result<ExitCode
         Command::Change { id, name, entra_tenant, region, state, data } => {
             let entra_tenant = entra_tenant.map(|text| if text == "none" { Ok(None) } else { text.parse().map(Some) }).transpose()?;
             let app = data.visit(config).await?.app;
-            let change = Change { name, entra_tenant, region, state, settings: None };
-            let (tenant, _) = tenants::change(&app.ports, &app.keyring, COMMAND_LINE, &id, None, &change).await?;
-            say(&format!("changed {id}"))?;
-            if tenant.state == State::Active {
-                match held::release(&app.desk, &id).await? {
-                    0 => {}
-                    released if released >= held::RELEASED_MAX => say(&format!("{released} held mails go on their way, more may follow"))?,
-                    released => say(&format!("{released} held mails go on their way"))?,
-                }
-            }
+            change(&app, &id, Change { name, entra_tenant, region, state, settings: None }).await?;
         }
         Command::Settings { id, from, data } => {
-            let app = data.visit(config).await?.app;
-            let settings = match from {
-                Some(file) => {
-                    let text = std::fs::read(&file).with_context(|| format!("{} cannot be read", file.display()))?;
-                    let settings = serde_json::from_slice(&text).with_context(|| format!("{} holds no settings", file.display()))?;
-                    let change = Change { settings: Some(settings), ..Change::default() };
-                    tenants::change(&app.ports, &app.keyring, COMMAND_LINE, &id, None, &change).await?.0.settings
-                }
-                None => tenants::get(app.ports.documents.as_ref(), &app.keyring, &id).await?.ok_or(tenants::Error::NotFound)?.0.settings,
-            };
+            let settings = settings(&data.visit(config).await?.app, &id, from.as_deref()).await?;
             say(&serde_json::to_string_pretty(&settings)?)?;
         }
         Command::Remove { id, yes, data } => {
             if !yes {
                 bail!("this deletes {id} and all that is his, for good: say --yes");
             }
-            let app = data.visit(config).await?.app;
-            let (mut documents, mut blobs) = (0, 0);
-            loop {
-                let removal = tenants::remove(&app.ports, &app.keyring, COMMAND_LINE, &id, &blobs_of(&id)).await?;
-                (documents, blobs) = (documents + removal.documents, blobs + removal.blobs);
-                if removal.done {
-                    break;
-                }
-                say(&format!("{documents} documents and {blobs} blobs are deleted, more follow"))?;
-            }
-            say(&format!("removed {id}: {documents} documents, {blobs} blobs, and its keys"))?;
+            remove(&data.visit(config).await?.app, &id).await?;
         }
         Command::List { json, data } => {
             let app = data.visit(config).await?.app;
@@ -207,6 +182,42 @@ pub(super) async fn run(arguments: Arguments, config: Config) -> Result<ExitCode
         }
     }
     Ok(ExitCode::SUCCESS)
+}
+
+async fn change(app: &App, id: &TenantId, change: Change) -> Result<()> {
+    let (tenant, _) = tenants::change(&app.ports, &app.keyring, COMMAND_LINE, id, None, &change).await?;
+    say(&format!("changed {id}"))?;
+    if tenant.state == State::Active {
+        match held::release(&app.desk, id).await? {
+            0 => {}
+            released if released >= held::RELEASED_MAX => say(&format!("{released} held mails go on their way, more may follow"))?,
+            released => say(&format!("{released} held mails go on their way"))?,
+        }
+    }
+    Ok(())
+}
+
+/// The settings, after those of a file have taken their place.
+async fn settings(app: &App, id: &TenantId, from: Option<&Path>) -> Result<Settings> {
+    let Some(file) = from else {
+        return Ok(tenants::get(app.ports.documents.as_ref(), &app.keyring, id).await?.ok_or(tenants::Error::NotFound)?.0.settings);
+    };
+    let text = std::fs::read(file).with_context(|| format!("{} cannot be read", file.display()))?;
+    let settings = serde_json::from_slice(&text).with_context(|| format!("{} holds no settings", file.display()))?;
+    let change = Change { settings: Some(settings), ..Change::default() };
+    Ok(tenants::change(&app.ports, &app.keyring, COMMAND_LINE, id, None, &change).await?.0.settings)
+}
+
+async fn remove(app: &App, id: &TenantId) -> Result<()> {
+    let (mut documents, mut blobs) = (0, 0);
+    loop {
+        let removal = tenants::remove(&app.ports, &app.keyring, COMMAND_LINE, id, &blobs_of(id)).await?;
+        (documents, blobs) = (documents + removal.documents, blobs + removal.blobs);
+        if removal.done {
+            return say(&format!("removed {id}: {documents} documents, {blobs} blobs, and its keys"));
+        }
+        say(&format!("{documents} documents and {blobs} blobs are deleted, more follow"))?;
+    }
 }
 
 /// A tenant as it is listed.

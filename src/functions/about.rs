@@ -163,6 +163,7 @@ impl About {
 }
 
 /// What is to be said of the route of this function.
+#[expect(clippy::too_many_lines, reason = "a table")]
 pub fn about(function: &str) -> Option<About> {
     let get = |summary, answer| About { summary, answer, ..About::default() };
     let page = |summary, answer| About { query: PAGED, ..get(summary, Answer::Json(200, answer)) };
