@@ -9,7 +9,10 @@ use std::{
 };
 
 use azure_core::http::{Request, Url};
-use azure_data_cosmos::{AccountEndpoint, AccountReference, ContainerClient, CosmosClient, CosmosRuntimeBuilder, FeedScope, Query, RoutingStrategy};
+use azure_data_cosmos::{
+    AccountEndpoint, AccountReference, ContainerClient, CosmosClient, CosmosRuntimeBuilder, FeedScope, Query, RoutingStrategy,
+    options::{OperationOptionsBuilder, QueryOptions, ReadConsistencyStrategy},
+};
 use azure_data_cosmos_driver::{
     in_memory_emulator::{ConsistencyLevel, InMemoryEmulatorHttpClient, VirtualAccountConfig, VirtualRegion},
     models::PartitionKeyDefinition,
@@ -150,7 +153,10 @@ impl CosmosServer {
         };
         // One for all times: a client goes on asking after its account for as long as the process lives.
         let container = self.container.get_or_init(connect).await;
-        let items = container.query_items::<Value>(Query::from("SELECT * FROM c"), FeedScope::full_container(), None).await.unwrap();
+        // What the client has seen of the emulator before this one is no measure.
+        let latest = OperationOptionsBuilder::new().with_read_consistency_strategy(ReadConsistencyStrategy::LatestCommitted).build();
+        let options = QueryOptions::default().with_operation_options(latest);
+        let items = container.query_items::<Value>(Query::from("SELECT * FROM c"), FeedScope::full_container(), Some(options)).await.unwrap();
         let mut items: Vec<Value> = items.try_collect().await.unwrap();
         items.retain(keeps);
         *self.emulator.lock().unwrap() = emulator(&Url::parse(&self.address).unwrap());
