@@ -43,6 +43,26 @@ async fn two_processes_that_meet_a_new_tenant_make_the_same_keys() {
 }
 
 #[tokio::test]
+async fn keys_that_nobody_asks_for_again_leave_the_memory() {
+    const CACHED_FOR: Duration = Duration::from_millis(200);
+    let world = World::new().await;
+    let ring = Keyring::new(&world.ports, CACHED_FOR);
+    let keys = ring.keys(&contoso()).await.unwrap();
+    let again = ring.keys(&contoso()).await.unwrap();
+    assert!(Arc::ptr_eq(&keys, &again), "they are kept for a while");
+    let (kept, sealed) = (Arc::downgrade(&keys), keys.seal(&PLACE, b"words").unwrap());
+    drop((keys, again));
+    for _ in 0..1000 {
+        if kept.strong_count() > 0 {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    }
+    assert_eq!(kept.strong_count(), 0, "ten seconds later they are still there");
+    // The ring alone knows them now, and asks the vault.
+    assert_eq!(ring.keys(&contoso()).await.unwrap().open(&PLACE, &sealed).unwrap().as_slice(), b"words");
+}
+
+#[tokio::test]
 async fn tenants_share_no_key() {
     let world = World::new().await;
     let ring = keyring(&world);

@@ -49,7 +49,15 @@ pub struct Keyring {
     clock: Arc<dyn Clock>,
     entropy: Arc<dyn Entropy>,
     cache_for: Duration,
-    cache: Mutex<HashMap<TenantId, Arc<tokio::sync::Mutex<Option<Cached>>>>>,
+    cache: Mutex<HashMap<TenantId, Arc<tokio::sync::Mutex<Slot>>>>,
+}
+
+/// What this process knows of a tenant.
+#[derive(Default)]
+struct Slot {
+    cached: Option<Cached>,
+    /// The seals that it has leased and not used, and under which data key. They outlive the keys.
+    leased: Option<(u32, Arc<AtomicU64>)>,
 }
 
 struct Cached {
@@ -114,18 +122,33 @@ impl Keyring {
     pub async fn keys(&self, tenant: &TenantId) -> Result<Arc<TenantKeys>, Error> {
         let slot = self.slot(tenant);
         // Held while loading, so that a tenant's keys are asked for once however many wait for them.
-        let mut cached = slot.lock().await;
+        let mut known = slot.lock().await;
         let now = self.clock.now();
-        if let Some(Cached { keys, until }) = cached.as_ref()
+        if let Some(Cached { keys, until }) = &known.cached
             && now < *until
             && keys.seals_left.load(Ordering::Relaxed) >= SEALS_LOW
         {
             return Ok(keys.clone());
         }
-        let leased = cached.as_ref().map(|Cached { keys, .. }| (keys.current, keys.seals_left.clone()));
-        let keys = Arc::new(self.load(tenant, now, leased).await?);
-        *cached = Some(Cached { keys: keys.clone(), until: now + self.cache_for });
+        let keys = Arc::new(self.load(tenant, now, known.leased.clone()).await?);
+        known.leased = Some((keys.current, keys.seals_left.clone()));
+        known.cached = Some(Cached { keys: keys.clone(), until: now + self.cache_for });
+        drop(known);
+        self.let_go_later(&slot, &keys);
         Ok(keys)
+    }
+
+    /// Nobody may ask for these keys again: they go when their time is over, whoever is still at work with them aside.
+    fn let_go_later(&self, slot: &Arc<tokio::sync::Mutex<Slot>>, keys: &Arc<TenantKeys>) {
+        let (slot, keys, cache_for) = (Arc::downgrade(slot), Arc::downgrade(keys), self.cache_for);
+        tokio::spawn(async move {
+            tokio::time::sleep(cache_for).await;
+            if let Some(slot) = slot.upgrade() {
+                let mut known = slot.lock().await;
+                // Others may have taken their place.
+                known.cached = known.cached.take().filter(|cached| !std::ptr::eq(Arc::as_ptr(&cached.keys), keys.as_ptr()));
+            }
+        });
     }
 
     /// Whether the tenant has keys.
@@ -144,7 +167,7 @@ impl Keyring {
         Ok(())
     }
 
-    fn slot(&self, tenant: &TenantId) -> Arc<tokio::sync::Mutex<Option<Cached>>> {
+    fn slot(&self, tenant: &TenantId) -> Arc<tokio::sync::Mutex<Slot>> {
         let mut cache = self.cache.lock().unwrap_or_else(PoisonError::into_inner);
         if cache.len() >= TENANTS_CACHED_MAX && !cache.contains_key(tenant) {
             cache.clear();
