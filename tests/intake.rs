@@ -307,6 +307,62 @@ async fn mail_for_an_unknown_mailbox_becomes_a_ticket_when_somebody_owns_it_and_
 }
 
 #[tokio::test]
+async fn a_mail_that_came_after_its_message_closes_the_record_of_that() {
+    use helpdesk::tickets::unprocessed::{self, State};
+    let world = World::new().await;
+    let early = async |blob: &str| {
+        let message = json!({ "v": 1, "mailbox": HELP, "blob": blob }).to_string();
+        assert!(queue(&world.app, "IntakeMail", &message).await.1.ends_with("blob_missing"));
+        world.unprocessed("contoso").await.pop().unwrap().id
+    };
+    let contoso = "contoso".parse().unwrap();
+    // Its feeder tells of it again; somebody replays it; the host gives up on it, after the commit.
+    early("1.eml").await;
+    world.mail(HELP, "1.eml", &mail(ANN, "1@a.example", "One", "", "Words.")).await;
+    let second = early("2.eml").await;
+    world.leave(HELP, "2.eml", &mail(ANN, "2@a.example", "Two", "", "Words.")).await;
+    unprocessed::replay(&world.app.desk, &contoso, second, "test").await.unwrap();
+    take_what_waits(&world).await;
+    // It came by another way before.
+    early("3.eml").await;
+    world.mail(HELP, "3.eml", &mail(ANN, "1@a.example", "One", "", "Words.")).await;
+    assert_eq!(world.tickets("contoso").await.len(), 2);
+    let records = world.unprocessed("contoso").await;
+    assert_eq!(records.len(), 3);
+    assert!(records.iter().all(|record| record.state == State::Processed), "{records:?}");
+}
+
+#[tokio::test]
+async fn a_replay_that_the_host_gave_up_on_after_its_commit_closes_its_record() {
+    use helpdesk::{
+        ids::TenantId,
+        tenants::{self, Mailbox, Tenant},
+        tickets::unprocessed::{self, State},
+    };
+    let plan = Arc::new(Plan::default());
+    let world = World::with(|ports| faulty(&ports, &plan)).await;
+    world.mail("sales@contoso.example", "a.eml", &mail(ANN, "a@a.example", "Sales", "", "Words.")).await;
+    let (house, record) = (TenantId::system(), world.unprocessed("sys").await[0].id);
+    let tenant = Tenant::new("sales".parse().unwrap(), "Sales", vec![Mailbox::parse("sales@contoso.example").unwrap()]);
+    tenants::add(&world.ports, &world.app.keyring, "test", &tenant, &Trust::Nobody).await.unwrap();
+    unprocessed::replay(&world.app.desk, &house, record, "test").await.unwrap();
+    let message = json!({ "v": 1, "mailbox": "sales@contoso.example", "blob": format!("replay/{record}.eml") }).to_string();
+    // Each call of it fails once, up to the one after which the ticket is there and the record is not closed.
+    for call in 1.. {
+        plan.fail_at(call, false);
+        let taken = queue(&world.app, "IntakeMail", &message).await;
+        plan.fail_at(0, false);
+        assert_eq!(taken.0, 500, "no call failed after the commit");
+        if world.tickets("sales").await.len() == 1 {
+            break;
+        }
+    }
+    assert_eq!(world.unprocessed("sys").await[0].state, State::Replayed);
+    assert_eq!(queue(&world.app, "MailIntakePoison", &message).await.0, 200);
+    assert_eq!(world.unprocessed("sys").await[0].state, State::Processed);
+}
+
+#[tokio::test]
 async fn a_record_never_swallows_another_mail() {
     let world = World::new().await;
     // The message came before its blob, then the blob came, then the name was used again.

@@ -16,7 +16,7 @@ use crate::{
     intake::take_what_waits,
     support::{
         faulty::{Plan, faulty},
-        world::{HELP, SUPPORT, World, mail},
+        world::{HELP, SUPPORT, World, mail, queue},
     },
 };
 
@@ -183,6 +183,8 @@ async fn a_tenant_who_goes_takes_all_that_is_his_with_him_and_nothing_of_others(
         let raw = mail("ann@a.example", &format!("{at}@a.example"), "Gone", "", &"Words. ".repeat(4_000));
         world.mail(mailbox, &format!("{at}.eml"), &raw).await;
         world.mail(mailbox, &format!("garbage-{at}.eml"), b"\x00\x01").await;
+        // Too large to be sealed, and named by its record alone.
+        world.mail(mailbox, &format!("feeder/large-{at}.eml"), &vec![b'x'; 36_700_161]).await;
     }
     let contoso: TenantId = "contoso".parse().unwrap();
     let blobs = tickets::store::blobs_of(&contoso);
@@ -195,6 +197,7 @@ async fn a_tenant_who_goes_takes_all_that_is_his_with_him_and_nothing_of_others(
     let left = world.ports.documents.changed_since("t:contoso", None, 1000).await.unwrap();
     assert!(left.documents.is_empty() && left.deleted.len() == removal.documents);
     assert_eq!(world.ports.blobs.list("mail", "contoso/", None, 10).await.unwrap(), Vec::<String>::new());
+    assert_eq!(world.ports.blobs.list("mail-intake", "", None, 10).await.unwrap(), ["feeder/large-1.eml"]);
     assert_eq!(world.ports.documents.get("sys:keys", "contoso").await.unwrap(), None);
     assert!(matches!(remove().await, Err(Error::NotFound)), "nothing is left to remove");
     // Who asks is nobody, and what comes is nobody's.
@@ -204,6 +207,9 @@ async fn a_tenant_who_goes_takes_all_that_is_his_with_him_and_nothing_of_others(
     assert!(late.1.ends_with("unknown_mailbox"), "{late:?}");
     assert_eq!(world.ports.documents.changed_since("t:fabrikam", None, 1000).await.unwrap().documents.len(), before);
     assert_eq!(world.tickets("fabrikam").await.len(), 1);
+    // A wake-up that was under way makes no keys for him.
+    assert_eq!(queue(&world.app, "DeliverOutbox", r#"{"v":1,"tenant":"contoso"}"#).await.0, 200);
+    assert_eq!(world.ports.documents.get("sys:keys", "contoso").await.unwrap(), None);
 }
 
 #[tokio::test]

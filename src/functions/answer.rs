@@ -105,7 +105,7 @@ pub fn bad(slug: &'static str, detail: String) -> Problem {
 }
 
 /// A stranger's bytes: to be saved, never to be shown.
-pub fn download(bytes: &[u8], media_type: &str, name: &str) -> HttpAnswer {
+pub fn download(body: Bytes, media_type: &str, name: &str) -> HttpAnswer {
     let plain: String = name.chars().map(|c| if c.is_ascii_graphic() && !matches!(c, '"' | '\\' | '%') || c == ' ' { c } else { '_' }).collect();
     let encoded = percent_encoding::utf8_percent_encode(name, percent_encoding::NON_ALPHANUMERIC);
     HttpAnswer {
@@ -117,7 +117,7 @@ pub fn download(bytes: &[u8], media_type: &str, name: &str) -> HttpAnswer {
             ("content-security-policy", "sandbox; default-src 'none'".to_owned()),
             ("cache-control", "no-store".to_owned()),
         ],
-        body: Bytes::copy_from_slice(bytes),
+        body,
     }
 }
 

@@ -118,9 +118,9 @@ pub async fn attachment(app: &App, caller: Caller, request: HttpRequest) -> Resu
         let detail = format!("It could harm whoever opens it: {}.{original}", why.name());
         return Err(Problem::new(403, "attachment-held", "The attachment is held", detail));
     }
-    let bytes = store::open_blob(app.ports.blobs.as_ref(), &keys, &attachment.blob).await?;
+    let bytes = store::open_file(&app.desk, &keys, &attachment.blob).await?;
     let media_type = HARMLESS_TYPES.iter().find(|known| **known == attachment.media_type).unwrap_or(&"application/octet-stream");
-    Ok(download(&bytes, media_type, &attachment.name))
+    Ok(download(bytes, media_type, &attachment.name))
 }
 
 pub async fn original(app: &App, caller: Caller, request: HttpRequest) -> Result<HttpAnswer, Problem> {
@@ -128,8 +128,8 @@ pub async fn original(app: &App, caller: Caller, request: HttpRequest) -> Result
         store::seen_comment(&app.desk, &caller.tenant, viewer(&caller), id(&request.params, "id")?, id(&request.params, "comment")?).await?;
     let mail = comment.mail.as_ref().ok_or(tickets::Error::NotFound)?;
     let keys = app.keyring.keys(&caller.tenant).await?;
-    let bytes = store::open_blob(app.ports.blobs.as_ref(), &keys, &mail.raw_blob).await?;
-    Ok(download(&bytes, "application/octet-stream", &format!("{}.eml", comment.id)))
+    let bytes = store::open_file(&app.desk, &keys, &mail.raw_blob).await?;
+    Ok(download(bytes, "application/octet-stream", &format!("{}.eml", comment.id)))
 }
 
 #[derive(Deserialize, JsonSchema)]

@@ -44,7 +44,7 @@ pub async fn mail(app: &App, caller: Caller, request: HttpRequest) -> Result<Htt
         return Err(tickets::Error::NotFound.into());
     }
     let bytes = unprocessed::raw(&app.desk, &caller.tenant, &record).await?.ok_or(tickets::Error::NotFound)?;
-    Ok(download(&bytes, "application/octet-stream", &format!("{}.eml", record.id)))
+    Ok(download(bytes, "application/octet-stream", &format!("{}.eml", record.id)))
 }
 
 pub async fn replay(app: &App, caller: Caller, request: HttpRequest) -> Result<HttpAnswer, Problem> {

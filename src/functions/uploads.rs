@@ -36,7 +36,7 @@ pub async fn upload(app: &App, caller: Caller, request: HttpRequest) -> Result<H
     let is_a_type = declared.len() <= TYPE_BYTES_MAX && declared.contains('/');
     let media_type = if is_a_type { declared.as_str() } else { ANY_TYPE };
     let new = NewUpload { name: name.as_deref(), media_type, bytes: request.body, subject: &caller.subject };
-    let kept = uploads::upload(&app.desk, &caller.tenant, &new).await?;
+    let kept = uploads::upload(&app.desk, &caller.tenant, new).await?;
     let held = kept.held.map(|why| why.name());
     Ok(json(201, &UploadBody { upload: kept.id, name: &kept.name, media_type: &kept.media_type, bytes: kept.bytes, held }))
 }

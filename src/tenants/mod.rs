@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 pub use hours::{BusinessHours, Span};
 pub use names::{DirectoryId, Mailbox, REGIONS, Region, State, without_mark};
-pub use removal::{Removal, remove};
+pub use removal::{BlobsOf, Removal, remove};
 pub use settings::{FieldKind, FieldRule, Settings};
 pub use templates::{Language, Purpose, Template, filled};
 

@@ -9,8 +9,8 @@ use time::Duration;
 use super::{Action, Error, State, event, get, mailbox_document, tenant_document};
 use crate::{
     ids::{Kind, TenantId, partition},
-    keys::Keyring,
-    ports::{Fault, Ports, Scan, Slot, Write},
+    keys::{Keyring, TenantKeys},
+    ports::{Document, Fault, Ports, Scan, Slot, Write},
 };
 
 /// How long one call deletes; the next one goes on.
@@ -27,9 +27,17 @@ pub struct Removal {
     pub blobs: usize,
 }
 
-/// Deletes a tenant who is not served, with all that is his; `blobs` are the containers, and prefixes in them, that hold what is his alone.
+/// Where the blobs of a tenant are, each in a container.
+pub struct BlobsOf {
+    /// What the names begin with that are his alone.
+    pub prefixes: Vec<(&'static str, String)>,
+    /// The names that a document of his tells, and that nothing would tell without it.
+    pub named_by: fn(&TenantKeys, &Document) -> Vec<(&'static str, String)>,
+}
+
+/// Deletes a tenant who is not served, with all that is his.
 /// Who is gone already is removed once more, in case that somebody died over it.
-pub async fn remove(ports: &Ports, keyring: &Keyring, actor: &str, id: &TenantId, blobs: &[(&str, String)]) -> Result<Removal, Error> {
+pub async fn remove(ports: &Ports, keyring: &Keyring, actor: &str, id: &TenantId, blobs: &BlobsOf) -> Result<Removal, Error> {
     let documents = ports.documents.as_ref();
     let known = get(documents, keyring, id).await?;
     if known.as_ref().is_some_and(|(tenant, _)| tenant.state == State::Active) {
@@ -45,7 +53,7 @@ pub async fn remove(ports: &Ports, keyring: &Keyring, actor: &str, id: &TenantId
         if get(documents, keyring, id).await?.is_some_and(|(tenant, _)| tenant.state == State::Active) {
             return Err(Error::StillServed);
         }
-        let (deleted, gone) = futures::try_join!(delete_documents(ports, id), delete_blobs(ports, blobs))?;
+        let (deleted, gone) = futures::try_join!(delete_documents(ports, keyring, id, blobs), delete_blobs(ports, &blobs.prefixes))?;
         removal.documents += deleted;
         removal.blobs += gone;
         if deleted + gone > 0 {
@@ -70,22 +78,26 @@ pub async fn remove(ports: &Ports, keyring: &Keyring, actor: &str, id: &TenantId
     Ok(removal)
 }
 
-async fn delete_documents(ports: &Ports, id: &TenantId) -> Result<usize, Fault> {
+async fn delete_documents(ports: &Ports, keyring: &Keyring, id: &TenantId, blobs: &BlobsOf) -> Result<usize, Error> {
     let place = partition(id, Kind::Ticket);
     let found = ports.documents.scan(&Scan::prefix(&place, Slot::Id, "", BATCH)).await?;
     if found.is_empty() {
         return Ok(0);
+    }
+    let keys = keyring.keys(id).await?;
+    for (container, name) in found.iter().flat_map(|document| (blobs.named_by)(&keys, document)) {
+        ports.blobs.delete(container, &name).await?;
     }
     let writes: Vec<Write> = found.into_iter().map(|document| Write::Delete { id: document.id, etag: document.etag }).collect();
     let count = writes.len();
     match ports.documents.commit(&place, writes).await {
         // Somebody still works on one of them: they are read again.
         Ok(_) | Err(Fault::Conflict) => Ok(count),
-        Err(fault) => Err(fault),
+        Err(fault) => Err(fault.into()),
     }
 }
 
-async fn delete_blobs(ports: &Ports, blobs: &[(&str, String)]) -> Result<usize, Fault> {
+async fn delete_blobs(ports: &Ports, blobs: &[(&str, String)]) -> Result<usize, Error> {
     let mut count = 0;
     for (container, prefix) in blobs {
         for name in ports.blobs.list(container, prefix, None, BATCH).await? {

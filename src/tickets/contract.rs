@@ -6,6 +6,8 @@ use super::unprocessed::Reason;
 
 /// The version of the contract.
 const VERSION: u64 = 1;
+/// Where pushed mails lie in the intake.
+pub(super) const PUSHED_PREFIX: &str = "pushed/";
 /// Bytes of a mailbox; an address has at most 320 (RFC 3696, erratum 1690).
 const MAILBOX_BYTES_MAX: usize = 320;
 /// Bytes of a blob's name.

@@ -29,8 +29,6 @@ use crate::{
 
 /// Bytes of a raw mail.
 pub const MAIL_BYTES_MAX: u64 = mail::limits::MAIL_BYTES_MAX as u64;
-/// Where pushed mails lie in the intake.
-const PUSHED_PREFIX: &str = "pushed/";
 /// Bytes of memory that a byte of raw mail takes at most times: itself, cut, parsed, sealed.
 const MEMORY_FOR_A_RAW_BYTE: u64 = 4;
 /// A mail over this many bytes is parsed away from the threads that serve requests.
@@ -122,7 +120,7 @@ pub async fn accept(desk: &Desk, tenant: &TenantId, mailbox: &Mailbox, raw: Byte
 
 /// Where a tenant's pushed mails lie in the intake.
 pub(super) fn pushed_prefix(tenant: &TenantId) -> String {
-    format!("{PUSHED_PREFIX}{tenant}/")
+    format!("{}{tenant}/", contract::PUSHED_PREFIX)
 }
 
 /// What the host gave up on: kept as a record, with the mail if it is there.
@@ -133,13 +131,6 @@ pub async fn take_in_poison(desk: &Desk, message: &str) -> Result<Outcome, Error
         None => None,
     };
     let tenant = owner.map_or_else(TenantId::system, |(_, owner)| owner.tenant);
-    // The tries may have failed after the commit.
-    if let Some(request) = &request
-        && let Some(Delivery::Ticket { number }) = delivered(desk, &tenant, request, message).await?
-    {
-        desk.ports.blobs.delete(INTAKE_CONTAINER, &request.blob).await?;
-        return Ok(Outcome::Seen { number });
-    }
     let size = match &request {
         Some(request) => desk.ports.blobs.size(INTAKE_CONTAINER, &request.blob).await?.filter(|size| *size <= MAIL_BYTES_MAX),
         None => None,
@@ -149,6 +140,16 @@ pub async fn take_in_poison(desk: &Desk, message: &str) -> Result<Outcome, Error
         (Some(request), Some(_)) => desk.ports.blobs.get(INTAKE_CONTAINER, &request.blob, None).await?,
         _ => None,
     };
+    // The tries may have failed after the commit.
+    if let Some(request) = &request
+        && let Some(Delivery::Ticket { number }) = delivered(desk, &tenant, request, message).await?
+    {
+        if let Some(raw) = &raw {
+            unprocessed::processed(desk, &tenant, &request.mailbox, &request.blob, raw).await?;
+        }
+        desk.ports.blobs.delete(INTAKE_CONTAINER, &request.blob).await?;
+        return Ok(Outcome::Seen { number });
+    }
     let detail = "taking it in failed every time; the log of the invocations says why".to_owned();
     refuse(desk, &tenant, Reason::KeptFailing, detail, message, request.as_ref(), raw.as_ref()).await
 }
@@ -265,8 +266,10 @@ async fn take_in_once(desk: &Desk, arrival: &Arrival<'_>, raw: &[u8], parts: &mu
     let is_limited = !unprocessed::is_let_go(arrival.blob);
     let (known, counted) = futures::try_join!(refs::look_up(desk, arrival), rates::count(desk, arrival))?;
     let (known, refs) = match known {
-        Loaded::Seen { number, delivery } => {
-            refs::remember(desk, arrival, number, delivery).await?;
+        Loaded::Seen { number, untold } => {
+            if let Some(untold) = untold {
+                refs::remember(desk, arrival, number, untold).await?;
+            }
             return Ok(Taken::In(Outcome::Seen { number }));
         }
         Loaded::Known(found) => *found,
@@ -359,6 +362,7 @@ async fn commit(desk: &Desk, arrival: &Arrival<'_>, decided: Decided, parts: &Pa
     let why = link.as_ref().map(|(.., why)| *why);
     let comment = comment(desk, arrival, ticket.id, parts, refs.message_id_reused());
     let mut more = refs.writes(arrival, &ticket, why)?;
+    more.extend(refs.closing(desk, arrival).await?);
     if let Some(bounce) = &arrival.mail.bounce
         && let Some(reported) = thread::references(&arrival.mail).into_iter().find_map(|id| thread::own_comment(arrival.keys, id))
     {

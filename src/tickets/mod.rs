@@ -34,7 +34,7 @@ use std::{collections::BTreeMap, sync::Arc};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
-use tokio::sync::{Semaphore, SemaphorePermit};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, SemaphorePermit};
 
 pub use change::{Assignee, Change, NAME_CHARACTERS_MAX, Priority, TAGS_MAX, change_ticket};
 use clock::Clocks;
@@ -58,6 +58,8 @@ use crate::{
 const INTAKE: &str = "intake";
 /// Parties in copy of a ticket: with the requester and what else a commit writes they must fit one.
 pub const CC_MAX: usize = 20;
+/// Memory for files that come and go over HTTP, beside that for mails in flight: a file is there twice for a moment.
+const FILES_BESIDE_MAILS: u32 = 2;
 /// Links of a ticket.
 pub const LINKS_MAX: usize = 50;
 
@@ -69,18 +71,30 @@ pub struct Desk {
     /// Bytes of raw mail in flight: one permit a byte.
     mail_in_flight: Semaphore,
     mail_in_flight_bytes: u32,
+    /// The same for files that come and go over HTTP, apart from mail: who reads slowly must not keep mails waiting.
+    files_in_flight: Arc<Semaphore>,
+    files_in_flight_bytes: u32,
 }
 
 impl Desk {
     pub fn new(ports: Ports, keyring: Arc<Keyring>, mail_in_flight_bytes: u32) -> Self {
         let mail_in_flight = Semaphore::new(mail_in_flight_bytes as usize);
-        Desk { ports, keyring, numbers: Numbers::default(), mail_in_flight, mail_in_flight_bytes }
+        let files_in_flight_bytes = mail_in_flight_bytes.saturating_mul(FILES_BESIDE_MAILS);
+        let files_in_flight = Arc::new(Semaphore::new(files_in_flight_bytes as usize));
+        Desk { ports, keyring, numbers: Numbers::default(), mail_in_flight, mail_in_flight_bytes, files_in_flight, files_in_flight_bytes }
     }
 
     /// Waits until there is memory for so many bytes, or for all that there may be; what is returned holds it.
     async fn room_for(&self, bytes: u64) -> Result<SemaphorePermit<'_>, Error> {
         let permits = u32::try_from(bytes).unwrap_or(u32::MAX).min(self.mail_in_flight_bytes);
         Ok(self.mail_in_flight.acquire_many(permits).await.map_err(|_| Fault::Unavailable("the intake is closing".to_owned()))?)
+    }
+
+    /// The same for a file over HTTP; what is returned can be handed on with it.
+    async fn room_for_file(&self, bytes: u64) -> Result<OwnedSemaphorePermit, Error> {
+        let permits = u32::try_from(bytes).unwrap_or(u32::MAX).min(self.files_in_flight_bytes);
+        let room = self.files_in_flight.clone().acquire_many_owned(permits);
+        Ok(room.await.map_err(|_| Fault::Unavailable("the desk is closing".to_owned()))?)
     }
 }
 

@@ -48,12 +48,19 @@ struct ContentRef {
 }
 
 pub(super) enum Loaded {
-    /// This mail is in this ticket already; `delivery` is to be remembered if this one came by another way.
+    /// This mail is in this ticket already; `untold` is to be remembered if this one came by another way.
     Seen {
         number: u64,
-        delivery: Option<String>,
+        untold: Option<Box<Untold>>,
     },
     Known(Box<(Known, Refs)>),
+}
+
+/// A delivery of which it is not remembered that its mail is in a ticket.
+pub(super) struct Untold {
+    document: String,
+    /// That it became a record, if it did.
+    before: Option<Document>,
 }
 
 /// References of the mail that are not stored yet, and its own.
@@ -63,8 +70,8 @@ pub(super) struct Refs {
     own: Option<(String, Option<Etag>)>,
     /// Its own, if another mail has come with it.
     shared: Option<(Document, MessageRef)>,
-    /// The version of the delivery's own document, if it has one.
-    delivered: Option<Etag>,
+    /// The delivery's own document, if it has one.
+    delivered: Option<Document>,
 }
 
 pub(super) async fn look_up(desk: &Desk, arrival: &Arrival<'_>) -> Result<Loaded, Error> {
@@ -77,13 +84,17 @@ pub(super) async fn look_up(desk: &Desk, arrival: &Arrival<'_>) -> Result<Loaded
     let ids: Vec<String> = references.iter().map(|id| message_document(keys, id)).collect();
     let wanted = [&content, &delivery.document].into_iter().chain(own.as_ref()).chain(&ids);
     let mut found = futures::future::try_join_all(wanted.map(|id| documents.get(&place, id))).await?.into_iter();
-    let (content, delivered) = (found.next().flatten(), found.next().flatten().map(|document| document.etag));
+    let (content, delivered) = (found.next().flatten(), found.next().flatten());
     let seen = |document: &Document, number| {
-        let told = delivered.is_some() || document.keys[0].as_ref() == Some(&delivery.key);
-        Loaded::Seen { number, delivery: (!told).then(|| delivery.document.clone()) }
+        let is_told = match &delivered {
+            Some(delivered) => matches!(keys.open_document(delivered)?, Delivery::Ticket { .. }),
+            None => document.keys[0].as_ref() == Some(&delivery.key),
+        };
+        let untold = (!is_told).then(|| Box::new(Untold { document: delivery.document.clone(), before: delivered.clone() }));
+        Ok(Loaded::Seen { number, untold })
     };
     if let Some(document) = content {
-        return Ok(seen(&document, keys.open_document::<ContentRef>(&document)?.number));
+        return seen(&document, keys.open_document::<ContentRef>(&document)?.number);
     }
     let own_address = || arrival.mail.to.iter().chain(&arrival.mail.cc).find_map(|to| address::ticket_of(keys, &to.address));
     let answered = references.iter().find_map(|id| thread::own_ticket(keys, id)).or_else(own_address);
@@ -92,7 +103,7 @@ pub(super) async fn look_up(desk: &Desk, arrival: &Arrival<'_>) -> Result<Loaded
     if let Some(id) = own {
         let stored = found.next().flatten();
         match stored.map(|document| Ok::<_, Error>((keys.open_document::<MessageRef>(&document)?, document))).transpose()? {
-            Some((before, document)) if before.content.as_ref() == Some(&arrival.content) => return Ok(seen(&document, before.number)),
+            Some((before, document)) if before.content.as_ref() == Some(&arrival.content) => return seen(&document, before.number),
             // One that a mail has come with stays as it is.
             Some((before, document)) if before.content.is_some() => {
                 known.same_id = Some(before.ticket_for(arrival.mailbox));
@@ -127,6 +138,14 @@ impl Refs {
         self.shared.is_some()
     }
 
+    /// The record that the delivery had become, closed.
+    pub(super) async fn closing(&self, desk: &Desk, arrival: &Arrival<'_>) -> Result<Option<Write>, Error> {
+        match &self.delivered {
+            Some(delivered) => unprocessed::closing(desk, arrival.keys, &arrival.tenant.id, delivered).await,
+            None => Ok(None),
+        }
+    }
+
     /// What remembers the mail, its delivery and what it refers to, with the commit that makes it a comment of this ticket.
     pub(super) fn writes(&self, arrival: &Arrival<'_>, ticket: &Ticket, link: Option<Why>) -> Result<Vec<Write>, Error> {
         let (delivery, rates) = (arrival.delivery(), rates::keys(arrival));
@@ -143,9 +162,9 @@ impl Refs {
             writes.push(elsewhere(arrival, document, before, ticket)?);
         }
         // It became a record before.
-        if self.delivered.is_some() {
+        if let Some(before) = &self.delivered {
             let delivered = mail_ref(arrival, delivery.document, Default::default(), &Delivery::Ticket { number: ticket.number })?;
-            writes.push(create_or_replace(delivered, self.delivered.clone()));
+            writes.push(create_or_replace(delivered, Some(before.etag.clone())));
         }
         for id in &self.unknown {
             writes.push(Write::Create(mail_ref(arrival, id.clone(), Default::default(), &message_ref(None))?));
@@ -155,13 +174,16 @@ impl Refs {
 }
 
 /// Remembers a delivery of a mail that had come before, so that its blob may go.
-pub(super) async fn remember(desk: &Desk, arrival: &Arrival<'_>, number: u64, delivery: Option<String>) -> Result<(), Error> {
-    let Some(delivery) = delivery else { return Ok(()) };
-    let document = mail_ref(arrival, delivery, Default::default(), &Delivery::Ticket { number })?;
-    match desk.ports.documents.commit(&partition(&arrival.tenant.id, Kind::MailRef), vec![Write::Create(document)]).await {
+pub(super) async fn remember(desk: &Desk, arrival: &Arrival<'_>, number: u64, untold: Box<Untold>) -> Result<(), Error> {
+    let remembered = mail_ref(arrival, untold.document, Default::default(), &Delivery::Ticket { number })?;
+    let mut writes = vec![create_or_replace(remembered, untold.before.as_ref().map(|before| before.etag.clone()))];
+    if let Some(before) = &untold.before {
+        writes.extend(unprocessed::closing(desk, arrival.keys, &arrival.tenant.id, before).await?);
+    }
+    match desk.ports.documents.commit(&partition(&arrival.tenant.id, Kind::MailRef), writes).await {
         // Somebody else remembered it.
-        Ok(_) | Err(Fault::Conflict) => Ok(()),
-        Err(fault) => Err(fault.into()),
+        Err(Fault::Conflict) if untold.before.is_none() => Ok(()),
+        done => Ok(done.map(drop)?),
     }
 }
 

@@ -3,16 +3,20 @@
 use bytes::Bytes;
 use serde::Serialize;
 use time::OffsetDateTime;
+use tokio::sync::OwnedSemaphorePermit;
 use zeroize::Zeroizing;
 
 use super::{
-    Assignee, Author, Comment, Content, Desk, Error, MailOrigin, Said, Ticket, Viewer, intake::pushed_prefix, unprocessed::INTAKE_CONTAINER,
+    Assignee, Author, Comment, Content, Desk, Error, MailOrigin, Said, Ticket, Viewer,
+    intake::pushed_prefix,
+    unprocessed::{INTAKE_CONTAINER, intake_blobs},
 };
 use crate::{
     ids::{CommentId, Kind, TenantId, TicketId, partition},
     keys::{Place, TenantKeys},
     outbox,
     ports::{Blobs, Etag, Fault, Put, Scan, Slot, Write, timestamp},
+    tenants::BlobsOf,
 };
 
 /// The container of sealed originals, attachments and long words.
@@ -26,9 +30,10 @@ pub const LIST_MAX: usize = 100;
 /// Bytes of words after which a page of comments ends; the last comment may go over.
 pub const PAGE_WORDS_BYTES: usize = 4 * 1024 * 1024;
 
-/// Where a tenant's blobs are: containers, and what the names of his begin with in each.
-pub fn blobs_of(tenant: &TenantId) -> Vec<(&'static str, String)> {
-    vec![(CONTAINER, format!("{tenant}/")), (outbox::CONTAINER, format!("{tenant}/")), (INTAKE_CONTAINER, pushed_prefix(tenant))]
+/// Where a tenant's blobs are.
+pub fn blobs_of(tenant: &TenantId) -> BlobsOf {
+    let prefixes = vec![(CONTAINER, format!("{tenant}/")), (outbox::CONTAINER, format!("{tenant}/")), (INTAKE_CONTAINER, pushed_prefix(tenant))];
+    BlobsOf { prefixes, named_by: intake_blobs }
 }
 
 /// The write of a ticket: new, or in place of the version that was read.
@@ -182,6 +187,27 @@ pub async fn seal_blob(blobs: &dyn Blobs, keys: &TenantKeys, name: &str, plainte
 pub async fn open_blob(blobs: &dyn Blobs, keys: &TenantKeys, name: &str) -> Result<Zeroizing<Vec<u8>>, Error> {
     let sealed = blobs.get(CONTAINER, name, None).await?.ok_or(Error::BlobMissing)?;
     Ok(keys.open(&Place::blob(CONTAINER, name), &sealed)?)
+}
+
+/// The same for somebody outside. The memory that it takes is given back when the last of its bytes is let go: an answer may be read slowly.
+pub async fn open_file(desk: &Desk, keys: &TenantKeys, name: &str) -> Result<Bytes, Error> {
+    struct Opened {
+        bytes: Zeroizing<Vec<u8>>,
+        _room: Option<OwnedSemaphorePermit>,
+    }
+    impl AsRef<[u8]> for Opened {
+        fn as_ref(&self) -> &[u8] {
+            &self.bytes
+        }
+    }
+    let blobs = desk.ports.blobs.as_ref();
+    let size = blobs.size(CONTAINER, name).await?.ok_or(Error::BlobMissing)?;
+    // Sealed and opened, for a moment.
+    let mut room = desk.room_for_file(size.saturating_mul(2)).await?;
+    let bytes = open_blob(blobs, keys, name).await?;
+    let rest = room.split(room.num_permits() / 2);
+    drop(room);
+    Ok(Bytes::from_owner(Opened { bytes, _room: rest }))
 }
 
 pub(super) fn requester_key(keys: &TenantKeys, address: &str) -> String {

@@ -1,11 +1,10 @@
 //! Mail that did not become a ticket: kept, visible, replayable. Never dropped.
 
-use std::fmt;
+mod record;
 
 use bytes::Bytes;
-use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use time::{Duration, OffsetDateTime};
+use time::Duration;
 
 use super::{
     Desk, Error, INTAKE,
@@ -20,6 +19,8 @@ use crate::{
     mail,
     ports::{Document, Etag, Fault, Scan, Slot, Write, encode_text, timestamp},
 };
+
+pub use record::{Message, Raw, Reason, State, Unprocessed};
 
 /// The container that feeders write mails into.
 pub const INTAKE_CONTAINER: &str = "mail-intake";
@@ -36,145 +37,6 @@ const MESSAGE_HERE_BYTES_MAX: usize = 12 * 1024;
 pub(super) const DELIVERY_REMEMBERED: Duration = Duration::days(400);
 /// How long after its first failure a record is kept whose mail is in a ticket.
 const PROCESSED_KEPT: Duration = Duration::days(90);
-
-/// Why a mail is not a ticket.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Reason {
-    /// The queue message is not what the contract says.
-    BadMessage,
-    /// The queue message is of a version that we do not know.
-    UnknownVersion,
-    /// No tenant has this mailbox.
-    UnknownMailbox,
-    /// The blob that the message names is not there.
-    BlobMissing,
-    /// The bytes are no mail, or over a limit.
-    Unreadable,
-    /// A machine's mail (automatic answer, bounce, delay, complaint, calendar answer) that belongs to no ticket.
-    Automatic,
-    /// Taking it in failed every time.
-    KeptFailing,
-    /// Its tenant is suspended: the mail is held until he is served again.
-    TenantSuspended,
-    /// Its tenant is being restored: the same.
-    TenantRestoring,
-    /// Its sender sent too much of late: it is held for a while.
-    SenderLimit,
-    /// Too much came to its mailbox of late: the same.
-    MailboxLimit,
-    /// Its sender said too much in one conversation of late, as machines do that answer each other: the same.
-    Loop,
-    /// We sent it ourselves, and it came back.
-    OwnMail,
-}
-
-impl Reason {
-    pub fn name(self) -> &'static str {
-        match self {
-            Reason::BadMessage => "bad_message",
-            Reason::UnknownVersion => "unknown_version",
-            Reason::UnknownMailbox => "unknown_mailbox",
-            Reason::BlobMissing => "blob_missing",
-            Reason::Unreadable => "unreadable",
-            Reason::Automatic => "automatic",
-            Reason::KeptFailing => "kept_failing",
-            Reason::TenantSuspended => "tenant_suspended",
-            Reason::TenantRestoring => "tenant_restoring",
-            Reason::SenderLimit => "sender_limit",
-            Reason::MailboxLimit => "mailbox_limit",
-            Reason::Loop => "loop",
-            Reason::OwnMail => "own_mail",
-        }
-    }
-}
-
-impl fmt::Display for Reason {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.name())
-    }
-}
-
-/// A record of unprocessed mail.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Unprocessed {
-    pub id: RecordId,
-    pub reason: Reason,
-    /// In words, free of personal data.
-    pub detail: String,
-    #[serde(with = "time::serde::rfc3339")]
-    pub at: OffsetDateTime,
-    /// As the message named it.
-    pub mailbox: Option<String>,
-    pub message: Message,
-    /// Where the mail is.
-    pub raw: Raw,
-    pub state: State,
-    /// Times that it was tried again.
-    pub replays: u32,
-    /// When it was last kept; since it came, unless a replay came to nothing.
-    #[serde(default, with = "time::serde::rfc3339::option", skip_serializing_if = "Option::is_none")]
-    pub kept_again_at: Option<OffsetDateTime>,
-}
-
-/// The queue message. A long one, as no feeder sends it, lies in a sealed blob.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(untagged)]
-pub enum Message {
-    Here(String),
-    Sealed { blob: String },
-}
-
-/// Where an unprocessed mail's bytes are.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Raw {
-    /// Nowhere: the message named none.
-    Nowhere,
-    /// Still where the feeder put it, because it was not found or is too large to seal.
-    Intake { blob: String },
-    /// Sealed by us.
-    Sealed {
-        blob: String,
-        bytes: u64,
-        /// Card numbers were cut out before it was sealed.
-        altered: bool,
-    },
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-#[schemars(rename = "UnprocessedState")]
-pub enum State {
-    /// Somebody should look.
-    Waiting,
-    /// On its way through the intake again.
-    Replayed,
-    /// A replay made it a ticket.
-    Processed,
-}
-
-impl Raw {
-    /// Whether these can be the bytes that came now. Two different mails never share a record.
-    fn may_be(&self, now: &Raw) -> bool {
-        match (self, now) {
-            (Raw::Sealed { blob: kept, .. }, Raw::Sealed { blob: new, .. }) => kept == new,
-            _ => true,
-        }
-    }
-}
-
-impl Unprocessed {
-    fn failed_again(&mut self, keep: &Keep<'_>, raw: Raw, now: OffsetDateTime) {
-        self.kept_again_at = Some(now);
-        self.reason = keep.reason;
-        self.detail.clone_from(&keep.detail);
-        self.state = State::Waiting;
-        if matches!(raw, Raw::Sealed { .. }) {
-            self.raw = raw;
-        }
-    }
-}
 
 /// What there is to keep.
 pub(super) struct Keep<'a> {
@@ -202,6 +64,37 @@ pub(super) struct Kept {
 pub(super) enum Delivery {
     Ticket { number: u64 },
     Unprocessed { record: RecordId },
+}
+
+/// The record that a delivery had become, closed, for the commit that makes its mail a ticket.
+pub(super) async fn closing(desk: &Desk, keys: &TenantKeys, owner: &TenantId, delivered: &Document) -> Result<Option<Write>, Error> {
+    let Delivery::Unprocessed { record } = keys.open_document(delivered)? else { return Ok(None) };
+    match get(desk, owner, record).await? {
+        // One whose bytes we sealed is replayed under a name of its own, and closed by that.
+        Some((mut record, etag)) if !matches!(record.raw, Raw::Sealed { .. }) && record.state != State::Processed => {
+            record.state = State::Processed;
+            Ok(Some(write(keys, owner, &record, Some(etag))?))
+        }
+        _ => Ok(None),
+    }
+}
+
+/// What a record of a tenant names of the intake, so that it goes with the record. What is pushed, or replayed, goes by its own prefix or id.
+pub fn intake_blobs(keys: &TenantKeys, document: &Document) -> Vec<(&'static str, String)> {
+    if document.kind != Kind::Unprocessed.name() {
+        return Vec::new();
+    }
+    // One that does not open names nothing that we could know.
+    let Ok(record) = keys.open_document::<Unprocessed>(document) else { return Vec::new() };
+    let mut names: Vec<String> = match record.state {
+        State::Replayed => [REPLAY_PREFIX, LET_GO_PREFIX].map(|prefix| replayed_name(prefix, record.id)).to_vec(),
+        State::Waiting | State::Processed => Vec::new(),
+    };
+    if let Raw::Intake { blob } = record.raw {
+        let is_ours = [REPLAY_PREFIX, LET_GO_PREFIX, contract::PUSHED_PREFIX].iter().any(|prefix| blob.starts_with(prefix));
+        names.extend((!is_ours).then_some(blob));
+    }
+    names.into_iter().map(|name| (INTAKE_CONTAINER, name)).collect()
 }
 
 /// The names under which it is remembered that a delivery was dealt with.
@@ -271,7 +164,7 @@ async fn keep_once(desk: &Desk, keys: &TenantKeys, keep: &Keep<'_>, cut: Option<
         if matches!(record.raw, Raw::Sealed { .. }) && !matches!(raw, Raw::Sealed { .. }) {
             return Ok(Kept { record: record.id, reason: record.reason, first: false });
         }
-        record.failed_again(keep, raw, now);
+        record.failed_again(keep.reason, &keep.detail, raw, now);
         desk.ports.documents.commit(&place, vec![write(keys, keep.owner, &record, Some(etag))?]).await?;
         return Ok(Kept { record: record.id, reason: record.reason, first: false });
     }
@@ -283,9 +176,10 @@ async fn keep_once(desk: &Desk, keys: &TenantKeys, keep: &Keep<'_>, cut: Option<
         // Only what came late, its bytes, is news, or that a replay came to nothing.
         let late = matches!(raw, Raw::Sealed { .. }) && record.raw != raw;
         if late || record.state == State::Replayed {
-            record.failed_again(keep, raw, now);
-            desk.ports.documents.commit(&place, vec![write(keys, keep.owner, &record, Some(etag))?]).await?;
+            record.failed_again(keep.reason, &keep.detail, raw, now);
         }
+        // Written in any case: whoever replays it at this moment, and has not said so yet, is not to say it after it came to nothing.
+        desk.ports.documents.commit(&place, vec![write(keys, keep.owner, &record, Some(etag))?]).await?;
         return Ok(Kept { record: record.id, reason: record.reason, first: false });
     }
     let id = RecordId::new(new_ulid(desk.ports.entropy.as_ref(), now));
@@ -395,8 +289,7 @@ pub async fn raw(desk: &Desk, owner: &TenantId, record: &Unprocessed) -> Result<
         Raw::Intake { blob } => Ok(desk.ports.blobs.get(INTAKE_CONTAINER, blob, None).await?),
         Raw::Sealed { blob, .. } => {
             let keys = desk.keyring.keys(owner).await?;
-            let opened = store::open_blob(desk.ports.blobs.as_ref(), &keys, blob).await?;
-            Ok(Some(Bytes::copy_from_slice(&opened)))
+            Ok(Some(store::open_file(desk, &keys, blob).await?))
         }
     }
 }
@@ -419,7 +312,7 @@ async fn send_again(desk: &Desk, owner: &TenantId, id: RecordId, prefix: &str, a
     let again = match (&record.raw, &record.mailbox) {
         (Raw::Sealed { .. }, Some(mailbox)) => {
             let bytes = raw(desk, owner, &record).await?.ok_or(Error::BlobMissing)?;
-            let blob = format!("{prefix}{id}.eml");
+            let blob = replayed_name(prefix, id);
             desk.ports.blobs.put(INTAKE_CONTAINER, &blob, bytes).await?;
             contract::message(mailbox, &blob)
         }
@@ -467,6 +360,10 @@ async fn replayed(desk: &Desk, keys: &TenantKeys, owner: &TenantId, blob: Option
     let Some(document) = found else { return Ok(None) };
     let record: Unprocessed = keys.open_document(&document)?;
     Ok((record.state != State::Processed).then_some((record, document.etag)))
+}
+
+fn replayed_name(prefix: &str, id: RecordId) -> String {
+    format!("{prefix}{id}.eml")
 }
 
 fn replay_of(blob: &str) -> Option<RecordId> {

@@ -55,7 +55,7 @@ pub struct NewUpload<'a> {
 }
 
 /// Keeps a file until a comment takes it. The document comes first: whoever dies before the blob leaves nothing that the sweep does not find.
-pub async fn upload(desk: &Desk, tenant: &TenantId, new: &NewUpload<'_>) -> Result<Upload, Error> {
+pub async fn upload(desk: &Desk, tenant: &TenantId, new: NewUpload<'_>) -> Result<Upload, Error> {
     if new.bytes.is_empty() || new.bytes.len() > UPLOAD_BYTES_MAX {
         return Err(Error::BadUpload);
     }
@@ -66,7 +66,9 @@ pub async fn upload(desk: &Desk, tenant: &TenantId, new: &NewUpload<'_>) -> Resu
     if waiting.len() >= WAITING_MAX {
         return Err(Error::TooManyUploads);
     }
-    let named = mail::attachment(new.name, new.media_type, new.bytes.to_vec()).ok_or(Error::BadUpload)?;
+    // Looked at, and sealed.
+    let _room = desk.room_for_file((new.bytes.len() as u64).saturating_mul(2)).await?;
+    let named = mail::attachment(new.name, new.media_type, new.bytes.into()).ok_or(Error::BadUpload)?;
     let now = desk.ports.clock.now();
     let id = RecordId::new(new_ulid(desk.ports.entropy.as_ref(), now));
     let (bytes, expires_at) = (named.bytes.len() as u64, now + KEPT);

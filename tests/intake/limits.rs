@@ -2,13 +2,16 @@
 
 use helpdesk::{
     access::Role,
+    config::Config,
     devhost::{inbox::Inbox, queues::Wakes},
-    tickets::unprocessed::Raw,
+    tickets::{store, unprocessed::Raw},
+    wiring,
 };
 use serde_json::Value;
+use tokio::time::{Duration, timeout};
 
 use super::{ANN, answer, question, take_what_waits};
-use crate::support::world::{HELP, World, mail, queue};
+use crate::support::world::{HELP, World, config, mail, queue};
 
 #[tokio::test]
 async fn a_mail_of_the_inbox_folder_that_is_too_large_is_kept_and_says_why() {
@@ -29,6 +32,27 @@ async fn a_mail_of_the_inbox_folder_that_is_too_large_is_kept_and_says_why() {
     let Raw::Intake { blob } = &records[0].raw else { panic!("{:?}", records[0].raw) };
     assert_eq!(world.ports.blobs.size("mail-intake", blob).await.unwrap(), Some(36_700_161));
     assert_eq!(std::fs::read_dir(folder).unwrap().count(), 0);
+}
+
+#[tokio::test]
+async fn a_file_waits_until_those_before_it_are_read() {
+    const SIZE: usize = 1_000_000;
+    let world = World::new().await;
+    // 2.8 MB for files.
+    let app = wiring::app(world.ports.clone(), &Config { mail_in_flight_bytes: 1_400_000, ..config() });
+    let keys = app.keyring.keys(&"contoso".parse().unwrap()).await.unwrap();
+    store::seal_blob(world.ports.blobs.as_ref(), &keys, "contoso/large", &vec![7; SIZE]).await.unwrap();
+    let open = || store::open_file(&app.desk, &keys, "contoso/large");
+    let read = open().await.unwrap();
+    assert!(read.iter().all(|byte| *byte == 7) && read.len() == SIZE);
+    // One of 2.8 MB is held, and it would take two, for a moment.
+    let mut waits = Box::pin(open());
+    assert!(timeout(Duration::from_millis(200), &mut waits).await.is_err());
+    drop(read);
+    assert_eq!(timeout(Duration::from_secs(60), waits).await.unwrap().unwrap().len(), SIZE);
+    // And all of it is given back.
+    let all = futures::future::join_all((0..4).map(|_| async { open().await.map(|file| file.len()) })).await;
+    assert!(all.into_iter().all(|length| length.unwrap() == SIZE));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

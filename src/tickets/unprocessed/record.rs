@@ -1,0 +1,148 @@
+//! A record of unprocessed mail, as it is stored.
+
+use std::fmt;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use time::OffsetDateTime;
+
+use crate::ids::RecordId;
+
+/// Why a mail is not a ticket.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Reason {
+    /// The queue message is not what the contract says.
+    BadMessage,
+    /// The queue message is of a version that we do not know.
+    UnknownVersion,
+    /// No tenant has this mailbox.
+    UnknownMailbox,
+    /// The blob that the message names is not there.
+    BlobMissing,
+    /// The bytes are no mail, or over a limit.
+    Unreadable,
+    /// A machine's mail (automatic answer, bounce, delay, complaint, calendar answer) that belongs to no ticket.
+    Automatic,
+    /// Taking it in failed every time.
+    KeptFailing,
+    /// Its tenant is suspended: the mail is held until he is served again.
+    TenantSuspended,
+    /// Its tenant is being restored: the same.
+    TenantRestoring,
+    /// Its sender sent too much of late: it is held for a while.
+    SenderLimit,
+    /// Too much came to its mailbox of late: the same.
+    MailboxLimit,
+    /// Its sender said too much in one conversation of late, as machines do that answer each other: the same.
+    Loop,
+    /// We sent it ourselves, and it came back.
+    OwnMail,
+}
+
+impl Reason {
+    pub fn name(self) -> &'static str {
+        match self {
+            Reason::BadMessage => "bad_message",
+            Reason::UnknownVersion => "unknown_version",
+            Reason::UnknownMailbox => "unknown_mailbox",
+            Reason::BlobMissing => "blob_missing",
+            Reason::Unreadable => "unreadable",
+            Reason::Automatic => "automatic",
+            Reason::KeptFailing => "kept_failing",
+            Reason::TenantSuspended => "tenant_suspended",
+            Reason::TenantRestoring => "tenant_restoring",
+            Reason::SenderLimit => "sender_limit",
+            Reason::MailboxLimit => "mailbox_limit",
+            Reason::Loop => "loop",
+            Reason::OwnMail => "own_mail",
+        }
+    }
+}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// A record of unprocessed mail.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Unprocessed {
+    pub id: RecordId,
+    pub reason: Reason,
+    /// In words, free of personal data.
+    pub detail: String,
+    #[serde(with = "time::serde::rfc3339")]
+    pub at: OffsetDateTime,
+    /// As the message named it.
+    pub mailbox: Option<String>,
+    pub message: Message,
+    /// Where the mail is.
+    pub raw: Raw,
+    pub state: State,
+    /// Times that it was tried again.
+    pub replays: u32,
+    /// When it was last kept; since it came, unless a replay came to nothing.
+    #[serde(default, with = "time::serde::rfc3339::option", skip_serializing_if = "Option::is_none")]
+    pub kept_again_at: Option<OffsetDateTime>,
+}
+
+/// The queue message. A long one, as no feeder sends it, lies in a sealed blob.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum Message {
+    Here(String),
+    Sealed { blob: String },
+}
+
+/// Where an unprocessed mail's bytes are.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Raw {
+    /// Nowhere: the message named none.
+    Nowhere,
+    /// Still where the feeder put it, because it was not found or is too large to seal.
+    Intake { blob: String },
+    /// Sealed by us.
+    Sealed {
+        blob: String,
+        bytes: u64,
+        /// Card numbers were cut out before it was sealed.
+        altered: bool,
+    },
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+#[schemars(rename = "UnprocessedState")]
+pub enum State {
+    /// Somebody should look.
+    Waiting,
+    /// On its way through the intake again.
+    Replayed,
+    /// A replay made it a ticket.
+    Processed,
+}
+
+impl Raw {
+    /// Whether these can be the bytes that came now. Two different mails never share a record.
+    pub(super) fn may_be(&self, now: &Raw) -> bool {
+        match (self, now) {
+            (Raw::Sealed { blob: kept, .. }, Raw::Sealed { blob: new, .. }) => kept == new,
+            _ => true,
+        }
+    }
+}
+
+impl Unprocessed {
+    pub(super) fn failed_again(&mut self, reason: Reason, detail: &str, raw: Raw, now: OffsetDateTime) {
+        self.kept_again_at = Some(now);
+        self.reason = reason;
+        detail.clone_into(&mut self.detail);
+        self.state = State::Waiting;
+        if matches!(raw, Raw::Sealed { .. }) {
+            self.raw = raw;
+        }
+    }
+}
