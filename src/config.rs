@@ -3,6 +3,7 @@
 use std::{collections::HashMap, fmt, net::Ipv4Addr, ops::RangeInclusive, path::PathBuf, time::Duration};
 
 use tracing::level_filters::LevelFilter;
+use url::Url;
 
 /// The exit code of a start with wrong settings (EX_CONFIG of sysexits.h).
 pub const EXIT_CONFIG: u8 = 78;
@@ -61,7 +62,7 @@ const KEY_CACHE: Setting =
 const MAIL_IN_FLIGHT: Setting = Setting {
     name: "HELPDESK_MAIL_IN_FLIGHT_BYTES",
     default: "134217728",
-    what: "Memory for mails in work, counted as four times their size; more waits. At least 36700160",
+    what: "Memory for mails in work, counted as four times their size, and twice as much for files over HTTP; more waits. At least 36700160",
 };
 
 const ENTRA_APPLICATION: Setting = Setting {
@@ -317,11 +318,13 @@ impl Texts {
     }
 
     fn check_smtp(&mut self) {
-        let url = self.text(&SMTP_URL);
-        let (is_understood, is_private, has_login) = (url.is_empty() || is_smtp(url), is_private(url), url.contains('@'));
-        if !is_understood {
-            self.fault(&SMTP_URL, "is no URL that begins with smtps:// or smtp://, behind which ?tls=required may stand and nothing else");
+        if !self.has(&SMTP_URL) {
+            return;
         }
+        let Some(Smtp { is_private, has_login }) = Smtp::parse(self.text(&SMTP_URL)) else {
+            return self
+                .fault(&SMTP_URL, "is no smtp://HOST:PORT, smtp://HOST:PORT?tls=required or smtps://USER:PASSWORD@HOST:PORT (percent-encoded)");
+        };
         if (self.has(&SMTP_USER) || has_login) && !is_private {
             self.fault(&SMTP_URL, "would send a password in clear: begin it with smtps://, or end it in ?tls=required");
         }
@@ -331,9 +334,16 @@ impl Texts {
     }
 }
 
-/// TLS, but on this machine.
+/// Of a service: TLS, but on this machine.
 fn is_address(text: &str) -> bool {
-    ["https://", "http://127.0.0.1:", "http://localhost:"].iter().any(|beginning| text.strip_prefix(beginning).is_some_and(|rest| !rest.is_empty()))
+    let Ok(url) = Url::parse(text) else { return false };
+    let is_plain = url.username().is_empty() && url.password().is_none() && url.query().is_none() && url.fragment().is_none();
+    let is_private = url.scheme() == "https" || url.scheme() == "http" && is_here(&url);
+    url.has_host() && is_plain && is_private
+}
+
+fn is_here(url: &Url) -> bool {
+    matches!(url.host_str(), Some("127.0.0.1" | "localhost"))
 }
 
 fn is_uuid(text: &str) -> bool {
@@ -341,16 +351,29 @@ fn is_uuid(text: &str) -> bool {
         && text.bytes().enumerate().all(|(at, byte)| if matches!(at, 8 | 13 | 18 | 23) { byte == b'-' } else { byte.is_ascii_hexdigit() })
 }
 
-fn is_smtp(url: &str) -> bool {
-    let address = url.strip_suffix("?tls=required").filter(|address| address.starts_with("smtp://")).unwrap_or(url);
-    (address.starts_with("smtp://") || address.starts_with("smtps://")) && !address.contains('?')
+/// What the URL of an SMTP server says.
+struct Smtp {
+    /// TLS, but on this machine.
+    is_private: bool,
+    has_login: bool,
 }
 
-/// TLS, but on this machine.
-fn is_private(smtp_url: &str) -> bool {
-    let server = smtp_url.trim_start_matches("smtp://").rsplit('@').next().unwrap_or_default();
-    let is_here = ["127.0.0.1:", "localhost:"].iter().any(|beginning| server.starts_with(beginning));
-    is_here || smtp_url.starts_with("smtps://") || smtp_url.ends_with("?tls=required")
+impl Smtp {
+    fn parse(text: &str) -> Option<Smtp> {
+        let url = Url::parse(text).ok()?;
+        let has_tls = match (url.scheme(), url.query()) {
+            ("smtp", None) => false,
+            ("smtp", Some("tls=required")) | ("smtps", None) => true,
+            _ => return None,
+        };
+        let has_login = match (url.username(), url.password()) {
+            ("", None) => false,
+            (user, Some(_)) if !user.is_empty() => true,
+            _ => return None,
+        };
+        let is_a_server = url.host_str().is_some_and(|host| !host.is_empty()) && matches!(url.path(), "" | "/") && url.fragment().is_none();
+        is_a_server.then(|| Smtp { is_private: has_tls || is_here(&url), has_login })
+    }
 }
 
 #[cfg(test)]
@@ -416,6 +439,10 @@ mod tests {
             ("smtp://mail.example?tls=perhaps", false),
             ("smtps://mail.example?tls=required", false),
             ("http://mail.example", false),
+            ("smtps://user@mail.example", false),
+            ("smtp://mail.example:99999", false),
+            ("smtp://", false),
+            ("smtp://mail.example/inbox", false),
         ] {
             assert_eq!(read(&[("HELPDESK_DATA", "folder"), ("HELPDESK_SMTP_URL", url)]).is_ok(), is_one, "{url}");
         }
@@ -432,8 +459,12 @@ mod tests {
         assert!(line.contains("HELPDESK_DATA") && AZURE.iter().all(|(name, _)| line.contains(name)), "{line}");
         let both = [&AZURE[..], &[("FUNCTIONS_CUSTOMHANDLER_PORT", "7071"), ("HELPDESK_DATA", "folder")]].concat();
         assert!(read(&both).unwrap_err().to_string().contains("HELPDESK_DATA"), "a handler that would work beside its queues");
-        let plain = [&AZURE[1..], &[("HELPDESK_COSMOS", "http://helpdesk.documents.azure.com/")]].concat();
-        assert!(read(&plain).unwrap_err().to_string().contains("HELPDESK_COSMOS is no address"));
+        for wrong in
+            ["http://helpdesk.documents.azure.com/", "http://127.0.0.1:1@helpdesk.documents.azure.com/", "https://", "https://user:word@host/"]
+        {
+            let line = read(&[&AZURE[1..], &[("HELPDESK_COSMOS", wrong)]].concat()).unwrap_err().to_string();
+            assert!(line.contains("HELPDESK_COSMOS is no address"), "{wrong}");
+        }
     }
 
     #[test]
@@ -445,6 +476,9 @@ mod tests {
             ("smtps://mail.example", true),
             ("smtp://127.0.0.1:25", true),
             ("smtp://127.0.0.1:25@mail.example:25", false),
+            ("smtp://mail.example:587#?tls=required", false),
+            ("smtp://mail.example:587/@127.0.0.1:", false),
+            ("smtp://127.0.0.1.mail.example", false),
         ] {
             assert_eq!(read(&[("HELPDESK_SMTP_USER", "user"), ("HELPDESK_SMTP_URL", url)]).is_ok(), is_taken, "{url}");
         }

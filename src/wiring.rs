@@ -22,6 +22,8 @@ use crate::{
     tickets::Desk,
 };
 
+pub use crate::adapters::embedded::unique_name;
+
 pub use checks::Check;
 
 /// What a process wants of the house.
@@ -146,13 +148,6 @@ fn keys_are_there(folder: &Path) -> Result<()> {
         return Err(OpenError::KeysLost(folder.join(FileVault::FILE)).into());
     }
     Ok(())
-}
-
-/// 32 hexadecimal digits that nobody else has.
-pub fn unique_name() -> String {
-    let mut random = [0; 16];
-    SystemEntropy.fill(&mut random);
-    format!("{:032x}", u128::from_be_bytes(random))
 }
 
 /// The app on any ports.

@@ -1,4 +1,4 @@
-// Key Vault with the key that wraps the tenants' data keys. Secrets are not made here: `helpdesk keys init` makes them, and a person sets `smtp-password`.
+// Key Vault with the key that wraps the tenants' data keys. Secrets are not made here: a person sets `smtp-password`.
 
 @description('Name of the vault: 3 to 24 letters, digits and hyphens, unique in the world, and never again for 90 days after it was deleted.')
 @minLength(3)

@@ -113,7 +113,9 @@ impl Blobs for AzureBlobs {
             // A name of its own: who writes the same blob at this moment must not have his blocks taken for ours.
             let id = Uuid::new_v4();
             let stage = || transfer(SERVICE, blob.stage_block(id.as_bytes(), bytes.len() as u64, Body::from(bytes.clone()).into(), None));
-            self.in_container(container, stage).await.map_err(|failed| again(failed.fault))?;
+            if let Err(failed) = self.in_container(container, stage).await {
+                return self.created(container, name, Err(failed)).await;
+            }
             staged.push(id.as_bytes().to_vec());
             block = blocks.next().await?;
         }

@@ -15,8 +15,9 @@ use super::services::{Failed, NotConfigured, Services, address, call, is_loopbac
 use crate::ports::{Fault, Secret, Vault, WRAPPED_BYTES_MAX, Wrapped};
 
 const SERVICE: &str = "Key Vault";
-/// Bits of a wrapping key that we make.
-const KEY_BITS: i32 = 2048;
+/// Bits of a wrapping key that we make, as `infra/modules/vault.bicep` has it. That it is made in hardware, and rotated every year, is the template's doing
+/// alone.
+const KEY_BITS: i32 = 3072;
 /// The content type of a secret whose bytes are no text.
 const BASE64: &str = "base64";
 /// Letters of a key's or secret's name, and of a version.

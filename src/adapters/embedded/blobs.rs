@@ -19,12 +19,13 @@ use rusqlite::{Connection, OptionalExtension, params};
 use time::{Duration, OffsetDateTime};
 
 use super::{
-    SystemEntropy, files,
+    files,
     store::{Durable, Store, Writing, fault},
+    system::unique_name,
 };
 use crate::{
     adapters::{blocks::Blocks, limits},
-    ports::{Blobs, Entropy, Fault, Pieces, Put},
+    ports::{Blobs, Fault, Pieces, Put},
 };
 
 /// Bytes of a blob that is kept as a row.
@@ -263,8 +264,9 @@ async fn write_file(path: &Path, first: Bytes, mut rest: Blocks<'_>) -> Result<u
             file = blocking(move || file.write_all(&bytes).map(|()| file)).await?;
             block = rest.next().await?;
         }
-        let folder = path.parent().map(Path::to_owned);
-        blocking(move || file.sync_all().and_then(|()| folder.map_or(Ok(()), |folder| files::sync_folder(&folder)))).await
+        // And the names that lead to it: whoever made the folder may not have come to that yet.
+        let folders: Vec<PathBuf> = path.ancestors().skip(1).take(3).map(Path::to_owned).collect();
+        blocking(move || file.sync_all().and_then(|()| folders.iter().try_for_each(|folder| files::sync_folder(folder)))).await
     };
     let written = written.await;
     if written.is_err() {
@@ -280,10 +282,7 @@ async fn blocking<T: Send + 'static>(work: impl FnOnce() -> io::Result<T> + Send
 
 fn create_file(path: &Path) -> io::Result<File> {
     let Some(folder) = path.parent() else { return Err(ErrorKind::InvalidInput.into()) };
-    if !folder.exists() {
-        files::create_folder(folder)?;
-        folder.parent().map_or(Ok(()), files::sync_folder)?;
-    }
+    files::create_folder(folder)?;
     files::create_new(path)
 }
 
@@ -295,11 +294,4 @@ fn read_file(path: &Path, size: u64, range: Option<&Range<u64>>) -> io::Result<V
     let mut bytes = vec![0; usize::try_from(end.saturating_sub(start)).map_err(|_| ErrorKind::FileTooLarge)?];
     file.read_exact(&mut bytes)?;
     Ok(bytes)
-}
-
-/// 32 hexadecimal digits.
-fn unique_name() -> String {
-    let mut random = [0; 16];
-    SystemEntropy.fill(&mut random);
-    format!("{:032x}", u128::from_be_bytes(random))
 }

@@ -22,7 +22,7 @@ pub use lock::HostLock;
 pub use log_files::LogFiles;
 pub use mailer::FolderMailer;
 pub use store::Store;
-pub use system::{SystemClock, SystemEntropy};
+pub use system::{SystemClock, SystemEntropy, unique_name};
 pub use vault::FileVault;
 
 /// Why the folder of the embedded parts could not be opened. Read by the person who started the program.

@@ -24,3 +24,10 @@ impl Entropy for SystemEntropy {
         getrandom::fill(bytes).expect("the operating system gives random bytes");
     }
 }
+
+/// 32 hexadecimal digits that nobody else has.
+pub fn unique_name() -> String {
+    let mut random = [0; 16];
+    SystemEntropy.fill(&mut random);
+    format!("{:032x}", u128::from_be_bytes(random))
+}
