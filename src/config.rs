@@ -2,6 +2,7 @@
 
 use std::{collections::HashMap, fmt, net::Ipv4Addr, ops::RangeInclusive, path::PathBuf, time::Duration};
 
+use percent_encoding::percent_decode_str;
 use tracing::level_filters::LevelFilter;
 use url::Url;
 
@@ -368,7 +369,7 @@ impl Smtp {
         };
         let has_login = match (url.username(), url.password()) {
             ("", None) => false,
-            (user, Some(_)) if !user.is_empty() => true,
+            (user, Some(password)) if !user.is_empty() && [user, password].iter().all(|text| percent_decode_str(text).decode_utf8().is_ok()) => true,
             _ => return None,
         };
         let is_a_server = url.host_str().is_some_and(|host| !host.is_empty()) && matches!(url.path(), "" | "/") && url.fragment().is_none();
@@ -440,6 +441,7 @@ mod tests {
             ("smtps://mail.example?tls=required", false),
             ("http://mail.example", false),
             ("smtps://user@mail.example", false),
+            ("smtps://user:%ff@mail.example", false),
             ("smtp://mail.example:99999", false),
             ("smtp://", false),
             ("smtp://mail.example/inbox", false),

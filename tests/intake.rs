@@ -8,7 +8,11 @@ mod threads;
 
 use std::sync::Arc;
 
-use helpdesk::{access::Role, mail::sender::Trust};
+use helpdesk::{
+    access::Role,
+    mail::sender::Trust,
+    ports::{NewDocument, Scan, Slot, Write},
+};
 use serde_json::{Value, json};
 
 use crate::support::{
@@ -330,6 +334,19 @@ async fn a_mail_that_came_after_its_message_closes_the_record_of_that() {
     let records = world.unprocessed("contoso").await;
     assert_eq!(records.len(), 3);
     assert!(records.iter().all(|record| record.state == State::Processed), "{records:?}");
+}
+
+#[tokio::test]
+async fn a_record_that_cannot_be_read_keeps_no_mail_out() {
+    let world = World::new().await;
+    let message = json!({ "v": 1, "mailbox": HELP, "blob": "a.eml" }).to_string();
+    assert!(queue(&world.app, "IntakeMail", &message).await.1.ends_with("blob_missing"));
+    // As a newer helpdesk may have written it.
+    let documents = &world.ports.documents;
+    let found = documents.scan(&Scan::prefix("t:contoso", Slot::Id, "unprocessed:", 10)).await.unwrap().remove(0);
+    let newer = NewDocument { id: found.id, kind: found.kind, keys: found.keys, expires_at: None, body: b"a newer shape".to_vec() };
+    documents.commit("t:contoso", vec![Write::Replace { document: newer, etag: found.etag }]).await.unwrap();
+    assert_eq!(world.mail(HELP, "a.eml", &question()).await, (200, "opened ticket 1".to_owned()));
 }
 
 #[tokio::test]

@@ -51,6 +51,8 @@ async fn keys_that_nobody_asks_for_again_leave_the_memory() {
     let again = ring.keys(&contoso()).await.unwrap();
     assert!(Arc::ptr_eq(&keys, &again), "they are kept for a while");
     let (kept, sealed) = (Arc::downgrade(&keys), keys.seal(&PLACE, b"words").unwrap());
+    let stored = async || world.ports.documents.get("sys:keys", "contoso").await.unwrap().unwrap().etag;
+    let before = stored().await;
     drop((keys, again));
     for _ in 0..1000 {
         if kept.strong_count() > 0 {
@@ -58,8 +60,9 @@ async fn keys_that_nobody_asks_for_again_leave_the_memory() {
         }
     }
     assert_eq!(kept.strong_count(), 0, "ten seconds later they are still there");
-    // The ring alone knows them now, and asks the vault.
+    // The vault knows them, and the seals that were leased are still there to be used.
     assert_eq!(ring.keys(&contoso()).await.unwrap().open(&PLACE, &sealed).unwrap().as_slice(), b"words");
+    assert_eq!(stored().await, before);
 }
 
 #[tokio::test]

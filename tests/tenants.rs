@@ -6,7 +6,7 @@ use helpdesk::{
     access::Role,
     ids::TenantId,
     mail::sender::Trust,
-    ports::Fault,
+    ports::{Fault, NewDocument, Write},
     tenants::{self, Change, DirectoryId, Error, Mailbox, State, Tenant},
     tickets::{self, held, unprocessed},
 };
@@ -183,10 +183,18 @@ async fn a_tenant_who_goes_takes_all_that_is_his_with_him_and_nothing_of_others(
         let raw = mail("ann@a.example", &format!("{at}@a.example"), "Gone", "", &"Words. ".repeat(4_000));
         world.mail(mailbox, &format!("{at}.eml"), &raw).await;
         world.mail(mailbox, &format!("garbage-{at}.eml"), b"\x00\x01").await;
+        world.mail(mailbox, &format!("more-{at}.eml"), b"\x00\x02").await;
         // Too large to be sealed, and named by its record alone.
         world.mail(mailbox, &format!("feeder/large-{at}.eml"), &vec![b'x'; 36_700_161]).await;
     }
     let contoso: TenantId = "contoso".parse().unwrap();
+    // Replayed and not taken in; and somebody died before he said that he had replayed it.
+    for (at, record) in world.unprocessed("contoso").await.iter().filter(|record| matches!(record.raw, unprocessed::Raw::Sealed { .. })).enumerate() {
+        match at {
+            0 => unprocessed::replay(&world.app.desk, &contoso, record.id, "test").await.unwrap(),
+            _ => drop(world.leave(HELP, &format!("let-go/{}.eml", record.id), b"words").await),
+        }
+    }
     let blobs = tickets::store::blobs_of(&contoso);
     let remove = async || tenants::remove(&world.ports, &world.app.keyring, "test", &contoso, &blobs).await;
     assert!(matches!(remove().await, Err(Error::StillServed)));
@@ -209,6 +217,20 @@ async fn a_tenant_who_goes_takes_all_that_is_his_with_him_and_nothing_of_others(
     assert_eq!(world.tickets("fabrikam").await.len(), 1);
     // A wake-up that was under way makes no keys for him.
     assert_eq!(queue(&world.app, "DeliverOutbox", r#"{"v":1,"tenant":"contoso"}"#).await.0, 200);
+    assert_eq!(world.ports.documents.get("sys:keys", "contoso").await.unwrap(), None);
+}
+
+#[tokio::test]
+async fn a_tenant_goes_whose_keys_do_not_open() {
+    let world = World::new().await;
+    world.mail(HELP, "a.eml", b"\x00\x01").await;
+    set_state(&world, State::Suspended).await;
+    let document = world.ports.documents.get("sys:keys", "contoso").await.unwrap().unwrap();
+    let broken = NewDocument { id: document.id, kind: document.kind, keys: document.keys, expires_at: None, body: b"{}".to_vec() };
+    world.ports.documents.commit("sys:keys", vec![Write::Replace { document: broken, etag: document.etag }]).await.unwrap();
+    let (app, contoso) = (world.another(), "contoso".parse().unwrap());
+    let removal = tenants::remove(&world.ports, &app.keyring, "test", &contoso, &tickets::store::blobs_of(&contoso)).await.unwrap();
+    assert!(removal.done, "{removal:?}");
     assert_eq!(world.ports.documents.get("sys:keys", "contoso").await.unwrap(), None);
 }
 

@@ -1,13 +1,13 @@
 //! Pieces of any size, gathered into blocks of one.
 
 use bytes::{Bytes, BytesMut};
-use futures::TryStreamExt;
+use futures::{StreamExt, TryStreamExt, stream::Fuse};
 
 use crate::ports::{BLOB_BYTES_MAX, Fault, Pieces};
 
 /// What is written of a blob, in blocks. One of them and one piece are in memory.
 pub(super) struct Blocks<'a> {
-    pieces: Pieces<'a>,
+    pieces: Fuse<Pieces<'a>>,
     rest: Bytes,
     block_bytes: usize,
     taken_bytes: u64,
@@ -15,7 +15,8 @@ pub(super) struct Blocks<'a> {
 
 impl<'a> Blocks<'a> {
     pub fn new(pieces: Pieces<'a>, block_bytes: usize) -> Blocks<'a> {
-        Blocks { pieces, rest: Bytes::new(), block_bytes, taken_bytes: 0 }
+        // Asked once more after its end, which not every stream bears.
+        Blocks { pieces: pieces.fuse(), rest: Bytes::new(), block_bytes, taken_bytes: 0 }
     }
 
     /// The next block. One that is shorter than the others is the last; none is empty.
@@ -49,7 +50,7 @@ impl<'a> Blocks<'a> {
 
 #[cfg(test)]
 mod tests {
-    use futures::{StreamExt, stream};
+    use futures::stream;
 
     use super::*;
 
@@ -75,6 +76,16 @@ mod tests {
         }
         assert!(blocks_of(Vec::new(), 10).await.unwrap().is_empty());
         assert!(blocks_of(vec![Ok(Bytes::new())], 10).await.unwrap().is_empty());
+    }
+
+    #[tokio::test]
+    async fn a_stream_is_not_asked_again_after_its_end() {
+        // This one panics if it is.
+        let pieces = stream::unfold(0, async |at| (at < 3).then(|| (Ok(Bytes::from_static(b"0123456789")), at + 1)));
+        let mut blocks = Blocks::new(pieces.boxed(), 20);
+        assert_eq!(blocks.next().await.unwrap().unwrap().len(), 20);
+        assert_eq!(blocks.next().await.unwrap().unwrap().len(), 10);
+        assert_eq!((blocks.next().await, blocks.next().await), (Ok(None), Ok(None)));
     }
 
     #[tokio::test]

@@ -9,7 +9,7 @@ use time::Duration;
 use super::{Action, Error, State, event, get, mailbox_document, tenant_document};
 use crate::{
     ids::{Kind, TenantId, partition},
-    keys::{Keyring, TenantKeys},
+    keys::{self, Keyring, TenantKeys},
     ports::{Document, Fault, Ports, Scan, Slot, Write},
 };
 
@@ -31,7 +31,8 @@ pub struct Removal {
 pub struct BlobsOf {
     /// What the names begin with that are his alone.
     pub prefixes: Vec<(&'static str, String)>,
-    /// The names that a document of his tells, and that nothing would tell without it.
+    /// The names that a document of this kind tells, and that nothing would tell without it.
+    pub named_by_kind: Kind,
     pub named_by: fn(&TenantKeys, &Document) -> Vec<(&'static str, String)>,
 }
 
@@ -54,9 +55,9 @@ pub async fn remove(ports: &Ports, keyring: &Keyring, actor: &str, id: &TenantId
             return Err(Error::StillServed);
         }
         let (deleted, gone) = futures::try_join!(delete_documents(ports, keyring, id, blobs), delete_blobs(ports, &blobs.prefixes))?;
-        removal.documents += deleted;
-        removal.blobs += gone;
-        if deleted + gone > 0 {
+        removal.documents += deleted.documents;
+        removal.blobs += deleted.blobs + gone;
+        if deleted.documents + gone > 0 {
             continue;
         }
         let Some((tenant, etag)) = get(documents, keyring, id).await?.filter(|(tenant, _)| tenant.state != State::Active) else {
@@ -78,22 +79,45 @@ pub async fn remove(ports: &Ports, keyring: &Keyring, actor: &str, id: &TenantId
     Ok(removal)
 }
 
-async fn delete_documents(ports: &Ports, keyring: &Keyring, id: &TenantId, blobs: &BlobsOf) -> Result<usize, Error> {
+/// What went with a batch.
+#[derive(Default)]
+struct Deleted {
+    documents: usize,
+    blobs: usize,
+}
+
+async fn delete_documents(ports: &Ports, keyring: &Keyring, id: &TenantId, blobs: &BlobsOf) -> Result<Deleted, Error> {
     let place = partition(id, Kind::Ticket);
     let found = ports.documents.scan(&Scan::prefix(&place, Slot::Id, "", BATCH)).await?;
     if found.is_empty() {
-        return Ok(0);
+        return Ok(Deleted::default());
     }
-    let keys = keyring.keys(id).await?;
-    for (container, name) in found.iter().flat_map(|document| (blobs.named_by)(&keys, document)) {
+    let mut deleted = Deleted { documents: found.len(), blobs: 0 };
+    for (container, name) in named(keyring, id, &found, blobs).await? {
         ports.blobs.delete(container, &name).await?;
+        deleted.blobs += 1;
     }
     let writes: Vec<Write> = found.into_iter().map(|document| Write::Delete { id: document.id, etag: document.etag }).collect();
-    let count = writes.len();
     match ports.documents.commit(&place, writes).await {
         // Somebody still works on one of them: they are read again.
-        Ok(_) | Err(Fault::Conflict) => Ok(count),
+        Ok(_) | Err(Fault::Conflict) => Ok(deleted),
         Err(fault) => Err(fault.into()),
+    }
+}
+
+/// The blobs that documents of his tell of. Keys that do not open, as when a version of the wrapping key was destroyed, keep nobody from going.
+async fn named(keyring: &Keyring, id: &TenantId, found: &[Document], blobs: &BlobsOf) -> Result<Vec<(&'static str, String)>, Error> {
+    let telling: Vec<&Document> = found.iter().filter(|document| document.kind == blobs.named_by_kind.name()).collect();
+    if telling.is_empty() {
+        return Ok(Vec::new());
+    }
+    match keyring.keys(id).await {
+        Ok(keys) => Ok(telling.into_iter().flat_map(|document| (blobs.named_by)(&keys, document)).collect()),
+        Err(keys::Error::Fault(fault @ (Fault::Unavailable(_) | Fault::Throttled { .. } | Fault::Conflict))) => Err(fault.into()),
+        Err(error) => {
+            tracing::warn!(tenant = %id, %error, "the keys of a tenant who goes do not open; what only his records name in the intake stays there");
+            Ok(Vec::new())
+        }
     }
 }
 

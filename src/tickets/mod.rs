@@ -29,12 +29,15 @@ mod due;
 pub mod fields;
 pub mod store;
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, SemaphorePermit};
+use tokio::{
+    sync::{OwnedSemaphorePermit, Semaphore, SemaphorePermit},
+    time::timeout,
+};
 
 pub use change::{Assignee, Change, NAME_CHARACTERS_MAX, Priority, TAGS_MAX, change_ticket};
 use clock::Clocks;
@@ -60,6 +63,8 @@ const INTAKE: &str = "intake";
 pub const CC_MAX: usize = 20;
 /// Memory for files that come and go over HTTP, beside that for mails in flight: a file is there twice for a moment.
 const FILES_BESIDE_MAILS: u32 = 2;
+/// How long a file over HTTP waits for memory, before its caller is asked to come again after as long.
+const ROOM_FOR_A_FILE_WAIT_MAX: Duration = Duration::from_secs(10);
 /// Links of a ticket.
 pub const LINKS_MAX: usize = 50;
 
@@ -90,11 +95,12 @@ impl Desk {
         Ok(self.mail_in_flight.acquire_many(permits).await.map_err(|_| Fault::Unavailable("the intake is closing".to_owned()))?)
     }
 
-    /// The same for a file over HTTP; what is returned can be handed on with it.
+    /// The same for a file over HTTP, and not for long; what is returned can be handed on with it.
     async fn room_for_file(&self, bytes: u64) -> Result<OwnedSemaphorePermit, Error> {
         let permits = u32::try_from(bytes).unwrap_or(u32::MAX).min(self.files_in_flight_bytes);
-        let room = self.files_in_flight.clone().acquire_many_owned(permits);
-        Ok(room.await.map_err(|_| Fault::Unavailable("the desk is closing".to_owned()))?)
+        let room = timeout(ROOM_FOR_A_FILE_WAIT_MAX, self.files_in_flight.clone().acquire_many_owned(permits)).await;
+        let room = room.map_err(|_| Fault::Throttled { after: ROOM_FOR_A_FILE_WAIT_MAX })?;
+        Ok(room.map_err(|_| Fault::Unavailable("the desk is closing".to_owned()))?)
     }
 }
 

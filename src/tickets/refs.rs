@@ -87,14 +87,14 @@ pub(super) async fn look_up(desk: &Desk, arrival: &Arrival<'_>) -> Result<Loaded
     let (content, delivered) = (found.next().flatten(), found.next().flatten());
     let seen = |document: &Document, number| {
         let is_told = match &delivered {
-            Some(delivered) => matches!(keys.open_document(delivered)?, Delivery::Ticket { .. }),
+            Some(delivered) => matches!(unprocessed::readable(keys, delivered), Some(Delivery::Ticket { .. })),
             None => document.keys[0].as_ref() == Some(&delivery.key),
         };
         let untold = (!is_told).then(|| Box::new(Untold { document: delivery.document.clone(), before: delivered.clone() }));
-        Ok(Loaded::Seen { number, untold })
+        Loaded::Seen { number, untold }
     };
     if let Some(document) = content {
-        return seen(&document, keys.open_document::<ContentRef>(&document)?.number);
+        return Ok(seen(&document, keys.open_document::<ContentRef>(&document)?.number));
     }
     let own_address = || arrival.mail.to.iter().chain(&arrival.mail.cc).find_map(|to| address::ticket_of(keys, &to.address));
     let answered = references.iter().find_map(|id| thread::own_ticket(keys, id)).or_else(own_address);
@@ -103,7 +103,7 @@ pub(super) async fn look_up(desk: &Desk, arrival: &Arrival<'_>) -> Result<Loaded
     if let Some(id) = own {
         let stored = found.next().flatten();
         match stored.map(|document| Ok::<_, Error>((keys.open_document::<MessageRef>(&document)?, document))).transpose()? {
-            Some((before, document)) if before.content.as_ref() == Some(&arrival.content) => return seen(&document, before.number),
+            Some((before, document)) if before.content.as_ref() == Some(&arrival.content) => return Ok(seen(&document, before.number)),
             // One that a mail has come with stays as it is.
             Some((before, document)) if before.content.is_some() => {
                 known.same_id = Some(before.ticket_for(arrival.mailbox));

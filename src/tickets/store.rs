@@ -33,7 +33,7 @@ pub const PAGE_WORDS_BYTES: usize = 4 * 1024 * 1024;
 /// Where a tenant's blobs are.
 pub fn blobs_of(tenant: &TenantId) -> BlobsOf {
     let prefixes = vec![(CONTAINER, format!("{tenant}/")), (outbox::CONTAINER, format!("{tenant}/")), (INTAKE_CONTAINER, pushed_prefix(tenant))];
-    BlobsOf { prefixes, named_by: intake_blobs }
+    BlobsOf { prefixes, named_by_kind: Kind::Unprocessed, named_by: intake_blobs }
 }
 
 /// The write of a ticket: new, or in place of the version that was read.

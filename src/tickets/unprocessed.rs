@@ -3,13 +3,15 @@
 mod record;
 
 use bytes::Bytes;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use time::Duration;
+use tokio::sync::SemaphorePermit;
 
 use super::{
     Desk, Error, INTAKE,
     aside::{Cut, cut},
-    contract, new_ulid, store,
+    contract::{self, PUSHED_PREFIX},
+    new_ulid, store,
     tries::{TRYING_IN_THE_QUEUE, Tries},
 };
 use crate::{
@@ -33,6 +35,8 @@ const LET_GO_PREFIX: &str = "let-go/";
 pub const LIST_MAX: usize = 1_000;
 /// Bytes of a queue message, as JSON, that is kept in its record: a body has at most 16 KiB.
 const MESSAGE_HERE_BYTES_MAX: usize = 12 * 1024;
+/// Bytes of memory that a byte of a mail takes that is opened and put into the intake again.
+const MEMORY_FOR_A_SEALED_BYTE: u64 = 2;
 /// How long it is remembered that a delivery was dealt with.
 pub(super) const DELIVERY_REMEMBERED: Duration = Duration::days(400);
 /// How long after its first failure a record is kept whose mail is in a ticket.
@@ -66,34 +70,44 @@ pub(super) enum Delivery {
     Unprocessed { record: RecordId },
 }
 
-/// The record that a delivery had become, closed, for the commit that makes its mail a ticket.
+/// The record that a delivery had become, closed, for the commit that makes its mail a ticket. One that cannot be read keeps no mail out.
 pub(super) async fn closing(desk: &Desk, keys: &TenantKeys, owner: &TenantId, delivered: &Document) -> Result<Option<Write>, Error> {
-    let Delivery::Unprocessed { record } = keys.open_document(delivered)? else { return Ok(None) };
-    match get(desk, owner, record).await? {
+    let Some(Delivery::Unprocessed { record }) = readable(keys, delivered) else { return Ok(None) };
+    let place = partition(owner, Kind::Unprocessed);
+    let Some(document) = desk.ports.documents.get(&place, &format!("unprocessed:{record}")).await? else { return Ok(None) };
+    match readable::<Unprocessed>(keys, &document) {
         // One whose bytes we sealed is replayed under a name of its own, and closed by that.
-        Some((mut record, etag)) if !matches!(record.raw, Raw::Sealed { .. }) && record.state != State::Processed => {
+        Some(mut record) if !matches!(record.raw, Raw::Sealed { .. }) && record.state != State::Processed => {
             record.state = State::Processed;
-            Ok(Some(write(keys, owner, &record, Some(etag))?))
+            Ok(Some(write(keys, owner, &record, Some(document.etag))?))
         }
         _ => Ok(None),
     }
 }
 
-/// What a record of a tenant names of the intake, so that it goes with the record. What is pushed, or replayed, goes by its own prefix or id.
+/// What a document holds; none if it does not open, or has a shape that we do not know.
+pub(super) fn readable<T: DeserializeOwned>(keys: &TenantKeys, document: &Document) -> Option<T> {
+    match keys.open_document(document) {
+        Ok(opened) => Some(opened),
+        Err(error) => {
+            tracing::warn!(document = document.id, %error, "what is remembered of unprocessed mail cannot be read; it stays as it is");
+            None
+        }
+    }
+}
+
+/// What a record of a tenant names of the intake, so that it goes with the record. What he pushed goes by its prefix.
 pub fn intake_blobs(keys: &TenantKeys, document: &Document) -> Vec<(&'static str, String)> {
-    if document.kind != Kind::Unprocessed.name() {
-        return Vec::new();
-    }
     // One that does not open names nothing that we could know.
-    let Ok(record) = keys.open_document::<Unprocessed>(document) else { return Vec::new() };
-    let mut names: Vec<String> = match record.state {
-        State::Replayed => [REPLAY_PREFIX, LET_GO_PREFIX].map(|prefix| replayed_name(prefix, record.id)).to_vec(),
-        State::Waiting | State::Processed => Vec::new(),
+    let names: Vec<String> = match readable::<Unprocessed>(keys, document) {
+        // Whoever replayed it may have died before he said so.
+        Some(Unprocessed { id, raw: Raw::Sealed { .. }, .. }) => [REPLAY_PREFIX, LET_GO_PREFIX].map(|prefix| replayed_name(prefix, id)).to_vec(),
+        // Once it is a ticket its blob is gone, and the name may be another mail's.
+        Some(Unprocessed { raw: Raw::Intake { blob }, state: State::Waiting | State::Replayed, .. }) if !blob.starts_with(PUSHED_PREFIX) => {
+            vec![blob]
+        }
+        _ => Vec::new(),
     };
-    if let Raw::Intake { blob } = record.raw {
-        let is_ours = [REPLAY_PREFIX, LET_GO_PREFIX, contract::PUSHED_PREFIX].iter().any(|prefix| blob.starts_with(prefix));
-        names.extend((!is_ours).then_some(blob));
-    }
     names.into_iter().map(|name| (INTAKE_CONTAINER, name)).collect()
 }
 
@@ -310,8 +324,8 @@ pub async fn let_go(desk: &Desk, owner: &TenantId, id: RecordId, actor: &str) ->
 async fn send_again(desk: &Desk, owner: &TenantId, id: RecordId, prefix: &str, actor: &str) -> Result<(), Error> {
     let (mut record, etag) = get(desk, owner, id).await?.ok_or(Error::NotFound)?;
     let again = match (&record.raw, &record.mailbox) {
-        (Raw::Sealed { .. }, Some(mailbox)) => {
-            let bytes = raw(desk, owner, &record).await?.ok_or(Error::BlobMissing)?;
+        (Raw::Sealed { blob: kept, bytes: size, .. }, Some(mailbox)) => {
+            let (bytes, _in_flight) = sealed(desk, owner, kept, *size).await?;
             let blob = replayed_name(prefix, id);
             desk.ports.blobs.put(INTAKE_CONTAINER, &blob, bytes).await?;
             contract::message(mailbox, &blob)
@@ -326,6 +340,13 @@ async fn send_again(desk: &Desk, owner: &TenantId, id: RecordId, prefix: &str, a
     let writes = vec![write(&keys, owner, &record, Some(etag))?, event(desk, &keys, owner, actor, audit::Action::MailReplayed, id)?];
     desk.ports.documents.commit(&partition(owner, Kind::Unprocessed), writes).await?;
     Ok(())
+}
+
+/// A sealed mail on its way into the intake, in the room that mails have: no reader of files keeps it waiting.
+async fn sealed<'a>(desk: &'a Desk, owner: &TenantId, blob: &str, size: u64) -> Result<(Bytes, SemaphorePermit<'a>), Error> {
+    let room = desk.room_for(size.saturating_mul(MEMORY_FOR_A_SEALED_BYTE).max(1)).await?;
+    let keys = desk.keyring.keys(owner).await?;
+    Ok((Bytes::from_owner(store::open_blob(desk.ports.blobs.as_ref(), &keys, blob).await?), room))
 }
 
 /// After a mail became a ticket: if it came from a record, the record says so.

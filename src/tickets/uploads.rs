@@ -59,6 +59,8 @@ pub async fn upload(desk: &Desk, tenant: &TenantId, new: NewUpload<'_>) -> Resul
     if new.bytes.is_empty() || new.bytes.len() > UPLOAD_BYTES_MAX {
         return Err(Error::BadUpload);
     }
+    // Looked at, and sealed.
+    let _room = desk.room_for_file((new.bytes.len() as u64).saturating_mul(2)).await?;
     let keys = desk.keyring.keys(tenant).await?;
     let place = partition(tenant, Kind::Upload);
     let owner = format!("{OWNER}{}", keys.index("uploader", &[new.subject.as_bytes()]));
@@ -66,8 +68,6 @@ pub async fn upload(desk: &Desk, tenant: &TenantId, new: NewUpload<'_>) -> Resul
     if waiting.len() >= WAITING_MAX {
         return Err(Error::TooManyUploads);
     }
-    // Looked at, and sealed.
-    let _room = desk.room_for_file((new.bytes.len() as u64).saturating_mul(2)).await?;
     let named = mail::attachment(new.name, new.media_type, new.bytes.into()).ok_or(Error::BadUpload)?;
     let now = desk.ports.clock.now();
     let id = RecordId::new(new_ulid(desk.ports.entropy.as_ref(), now));

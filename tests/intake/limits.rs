@@ -4,7 +4,12 @@ use helpdesk::{
     access::Role,
     config::Config,
     devhost::{inbox::Inbox, queues::Wakes},
-    tickets::{store, unprocessed::Raw},
+    ports::Fault,
+    tickets::{
+        Error, store,
+        unprocessed::Raw,
+        uploads::{self, NewUpload},
+    },
     wiring,
 };
 use serde_json::Value;
@@ -48,8 +53,15 @@ async fn a_file_waits_until_those_before_it_are_read() {
     // One of 2.8 MB is held, and it would take two, for a moment.
     let mut waits = Box::pin(open());
     assert!(timeout(Duration::from_millis(200), &mut waits).await.is_err());
+    let new = || NewUpload { name: Some("a.bin"), media_type: "application/octet-stream", bytes: vec![7; SIZE].into(), subject: "somebody" };
+    let contoso = "contoso".parse().unwrap();
+    let mut comes = Box::pin(uploads::upload(&app.desk, &contoso, new()));
+    assert!(timeout(Duration::from_millis(200), &mut comes).await.is_err());
+    // Nobody waits for long.
+    assert!(matches!(uploads::upload(&app.desk, &contoso, new()).await, Err(Error::Fault(Fault::Throttled { .. }))));
     drop(read);
     assert_eq!(timeout(Duration::from_secs(60), waits).await.unwrap().unwrap().len(), SIZE);
+    assert_eq!(timeout(Duration::from_secs(60), comes).await.unwrap().unwrap().bytes, SIZE as u64);
     // And all of it is given back.
     let all = futures::future::join_all((0..4).map(|_| async { open().await.map(|file| file.len()) })).await;
     assert!(all.into_iter().all(|length| length.unwrap() == SIZE));
