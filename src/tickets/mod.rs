@@ -61,8 +61,10 @@ use crate::{
 const INTAKE: &str = "intake";
 /// Parties in copy of a ticket: with the requester and what else a commit writes they must fit one.
 pub const CC_MAX: usize = 20;
-/// Memory for files that come and go over HTTP, beside that for mails in flight: a file is there twice for a moment.
+/// Memory for files that come and go over HTTP, beside that for mails in flight.
 const FILES_BESIDE_MAILS: u32 = 2;
+/// Bytes of memory that a byte of a file takes for a moment: opened, and sealed.
+const MEMORY_FOR_A_SEALED_BYTE: u64 = 2;
 /// How long a file over HTTP waits for memory, before its caller is asked to come again after as long.
 const ROOM_FOR_A_FILE_WAIT_MAX: Duration = Duration::from_secs(10);
 /// Links of a ticket.
@@ -95,8 +97,9 @@ impl Desk {
         Ok(self.mail_in_flight.acquire_many(permits).await.map_err(|_| Fault::Unavailable("the intake is closing".to_owned()))?)
     }
 
-    /// The same for a file over HTTP, and not for long; what is returned can be handed on with it.
-    async fn room_for_file(&self, bytes: u64) -> Result<OwnedSemaphorePermit, Error> {
+    /// The same for a file of so many bytes over HTTP, opened and sealed, and not for long; what is returned can be handed on with it.
+    async fn room_for_file(&self, file_bytes: u64) -> Result<OwnedSemaphorePermit, Error> {
+        let bytes = file_bytes.saturating_mul(MEMORY_FOR_A_SEALED_BYTE);
         let permits = u32::try_from(bytes).unwrap_or(u32::MAX).min(self.files_in_flight_bytes);
         let room = timeout(ROOM_FOR_A_FILE_WAIT_MAX, self.files_in_flight.clone().acquire_many_owned(permits)).await;
         let room = room.map_err(|_| Fault::Throttled { after: ROOM_FOR_A_FILE_WAIT_MAX })?;

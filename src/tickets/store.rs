@@ -202,9 +202,9 @@ pub async fn open_file(desk: &Desk, keys: &TenantKeys, name: &str) -> Result<Byt
     }
     let blobs = desk.ports.blobs.as_ref();
     let size = blobs.size(CONTAINER, name).await?.ok_or(Error::BlobMissing)?;
-    // Sealed and opened, for a moment.
-    let mut room = desk.room_for_file(size.saturating_mul(2)).await?;
+    let mut room = desk.room_for_file(size).await?;
     let bytes = open_blob(blobs, keys, name).await?;
+    // Only the opened half is left.
     let rest = room.split(room.num_permits() / 2);
     drop(room);
     Ok(Bytes::from_owner(Opened { bytes, _room: rest }))

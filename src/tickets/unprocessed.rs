@@ -8,7 +8,7 @@ use time::Duration;
 use tokio::sync::SemaphorePermit;
 
 use super::{
-    Desk, Error, INTAKE,
+    Desk, Error, INTAKE, MEMORY_FOR_A_SEALED_BYTE,
     aside::{Cut, cut},
     contract::{self, PUSHED_PREFIX},
     new_ulid, store,
@@ -35,8 +35,6 @@ const LET_GO_PREFIX: &str = "let-go/";
 pub const LIST_MAX: usize = 1_000;
 /// Bytes of a queue message, as JSON, that is kept in its record: a body has at most 16 KiB.
 const MESSAGE_HERE_BYTES_MAX: usize = 12 * 1024;
-/// Bytes of memory that a byte of a mail takes that is opened and put into the intake again.
-const MEMORY_FOR_A_SEALED_BYTE: u64 = 2;
 /// How long it is remembered that a delivery was dealt with.
 pub(super) const DELIVERY_REMEMBERED: Duration = Duration::days(400);
 /// How long after its first failure a record is kept whose mail is in a ticket.

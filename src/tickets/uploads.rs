@@ -59,8 +59,7 @@ pub async fn upload(desk: &Desk, tenant: &TenantId, new: NewUpload<'_>) -> Resul
     if new.bytes.is_empty() || new.bytes.len() > UPLOAD_BYTES_MAX {
         return Err(Error::BadUpload);
     }
-    // Looked at, and sealed.
-    let _room = desk.room_for_file((new.bytes.len() as u64).saturating_mul(2)).await?;
+    let _room = desk.room_for_file(new.bytes.len() as u64).await?;
     let keys = desk.keyring.keys(tenant).await?;
     let place = partition(tenant, Kind::Upload);
     let owner = format!("{OWNER}{}", keys.index("uploader", &[new.subject.as_bytes()]));

@@ -99,7 +99,16 @@ async fn an_envelope_that_is_none_is_refused() {
 
 #[test]
 fn a_url_that_is_none_is_refused() {
-    for wrong in ["", "mail.example", "http://mail.example", "smtp://", "smtp://mail.example?tls=perhaps", "smtps://u:%ff@mail.example"] {
+    for wrong in [
+        "",
+        "mail.example",
+        "http://mail.example",
+        "smtp://",
+        "smtp://mail.example?tls=perhaps",
+        "smtps://u:%ff@mail.example",
+        "smtp://mail.example#?tls=required",
+        "smtp://mail.example:587/@127.0.0.1:",
+    ] {
         assert!(SmtpMailer::new(wrong).is_err(), "{wrong:?}");
     }
 }

@@ -39,6 +39,10 @@ impl Server {
     /// `smtp://host:port`, with `?tls=required` behind it for STARTTLS, or `smtps://user:password@host:port`.
     pub(super) fn parse(url: &str) -> Result<Server, NotAnSmtpUrl> {
         let url = Url::parse(url).map_err(|_| NotAnSmtpUrl)?;
+        // What follows there would be meant for a query, and TLS be missing.
+        if !matches!(url.path(), "" | "/") || url.fragment().is_some() {
+            return Err(NotAnSmtpUrl);
+        }
         let host = url.host_str().filter(|host| !host.is_empty()).ok_or(NotAnSmtpUrl)?;
         let parameters = || TlsParameters::new(host.to_owned()).map_err(|_| NotAnSmtpUrl);
         let (port, tls) = match (url.scheme(), url.query()) {
