@@ -83,8 +83,8 @@ fn starts() {
         };
         let script = format!("{PEERS}/{script}");
         let command = move || {
-            let mut command = Command::new(&program);
-            command.env_clear().arg(&script);
+            let mut command = bare(&program);
+            command.arg(&script);
             command
         };
         programs.push(Program { name, command: Box::new(command) });
@@ -114,8 +114,15 @@ fn starts() {
 }
 
 fn handler(data: &Path) -> Command {
-    let mut command = Command::new(HELPDESK);
-    command.env_clear().env("HELPDESK_DATA", data);
+    let mut command = bare(HELPDESK);
+    command.env("HELPDESK_DATA", data);
+    command
+}
+
+/// A program with nothing of our own environment: a search path for libraries, or a variable that makes Node read certificates, costs milliseconds.
+fn bare(program: &str) -> Command {
+    let mut command = Command::new(program);
+    command.env_clear();
     command
 }
 
@@ -126,8 +133,7 @@ fn program_of(interpreter: &str) -> Option<String> {
     Some(String::from_utf8(output.stdout).ok()?.trim().to_owned())
 }
 
-/// Starts it on a free port, with nothing of our own environment (a search path for libraries or a variable of Node costs milliseconds), and waits for
-/// `GET /` to answer 200.
+/// Starts it on a free port and waits for `GET /` to answer 200.
 fn start_one(program: &Program) -> (Running, Duration) {
     let port = free_port();
     let mut command = (program.command)();
