@@ -10,7 +10,7 @@ mod privacy;
 
 use std::{
     io::{BufRead, BufReader, Read, Write},
-    net::{SocketAddr, TcpListener},
+    net::SocketAddr,
     path::Path,
     process::{Child, Command, ExitStatus, Stdio},
     sync::{Arc, Mutex},
@@ -186,18 +186,13 @@ struct Handler {
 
 impl Handler {
     async fn start(data: &Path) -> Handler {
-        let address = free_port();
+        let address = http::unused_port();
         let mut command = helpdesk(&[]);
         command.env("FUNCTIONS_CUSTOMHANDLER_PORT", address.port().to_string()).env("HELPDESK_DATA", data);
         let process = Process::start(&mut command);
         process.stdout.wait_for("\"ready\"");
         Handler { process, address }
     }
-}
-
-/// A port that was free a moment ago.
-fn free_port() -> SocketAddr {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
 }
 
 fn token(data: &Path, tenant: &str, role: &str) -> String {

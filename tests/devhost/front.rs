@@ -18,6 +18,7 @@ use tokio::{
 };
 
 use super::fakes::{Handler, PATIENCE, World, until};
+use crate::support::http::unused_port;
 
 /// The host never calls a function but over the wire.
 static TABLE: &[Function] = &[
@@ -204,9 +205,7 @@ async fn a_knock_shortens_the_wait_of_an_idle_listener() {
 
 #[tokio::test]
 async fn the_host_waits_for_its_handler_and_ends_when_told() {
-    let reserved = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = reserved.local_addr().unwrap();
-    drop(reserved);
+    let address = unused_port();
     let late = tokio::spawn(async move {
         tokio::time::sleep(Duration::from_millis(200)).await;
         Handler::start_on(TcpListener::bind(address).await.unwrap())

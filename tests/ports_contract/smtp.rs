@@ -21,6 +21,8 @@ use tokio::{
 };
 use zeroize::Zeroizing;
 
+use crate::support::http::unused_port;
+
 const RAW: &[u8] = b"From: help@contoso.example\r\nSubject: =?utf-8?q?=C3=A4?=\r\n\r\n.leading dot\r\n8-bit \xc3\xa4\r\n";
 
 #[tokio::test]
@@ -56,7 +58,7 @@ async fn a_refusal_is_told_without_an_address() {
 
 #[tokio::test]
 async fn a_server_that_is_not_there_is_unavailable() {
-    let address = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
+    let address = unused_port();
     let result = SmtpMailer::new(&format!("smtp://{address}")).unwrap().send(&mail()).await;
     assert!(matches!(result, Err(Undelivered { fault: Fault::Unavailable(_), status: None, perhaps_taken: false })), "{result:?}");
 }

@@ -11,7 +11,7 @@ use std::{
 use serde_json::{Value, json};
 use tokio::io::AsyncWriteExt;
 
-use super::{Dev, Ended, Handler, drop_mail, free_port, get, helpdesk, ran, run, tickets, token, until};
+use super::{Dev, Ended, Handler, drop_mail, get, helpdesk, ran, run, tickets, token, until};
 use crate::support::{
     http::{self, Connection},
     world::{HELP, mail},
@@ -52,7 +52,7 @@ fn wrong_settings_end_the_start_with_one_line_that_names_all() {
 #[test]
 fn a_handler_without_a_folder_says_so_in_one_line() {
     let mut command = helpdesk(&[]);
-    command.env("FUNCTIONS_CUSTOMHANDLER_PORT", free_port().port().to_string());
+    command.env("FUNCTIONS_CUSTOMHANDLER_PORT", http::unused_port().port().to_string());
     let ended = run(command);
     assert_eq!(ended.code, Some(78));
     assert_eq!(ended.stderr.lines().count(), 1, "{}", ended.stderr);
@@ -113,7 +113,7 @@ fn a_house_that_is_well_says_so_and_its_keys_are_made_rotated_and_moved() {
 #[test]
 fn a_folder_and_azure_exclude_each_other_in_a_handler() {
     let mut command = helpdesk(&[]);
-    command.env("FUNCTIONS_CUSTOMHANDLER_PORT", free_port().port().to_string());
+    command.env("FUNCTIONS_CUSTOMHANDLER_PORT", http::unused_port().port().to_string());
     command.env("HELPDESK_DATA", "folder").env("HELPDESK_BLOBS", "https://data.blob.core.windows.net/");
     let ended = run(command);
     assert_eq!(ended.code, Some(78));
@@ -197,7 +197,7 @@ async fn a_handler_serves_drains_and_survives_a_kill() {
     let mut command = helpdesk(&["dev", "--port", "0", "--data"]);
     command.arg(folder.path());
     let mut other = helpdesk(&[]);
-    other.env("FUNCTIONS_CUSTOMHANDLER_PORT", free_port().port().to_string()).env("HELPDESK_DATA", folder.path());
+    other.env("FUNCTIONS_CUSTOMHANDLER_PORT", http::unused_port().port().to_string()).env("HELPDESK_DATA", folder.path());
     for second in [command, other] {
         let ended = run(second);
         assert_ne!(ended.code, Some(0));

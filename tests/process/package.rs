@@ -21,7 +21,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 use zip::{System, ZipArchive};
 
-use super::{Process, free_port, run};
+use super::{Process, run};
 use crate::support::http;
 
 const HANDLER: &str = "helpdesk";
@@ -143,7 +143,7 @@ fn the_handler_runs_on_any_linux_that_azure_has() {
 #[ignore = "`scripts/package --check` makes the zip first"]
 async fn the_host_starts_the_handler_of_the_zip() {
     let folder = deployed();
-    let address = free_port();
+    let address = http::unused_port();
     let started = Instant::now();
     let handler = Process::start(&mut hosted(folder.path(), address));
     while tokio::net::TcpStream::connect(address).await.is_err() {
@@ -173,7 +173,7 @@ async fn the_host_starts_the_handler_of_the_zip() {
 #[ignore = "`scripts/package --check` makes the zip first"]
 fn a_missing_setting_ends_the_start_with_one_line() {
     let folder = deployed();
-    let mut command = hosted(folder.path(), free_port());
+    let mut command = hosted(folder.path(), http::unused_port());
     command.env_remove("HELPDESK_DATA");
     let ended = run(command);
     assert_eq!(ended.code, Some(78), "{}", ended.stderr);
@@ -200,7 +200,7 @@ fn the_handler_starts_without_a_network() {
     let folder = deployed();
     let mut command = Command::new("unshare");
     command.args(ALONE).args(["bash", "-c", START_AND_ASK]);
-    as_hosted(&mut command, folder.path(), free_port());
+    as_hosted(&mut command, folder.path(), http::unused_port());
     let ended = run(command);
     assert!(ended.stdout.starts_with("HTTP/1.1 200 ") && ended.stdout.ends_with('}'), "{:?} {} {}", ended.code, ended.stdout, ended.stderr);
 }

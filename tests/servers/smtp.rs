@@ -2,7 +2,7 @@
 
 use std::{
     collections::BTreeMap,
-    net::{SocketAddr, TcpListener, TcpStream},
+    net::{SocketAddr, TcpStream},
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     sync::Arc,
@@ -21,6 +21,7 @@ use serde_json::{Value, json};
 
 use crate::support::{
     TestEntropy,
+    http::unused_port,
     world::{HELP, World, config, proven, queue},
 };
 
@@ -48,7 +49,7 @@ impl Drop for Server {
 impl Server {
     pub fn start(folder: &Path) -> Server {
         let python = concat!(env!("CARGO_MANIFEST_DIR"), "/target/servers/bin/python");
-        let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+        let address = unused_port();
         let maildir = folder.join("maildir");
         let arguments =
             ["-m", "aiosmtpd", "-n", "-l", &address.to_string(), "-c", "aiosmtpd.handlers.Mailbox", maildir.to_str().unwrap()].map(str::to_owned);

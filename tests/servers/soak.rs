@@ -26,6 +26,7 @@ use crate::{
     ports_contract::{azurite::Azurite, cosmos::CosmosServer},
     support::{
         azure::{Anyone, KeyVaultServer, identity_endpoint, on_azure},
+        http::unused_port,
         world::{HELP, World, proven},
     },
 };
@@ -165,7 +166,7 @@ impl Drop for Handler {
 
 impl Handler {
     async fn start(settings: &[(&str, &str)]) -> Handler {
-        let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port().to_string();
+        let port = unused_port().port().to_string();
         let process = Command::new(env!("CARGO_BIN_EXE_helpdesk"))
             .env_clear()
             .envs(settings.iter().copied())

@@ -1,6 +1,10 @@
 //! HTTP as bytes on a socket: what is written stands in the test, and what comes back must be one whole answer.
 
-use std::{net::SocketAddr, time::Duration};
+use std::{
+    net::{Ipv4Addr, SocketAddr, TcpListener},
+    sync::atomic::{AtomicU16, Ordering},
+    time::Duration,
+};
 
 use serde_json::Value;
 use tokio::{
@@ -12,6 +16,23 @@ use tokio::{
 /// How long anything over a socket may take.
 pub const PATIENCE: Duration = Duration::from_secs(20);
 const HEADERS_MAX: usize = 64;
+/// Below those that systems give to whoever asks for any (from 32768 on Linux): of these another test could get one before it is used.
+const PORTS: std::ops::Range<u16> = 12_000..32_000;
+
+/// A port on which nobody listens, and that no other test gets.
+pub fn unused_port() -> SocketAddr {
+    static NEXT: AtomicU16 = AtomicU16::new(0);
+    // Two runs at once begin at different ones.
+    let first = std::process::id().wrapping_mul(61) as u16;
+    for _ in PORTS {
+        let port = PORTS.start + first.wrapping_add(NEXT.fetch_add(1, Ordering::Relaxed)) % (PORTS.end - PORTS.start);
+        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
+        if TcpListener::bind(address).is_ok() {
+            return address;
+        }
+    }
+    panic!("all ports of {PORTS:?} are taken");
+}
 
 #[derive(Debug)]
 pub struct Answer {
