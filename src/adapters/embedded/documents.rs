@@ -1,7 +1,7 @@
 //! Documents in the embedded store.
 
 use async_trait::async_trait;
-use rusqlite::{OptionalExtension, Row, params};
+use rusqlite::{Connection, OptionalExtension, Row, params};
 use time::OffsetDateTime;
 
 use super::store::{Durable, Store, Writing, fault};
@@ -10,6 +10,8 @@ use crate::{
     ports::{Changes, DUE, Document, Documents, Etag, Fault, NewDocument, Order, Scan, Slot, Watermark, Write, due_end},
 };
 
+/// Documents that are scanned in place: their bodies are small, and handing them to another thread takes longer.
+const SCANNED_HERE_MAX: usize = 256;
 const COLUMNS: &str = "partition, id, kind, k1, k2, k3, k4, expires_at, body, seq, deleted_at";
 /// What can be seen at the instant `?1`.
 const LIVE: &str = "deleted_at IS NULL AND (expires_at IS NULL OR expires_at > ?1)";
@@ -44,12 +46,12 @@ impl Documents for Store {
         );
         let (partition, range, limit) = (scan.partition.to_owned(), scan.range.clone(), rows(scan.limit));
         let now = self.clock.now().unix_timestamp();
-        self.read(move |connection| {
+        let find = move |connection: &Connection| {
             let mut statement = connection.prepare_cached(&sql).map_err(fault)?;
             let found = statement.query_map(params![now, partition, range.start, range.end, limit], stored).map_err(fault)?;
             found.map(|row| row.map_err(fault)?.document()).collect()
-        })
-        .await
+        };
+        if scan.limit <= SCANNED_HERE_MAX { self.look_up(find) } else { self.read(find).await }
     }
 
     async fn commit(&self, partition: &str, writes: Vec<Write>) -> Result<Vec<Etag>, Fault> {
