@@ -4,24 +4,22 @@
 //! so that a crash at any line leaves a file too many at worst; the sweep takes those away.
 
 use std::{
-    collections::HashMap,
-    fs::{self, File},
+    fs::File,
     io::{self, ErrorKind, Read, Seek, SeekFrom, Write},
     ops::Range,
     path::{Path, PathBuf},
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
 use async_trait::async_trait;
 use bytes::Bytes;
 use futures::{StreamExt, stream};
 use rusqlite::{Connection, OptionalExtension, params};
-use time::{Duration, OffsetDateTime};
 
 use super::{
     files,
     store::{Durable, Store, Writing, fault},
     system::unique_name,
+    vanishing::Going,
 };
 use crate::{
     adapters::{blocks::Blocks, limits},
@@ -32,8 +30,6 @@ use crate::{
 const ROW_BYTES_MAX: usize = 256 * 1024;
 /// Bytes that go into a file in one write. More than a row's: a blob of less than one block is known whole.
 const BLOCK_BYTES: usize = 4 * ROW_BYTES_MAX;
-/// How long a file without a row may be one that is being put.
-const UNNAMED_FILE_KEPT: Duration = Duration::DAY;
 /// Looks at a blob whose file goes away while it is read.
 const LOOKS_MAX: usize = 3;
 
@@ -142,80 +138,10 @@ impl Store {
         };
         // After a fault of the row's commit it may be there for all that.
         if put == Ok(Put::Existed) {
-            remove_files(&mut vec![path]);
+            files::remove(&mut vec![path]);
         }
         put
     }
-}
-
-/// Blobs whose deletion was answered and is not committed yet: reads take them for absent.
-#[derive(Default)]
-pub(super) struct Vanishing(Mutex<HashMap<(String, String), usize>>);
-
-impl Vanishing {
-    fn has(&self, container: &str, name: &str) -> bool {
-        let held = self.held();
-        !held.is_empty() && held.contains_key(&(container.to_owned(), name.to_owned()))
-    }
-
-    fn names(&self, container: &str) -> Vec<String> {
-        self.held().keys().filter(|(own, _)| own == container).map(|(_, name)| name.clone()).collect()
-    }
-
-    fn held(&self) -> MutexGuard<'_, HashMap<(String, String), usize>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// One deletion under way. Dropped when it is settled, also if it never ran.
-struct Going {
-    vanishing: Arc<Vanishing>,
-    blob: (String, String),
-}
-
-impl Going {
-    fn new(vanishing: Arc<Vanishing>, container: &str, name: &str) -> Going {
-        let blob = (container.to_owned(), name.to_owned());
-        *vanishing.held().entry(blob.clone()).or_default() += 1;
-        Going { vanishing, blob }
-    }
-}
-
-impl Drop for Going {
-    fn drop(&mut self) {
-        let mut held = self.vanishing.held();
-        if let Some(count) = held.get_mut(&self.blob) {
-            *count -= 1;
-            if *count == 0 {
-                held.remove(&self.blob);
-            }
-        }
-    }
-}
-
-/// Removes files whose rows are gone. What cannot be removed now is the sweep's.
-pub(super) fn remove_files(paths: &mut Vec<PathBuf>) {
-    for path in paths.drain(..) {
-        let _ = fs::remove_file(path);
-    }
-}
-
-/// Removes files that no row names and that are too old to be on their way.
-pub(super) fn sweep_files(connection: &Connection, folder: &Path, now: OffsetDateTime) {
-    // A folder that cannot be listed now can be in an hour; nothing depends on it.
-    for container in fs::read_dir(folder.join("blobs")).into_iter().flatten().flatten() {
-        for entry in fs::read_dir(container.path()).into_iter().flatten().flatten() {
-            let old = entry.metadata().and_then(|data| data.modified()).is_ok_and(|at| OffsetDateTime::from(at) + UNNAMED_FILE_KEPT < now);
-            let file = format!("{}/{}", container.file_name().to_string_lossy(), entry.file_name().to_string_lossy());
-            if old && is_named(connection, &file) == Ok(false) {
-                remove_files(&mut vec![entry.path()]);
-            }
-        }
-    }
-}
-
-fn is_named(connection: &Connection, file: &str) -> rusqlite::Result<bool> {
-    connection.prepare_cached("SELECT 1 FROM blobs WHERE file = ?1")?.exists([file])
 }
 
 enum Content {
@@ -270,7 +196,7 @@ async fn write_file(path: &Path, first: Bytes, mut rest: Blocks<'_>) -> Result<u
     };
     let written = written.await;
     if written.is_err() {
-        remove_files(&mut vec![path.to_owned()]);
+        files::remove(&mut vec![path.to_owned()]);
     }
     written.map(|()| size)
 }

@@ -3,7 +3,7 @@
 use std::{
     fs::{self, DirBuilder, File, OpenOptions},
     io::{self, Write},
-    path::Path,
+    path::{Path, PathBuf},
 };
 
 use crate::ports::Fault;
@@ -63,6 +63,13 @@ pub(super) fn claim(file: &Path) -> io::Result<()> {
 /// Makes the names in a folder durable.
 pub(super) fn sync_folder(folder: &Path) -> io::Result<()> {
     File::open(folder)?.sync_all()
+}
+
+/// Removes files that nothing names any more. What cannot be removed now is the sweep's.
+pub(super) fn remove(paths: &mut Vec<PathBuf>) {
+    for path in paths.drain(..) {
+        let _ = fs::remove_file(path);
+    }
 }
 
 /// What a file operation's failure means to a port. The kind alone: a path may not be logged everywhere.

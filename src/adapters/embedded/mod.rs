@@ -13,6 +13,7 @@ mod queues;
 mod schema;
 mod store;
 mod system;
+mod vanishing;
 mod vault;
 
 use std::{io, path::PathBuf};

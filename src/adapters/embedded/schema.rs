@@ -1,11 +1,11 @@
 //! The tables of the embedded store, and the sweep that takes away what nobody can see any more.
 
-use std::path::Path;
+use std::{fs, path::Path};
 
 use rusqlite::{Connection, OpenFlags, TransactionBehavior, params};
 use time::{Duration, OffsetDateTime};
 
-use super::OpenError;
+use super::{OpenError, files};
 
 /// The format of the file, and of what the rooms seal in its bodies, in SQLite's `user_version`. Nothing of format 1 was released.
 const SCHEMA_VERSION: u32 = 2;
@@ -25,6 +25,8 @@ const STATEMENTS_KEPT: usize = 64;
 const TOMBSTONE_KEPT: Duration = Duration::days(14);
 /// Documents that one sweep removes; the rest waits for the next.
 const SWEEP_DOCUMENTS_MAX: i64 = 10_000;
+/// How long a file without a row may be one that is being put.
+const UNNAMED_FILE_KEPT: Duration = Duration::DAY;
 
 /// A document's `seq` is its etag and its place in history at once: each write takes the next number of `sequence`, which never goes back.
 /// A deleted document stays as a row without keys and body until the sweep.
@@ -139,4 +141,22 @@ pub(super) fn sweep(connection: &Connection, now: OffsetDateTime) -> rusqlite::R
         params![(now - TOMBSTONE_KEPT).unix_timestamp(), SWEEP_DOCUMENTS_MAX],
     )?;
     Ok(expired + forgotten)
+}
+
+/// Removes files that no row names and that are too old to be on their way.
+pub(super) fn sweep_files(connection: &Connection, folder: &Path, now: OffsetDateTime) {
+    // A folder that cannot be listed now can be in an hour; nothing depends on it.
+    for container in fs::read_dir(folder.join("blobs")).into_iter().flatten().flatten() {
+        for entry in fs::read_dir(container.path()).into_iter().flatten().flatten() {
+            let old = entry.metadata().and_then(|data| data.modified()).is_ok_and(|at| OffsetDateTime::from(at) + UNNAMED_FILE_KEPT < now);
+            let file = format!("{}/{}", container.file_name().to_string_lossy(), entry.file_name().to_string_lossy());
+            if old && is_named(connection, &file) == Ok(false) {
+                files::remove(&mut vec![entry.path()]);
+            }
+        }
+    }
+}
+
+fn is_named(connection: &Connection, file: &str) -> rusqlite::Result<bool> {
+    connection.prepare_cached("SELECT 1 FROM blobs WHERE file = ?1")?.exists([file])
 }

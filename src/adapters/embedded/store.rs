@@ -19,7 +19,7 @@ use tokio::{
     sync::{Semaphore, mpsc, oneshot},
 };
 
-use super::{OpenError, blobs::Vanishing, files, schema};
+use super::{OpenError, files, schema, vanishing::Vanishing};
 use crate::ports::{Clock, Fault};
 
 /// Jobs in one transaction.
@@ -309,7 +309,7 @@ impl Writer {
         execute("COMMIT")?;
         self.orphans.append(&mut orphans);
         if flush {
-            super::blobs::remove_files(&mut self.orphans);
+            files::remove(&mut self.orphans);
         }
         Ok(())
     }
@@ -329,7 +329,7 @@ impl Writer {
         if let Err(error) = schema::sweep(&self.connection, now).map_err(fault) {
             tracing::warn!(%error, "expired documents could not be swept from the embedded store; the next hour tries again");
         }
-        super::blobs::sweep_files(&self.connection, &self.folder, now);
+        schema::sweep_files(&self.connection, &self.folder, now);
     }
 }
 

@@ -10,11 +10,12 @@ use super::{
 
 mod content;
 mod danger;
+mod held;
 mod name;
 mod ole;
 mod zip;
 
-pub use danger::Held;
+pub use held::Held;
 pub use name::is_direction_mark;
 
 /// A file as the sender sent it.

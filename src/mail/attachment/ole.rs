@@ -1,6 +1,6 @@
 //! A look into the directory of an old office document (MS-CFB). Its chains are not followed, so nothing in it can lead in circles.
 
-use super::danger::Held;
+use super::held::Held;
 
 pub(super) const MARK: &[u8] = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1";
 

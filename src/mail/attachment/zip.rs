@@ -1,6 +1,6 @@
 //! A look into a zip file's list of contents (APPNOTE 4.3.12), which stands at its end. Nothing is unpacked.
 
-use super::danger::{self, Held};
+use super::held::{Held, by_name};
 
 /// Entries that are looked at.
 const ENTRIES_MAX: usize = 10_000;
@@ -56,7 +56,7 @@ impl Entry<'_> {
         if file == "appxmanifest.xml" || file == "androidmanifest.xml" {
             return Some(Held::Installer);
         }
-        if danger::by_name(file).is_some() {
+        if by_name(file).is_some() {
             return Some(Held::DangerousArchive);
         }
         self.is_encrypted.then_some(Held::EncryptedArchive)
