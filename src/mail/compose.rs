@@ -110,9 +110,22 @@ fn media_type(named: &str) -> &str {
 }
 
 fn mailbox(address: &Address) -> BuilderAddress<'static> {
-    let bare: String =
-        address.address.chars().filter(|letter| !letter.is_control() && !letter.is_whitespace() && !"<>,;\"()".contains(*letter)).collect();
-    BuilderAddress::new_address(address.name.as_deref().map(one_line).filter(|name| !name.is_empty()), bare)
+    BuilderAddress::new_address(address.name.as_deref().map(one_line).filter(|name| !name.is_empty()), written(&address.address))
+}
+
+/// A quoted local part stays quoted, with its blanks: without them it would be somebody else's (RFC 5322, section 3.4.1).
+fn written(address: &str) -> String {
+    let bare = |part: &str| part.chars().filter(|letter| !letter.is_control() && !letter.is_whitespace() && !"<>,;\"()".contains(*letter)).collect();
+    let quoted = address.rsplit_once('@').and_then(|(local, domain)| Some((local.strip_prefix('"')?.strip_suffix('"')?, domain)));
+    let Some((inside, domain)) = quoted else { return bare(address) };
+    let mut written = String::from('"');
+    for letter in inside.chars().filter(|letter| *letter == ' ' || !letter.is_control() && !letter.is_whitespace()) {
+        if matches!(letter, '"' | '\\') {
+            written.push('\\');
+        }
+        written.push(letter);
+    }
+    written + "\"@" + &bare(domain)
 }
 
 fn references(all: &[String]) -> Vec<String> {
@@ -211,14 +224,33 @@ mod tests {
         assert!(!String::from_utf8(bytes).unwrap().contains("X-Evil"));
     }
 
+    #[test]
+    fn a_quoted_local_part_is_nobody_elses_address() {
+        for (address, expected) in [
+            (r#""ann smith"@a.example"#, r#"<"ann smith"@a.example>"#),
+            (r#""a"b\c"@a.example"#, r#"<"a\"b\\c"@a.example>"#),
+            (r#""<a>, b"@a.example"#, r#"<"<a>, b"@a.example>"#),
+            ("\"ann\r\nsmith\"@a. example", r#"<"annsmith"@a.example>"#),
+        ] {
+            let to = vec![Address { address: address.to_owned(), name: None }];
+            let bytes = compose(&Draft { to, ..draft() });
+            let line = String::from_utf8(bytes.clone()).unwrap().lines().find_map(|line| line.strip_prefix("To: ").map(str::to_owned)).unwrap();
+            assert_eq!(line, expected);
+        }
+        let to = vec![Address { address: r#""ann smith"@a.example"#.to_owned(), name: None }];
+        let read = parse(&compose(&Draft { to: to.clone(), ..draft() }), &Trust::Nobody).unwrap();
+        assert_eq!(read.to, to);
+    }
+
     proptest! {
         #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
 
         #[test]
         fn nothing_in_a_draft_becomes_a_header(evil in "[a-z<>,@\\PC]{0,8}(\r\n|\n|\r|\u{85}|\u{2028}|\0)X-Evil: 1[\\PC\r\n]{0,12}") {
             let address = Address { address: format!("a@b.example{evil}"), name: Some(evil.clone()) };
+            let quoted = Address { address: format!("\"a{evil}\"@b.example"), name: None };
             let draft = Draft {
-                from: address.clone(), to: vec![address.clone()], cc: vec![address.clone()], reply_to: Some(address), subject: evil.clone(), text: "words".to_owned(), message_id: evil.clone(),
+                from: address.clone(), to: vec![address.clone(), quoted], cc: vec![address.clone()], reply_to: Some(address), subject: evil.clone(), text: "words".to_owned(), message_id: evil.clone(),
                 attachments: vec![Enclosure { name: evil.clone(), media_type: evil.clone(), bytes: b"bytes".to_vec() }],
                 in_reply_to: Some(evil.clone()), references: vec![evil.clone()], headers: vec![("X-Own", evil)], ..draft()
             };

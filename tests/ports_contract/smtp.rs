@@ -57,6 +57,15 @@ async fn a_refusal_is_told_without_an_address() {
 }
 
 #[tokio::test]
+async fn a_quoted_local_part_goes_out_as_it_is() {
+    let (url, server) = serve("250 fine").await;
+    let to = vec!["\"ann smith\"@fabrikam.example".to_owned()];
+    SmtpMailer::new(&url).unwrap().send(&OutgoingMail { to, ..mail() }).await.unwrap();
+    let heard = String::from_utf8(server.await.unwrap()).unwrap();
+    assert!(heard.contains("RCPT TO:<\"ann smith\"@fabrikam.example>\r\n"), "{heard}");
+}
+
+#[tokio::test]
 async fn a_server_that_is_not_there_is_unavailable() {
     let address = unused_port();
     let result = SmtpMailer::new(&format!("smtp://{address}")).unwrap().send(&mail()).await;
