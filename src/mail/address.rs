@@ -34,15 +34,27 @@ pub(super) fn address(written: &str) -> Option<String> {
     let address = bare.trim_end_matches('.').to_lowercase();
     let (local, domain) = address.rsplit_once('@')?;
     let is_odd = |letter: char| letter.is_whitespace() || letter.is_control() || attachment::is_direction_mark(letter);
-    let quoted = local.len() > 2 && local.starts_with('"') && local.ends_with('"');
+    let quoted = local.strip_prefix('"').and_then(|local| local.strip_suffix('"')).filter(|inside| !inside.is_empty());
     let fits = address.len() <= ADDRESS_BYTES_MAX && !local.is_empty() && !domain.is_empty();
     if !fits || domain.chars().any(|letter| is_odd(letter) || "<>\"(),;".contains(letter)) {
         return None;
     }
-    if !quoted && local.chars().any(|letter| is_odd(letter) || "<>\"(),;".contains(letter)) || local.chars().any(char::is_control) {
-        return None;
+    let is_sound = match quoted {
+        Some(inside) => is_quotable(inside) && !inside.chars().any(|letter| is_odd(letter) && letter != ' '),
+        None => !local.chars().any(|letter| is_odd(letter) || "<>\"(),;".contains(letter)),
+    };
+    is_sound.then_some(address)
+}
+
+/// Whether marks of quotation and backslashes stand behind a backslash, as they must between marks of quotation.
+fn is_quotable(inside: &str) -> bool {
+    let mut letters = inside.chars();
+    while let Some(letter) = letters.next() {
+        if letter == '"' || letter == '\\' && letters.next().is_none() {
+            return false;
+        }
     }
-    Some(address)
+    true
 }
 
 /// What was read since the last comma.
@@ -90,7 +102,7 @@ impl Reader<'_> {
                 self.rest = rest;
                 // A quoted local part stays quoted.
                 if rest.starts_with('@') && self.entry.phrase.trim().is_empty() {
-                    self.entry.phrase.push_str(&format!("\"{inside}\""));
+                    self.entry.phrase.push_str(&format!("\"{}\"", inside.replace('\\', "\\\\").replace('"', "\\\"")));
                 } else {
                     self.entry.phrase.push_str(&inside);
                 }
@@ -281,6 +293,8 @@ mod tests {
             ("Ann <ann(comment)@a.example>", "Ann <ann@a.example>"),
             ("\"ann smith\"@a.example", "\"ann smith\"@a.example"),
             ("Ann <\"ann smith\"@a.example>", "Ann <\"ann smith\"@a.example>"),
+            (r#""a\"b\\c"@a.example"#, r#""a\"b\\c"@a.example"#),
+            (r#"Ann <"a\"b"@a.example>"#, r#"Ann <"a\"b"@a.example>"#),
             ("=?utf-8?Q?Smith,_Zo=C3=AB?= <zoe@a.example>", "Smith, Zoë <zoe@a.example>"),
             ("=?utf-8?Q?Smith, Zo=C3=AB?= <zoe@a.example>", "Smith, Zoë <zoe@a.example>"),
             ("\"=?utf-8?Q?Zo=C3=AB?=\" <zoe@a.example>", "Zoë <zoe@a.example>"),

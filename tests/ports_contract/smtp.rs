@@ -59,10 +59,12 @@ async fn a_refusal_is_told_without_an_address() {
 #[tokio::test]
 async fn a_quoted_local_part_goes_out_as_it_is() {
     let (url, server) = serve("250 fine").await;
-    let to = vec!["\"ann smith\"@fabrikam.example".to_owned()];
-    SmtpMailer::new(&url).unwrap().send(&OutgoingMail { to, ..mail() }).await.unwrap();
+    let to = [r#""ann smith"@fabrikam.example"#, r#""a\"b"@fabrikam.example"#].map(str::to_owned).to_vec();
+    SmtpMailer::new(&url).unwrap().send(&OutgoingMail { to: to.clone(), ..mail() }).await.unwrap();
     let heard = String::from_utf8(server.await.unwrap()).unwrap();
-    assert!(heard.contains("RCPT TO:<\"ann smith\"@fabrikam.example>\r\n"), "{heard}");
+    for to in to {
+        assert!(heard.contains(&format!("RCPT TO:<{to}>\r\n")), "{heard}");
+    }
 }
 
 #[tokio::test]
