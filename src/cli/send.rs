@@ -51,8 +51,11 @@ fn leave(inbox: &Path, bytes: &[u8]) -> io::Result<()> {
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
     let mut file = options.write(true).create_new(true).open(&hidden)?;
-    file.write_all(bytes)?;
-    file.sync_all()?;
-    fs::rename(hidden, inbox.join(format!("{name}.eml")))?;
+    let written = file.write_all(bytes).and_then(|()| file.sync_all()).and_then(|()| fs::rename(&hidden, inbox.join(format!("{name}.eml"))));
+    if written.is_err() {
+        // Nobody would look at half a mail again.
+        let _ = fs::remove_file(&hidden);
+    }
+    written?;
     fs::File::open(inbox)?.sync_all()
 }

@@ -149,6 +149,23 @@ fn sent_mails_wait_side_by_side_for_their_owner() {
     assert_eq!((mode(&inbox), mode(&data.join("inbox"))), (0o700, 0o700));
 }
 
+#[cfg(unix)]
+#[test]
+fn a_mail_that_cannot_be_written_leaves_no_part_of_itself() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path();
+    Dev::start(data, &[]).stop();
+    let mail = data.join("large.eml");
+    std::fs::write(&mail, [b"From: ann@a.example\r\n\r\n".as_slice(), &[b'x'; 1_000_000]].concat()).unwrap();
+    // As on a full disk: files end after half a megabyte.
+    let mut command = std::process::Command::new("sh");
+    command.args(["-c", "trap '' XFSZ; ulimit -f 1000; exec \"$@\"", "sh", env!("CARGO_BIN_EXE_helpdesk"), "send"]);
+    let sent = command.arg(&mail).args(["--mailbox", HELP, "--data"]).arg(data).output().unwrap();
+    let said = String::from_utf8(sent.stderr).unwrap();
+    assert!(sent.status.code() == Some(1) && said.contains("cannot be written to"), "{said}");
+    assert_eq!(std::fs::read_dir(data.join("inbox").join(HELP)).unwrap().count(), 0, "nothing of it is left");
+}
+
 #[test]
 fn a_reader_that_goes_away_is_no_failure() {
     let folder = tempfile::tempdir().unwrap();

@@ -138,7 +138,7 @@ impl Store {
         };
         // After a fault of the row's commit it may be there for all that.
         if put == Ok(Put::Existed) {
-            files::remove(&mut vec![path]);
+            files::remove(&path);
         }
         put
     }
@@ -196,7 +196,7 @@ async fn write_file(path: &Path, first: Bytes, mut rest: Blocks<'_>) -> Result<u
     };
     let written = written.await;
     if written.is_err() {
-        files::remove(&mut vec![path.to_owned()]);
+        files::remove(path);
     }
     written.map(|()| size)
 }

@@ -3,7 +3,7 @@
 use std::{
     fs::{self, DirBuilder, File, OpenOptions},
     io::{self, Write},
-    path::{Path, PathBuf},
+    path::Path,
 };
 
 use crate::ports::Fault;
@@ -29,10 +29,14 @@ pub(super) fn create_new(file: &Path) -> io::Result<File> {
     private(OpenOptions::new()).write(true).create_new(true).open(file)
 }
 
-/// Puts a file in the place of `file`: readers see the old bytes or the new ones. `temporary` is beside it and nobody else's.
+/// Puts a file in the place of `file`: readers see the old bytes or the new ones. `temporary` is beside it and nobody else's; it does not stay, unless the
+/// process is killed.
 pub(super) fn replace(file: &Path, temporary: &Path, bytes: &[u8]) -> io::Result<()> {
-    write_new(temporary, bytes)?;
-    fs::rename(temporary, file)?;
+    let written = write_new(temporary, bytes).and_then(|()| fs::rename(temporary, file));
+    if written.is_err() {
+        remove(temporary);
+    }
+    written?;
     file.parent().map_or(Ok(()), sync_folder)
 }
 
@@ -65,11 +69,9 @@ pub(super) fn sync_folder(folder: &Path) -> io::Result<()> {
     File::open(folder)?.sync_all()
 }
 
-/// Removes files that nothing names any more. What cannot be removed now is the sweep's.
-pub(super) fn remove(paths: &mut Vec<PathBuf>) {
-    for path in paths.drain(..) {
-        let _ = fs::remove_file(path);
-    }
+/// Removes a file that nothing names any more. That it cannot be removed undoes nothing of what was done before.
+pub(super) fn remove(file: &Path) {
+    let _ = fs::remove_file(file);
 }
 
 /// What a file operation's failure means to a port. The kind alone: a path may not be logged everywhere.
@@ -81,4 +83,19 @@ fn private(mut options: OpenOptions) -> OpenOptions {
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
     options
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_cannot_be_put_in_place_leaves_nothing_beside_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let (file, temporary) = (folder.path().join("mail.eml"), folder.path().join("mail.tmp"));
+        // A folder that is not empty takes no file's name.
+        fs::create_dir_all(file.join("inside")).unwrap();
+        assert!(replace(&file, &temporary, b"words").is_err());
+        assert!(!temporary.exists());
+    }
 }

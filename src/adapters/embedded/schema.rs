@@ -151,7 +151,7 @@ pub(super) fn sweep_files(connection: &Connection, folder: &Path, now: OffsetDat
             let old = entry.metadata().and_then(|data| data.modified()).is_ok_and(|at| OffsetDateTime::from(at) + UNNAMED_FILE_KEPT < now);
             let file = format!("{}/{}", container.file_name().to_string_lossy(), entry.file_name().to_string_lossy());
             if old && is_named(connection, &file) == Ok(false) {
-                files::remove(&mut vec![entry.path()]);
+                files::remove(&entry.path());
             }
         }
     }
