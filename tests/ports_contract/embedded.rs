@@ -9,6 +9,7 @@ use std::{
 };
 
 use bytes::Bytes;
+use futures::{StreamExt, channel::mpsc, stream};
 use helpdesk::{
     adapters::embedded::{Claims, FileVault, FolderMailer, HostLock, LocalIssuer, OpenError, Store, SystemEntropy},
     ports::{Blobs, Clock, Documents, Fault, Identity, KeyAlgorithm, Mailer, NewDocument, OutgoingMail, Put, Queues, Scan, Slot, Vault, Write},
@@ -103,10 +104,10 @@ async fn two_processes_write_one_history() {
 }
 
 #[tokio::test]
-async fn a_torn_file_is_no_blob_and_is_swept() {
+async fn a_torn_file_is_no_blob_and_is_swept_at_the_next_start() {
     let folder = TempDir::new().unwrap();
-    let clock = Arc::new(TestClock::at(SystemTime::now().into()));
-    let store = Store::open(folder.path(), clock.clone()).unwrap();
+    let open = || Store::open(folder.path(), Arc::new(TestClock::new())).unwrap();
+    let store = open();
     store.put("evidence", "whole", Bytes::from(vec![1; 300_000])).await.unwrap();
     // What a process leaves that is killed while it writes, or before it says that it has written.
     let torn = folder.path().join("blobs/evidence/00000000000000000000000000000000");
@@ -114,14 +115,48 @@ async fn a_torn_file_is_no_blob_and_is_swept() {
     assert_eq!(store.list("evidence", "", None, 10).await.unwrap(), ["whole"]);
     assert_eq!(Blobs::get(&store, "evidence", "00000000000000000000000000000000", None).await, Ok(None));
     drop(store);
-    drop(Store::open(folder.path(), clock.clone()).unwrap());
-    assert!(torn.exists(), "it may be one that another process is about to name");
-    clock.advance(Duration::hours(25));
-    let store = Store::open(folder.path(), clock).unwrap();
+    let store = open();
     assert_eq!(store.put("evidence", "next", Bytes::from_static(b"after the sweep")).await, Ok(Put::Created));
     assert!(!torn.exists());
     assert_eq!(Blobs::size(&store, "evidence", "whole").await, Ok(Some(300_000)));
     assert!(Blobs::get(&store, "evidence", "whole", None).await.unwrap().is_some());
+}
+
+#[tokio::test]
+async fn a_file_that_is_being_put_is_left_alone_and_goes_with_its_putter() {
+    let folder = TempDir::new().unwrap();
+    let open = || Store::open(folder.path(), Arc::new(TestClock::new())).unwrap();
+    let store = Arc::new(open());
+    let blobs = folder.path().join("blobs/evidence");
+    let (more, pieces) = mpsc::unbounded::<Result<Bytes, Fault>>();
+    let putting = tokio::spawn({
+        let store = store.clone();
+        async move { store.put_pieces("evidence", "slow", pieces.boxed()).await }
+    });
+    more.unbounded_send(Ok(Bytes::from(vec![1; 2 << 20]))).unwrap();
+    while !blobs.exists() || files(&blobs) == 0 {
+        tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+    }
+    // Another process opens the store, sweeps, and has done so when its first write is answered.
+    let other = open();
+    other.put("evidence", "small", Bytes::from_static(b"after the sweep")).await.unwrap();
+    assert_eq!(files(&blobs), 1, "it is on its way");
+    more.unbounded_send(Ok(Bytes::from(vec![2; 2 << 20]))).unwrap();
+    drop(more);
+    assert_eq!(putting.await.unwrap(), Ok(Put::Created));
+    assert_eq!(Blobs::get(&*store, "evidence", "slow", None).await.unwrap().unwrap().len(), 4 << 20);
+}
+
+#[tokio::test]
+async fn a_put_that_nobody_waits_for_leaves_no_file() {
+    let folder = TempDir::new().unwrap();
+    let store = Store::open(folder.path(), Arc::new(TestClock::new())).unwrap();
+    let blobs = folder.path().join("blobs/evidence");
+    let first = stream::iter([Ok(Bytes::from(vec![1; 2 << 20]))]);
+    let putting =
+        tokio::time::timeout(std::time::Duration::from_millis(300), store.put_pieces("evidence", "slow", first.chain(stream::pending()).boxed()));
+    assert!(putting.await.is_err());
+    assert_eq!(files(&blobs), 0);
 }
 
 #[tokio::test]

@@ -14,13 +14,17 @@ const THREADS: usize = 50;
 const MAILS: usize = 120;
 const KILLS: usize = 12;
 const SEED: u64 = 11;
+/// Bytes of a mail that is kept as a file, and which answer is one.
+const LARGE_BYTES: usize = 1 << 20;
+const LARGE_EVERY: usize = 5;
 
 /// 50 questions, 50 answers to them in any order, 20 that came before.
 fn mails() -> Vec<Vec<u8>> {
+    let words = |at: usize| if at.is_multiple_of(LARGE_EVERY) { "More words.\r\n".repeat(LARGE_BYTES / 13) } else { "More words.".to_owned() };
     let question = |at: usize| mail("ann@adventure-works.example", &format!("q{at}@a.example"), &format!("Question {at}"), "", "Words.");
     let answer = |at: usize| {
         let references = format!("In-Reply-To: <q{at}@a.example>\r\nReferences: <q{at}@a.example>\r\n");
-        mail("ann@adventure-works.example", &format!("r{at}@a.example"), &format!("Re: Question {at}"), &references, "More words.")
+        mail("ann@adventure-works.example", &format!("r{at}@a.example"), &format!("Re: Question {at}"), &references, &words(at))
     };
     let mut mails: Vec<Vec<u8>> = (0..THREADS).flat_map(|at| [question(at), answer((at + 3) % THREADS)]).collect();
     mails.extend((0..10).flat_map(|at| [question(at * 4), answer(at * 3)]));
@@ -84,4 +88,9 @@ async fn killing_in_a_loop_loses_and_doubles_nothing() {
     assert_eq!(ran(data, &["unprocessed", "list", "--all", "--json"]), "");
     assert_eq!(count(data, "SELECT count(*) FROM blobs WHERE container = 'mail-intake'"), 0);
     dev.stop();
+    // None of a mail in clear either, which a kill left before it had a name.
+    let folders = std::fs::read_dir(data.join("blobs")).unwrap();
+    let files: usize = folders.map(|folder| std::fs::read_dir(folder.unwrap().path()).unwrap().count()).sum();
+    assert!(files > 0, "no mail was large enough");
+    assert_eq!(files as i64, count(data, "SELECT count(*) FROM blobs WHERE file IS NOT NULL"));
 }

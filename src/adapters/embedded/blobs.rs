@@ -1,7 +1,8 @@
 //! Blobs in the embedded store: small ones as rows, large ones as files that a row names.
 //!
 //! The row is what makes a blob exist. A file gets a name of its own, is flushed before its row is written and removed after its row is gone,
-//! so that a crash at any line leaves a file too many at worst; the sweep takes those away.
+//! so that a crash at any line leaves a file too many at worst; the sweep takes those away, when the next process opens the store at the latest. It knows
+//! them by the lock that whoever puts a file holds until its row is committed.
 
 use std::{
     fs::File,
@@ -129,18 +130,16 @@ impl Store {
         }
         let file = format!("{container}/{}", unique_name());
         let path = self.folder.join("blobs").join(&file);
-        let put = match write_file(&path, first, rest).await {
-            Ok(size) => {
-                let (container, name) = (container.to_owned(), name.to_owned());
-                self.write(Durable::Now, move |writing| insert(writing, &container, &name, size, Some(&file), None)).await
-            }
-            Err(fault) => Err(fault),
-        };
+        let (size, held) = write_file(&path, first, rest).await?;
+        let (container, name) = (container.to_owned(), name.to_owned());
+        // The file is held until the row is committed, also if nobody waits for that any more.
+        let row = move |writing: &mut Writing<'_>| Ok((insert(writing, &container, &name, size, Some(&file), None)?, held));
+        let (put, _held) = self.write(Durable::Now, row).await?;
         // After a fault of the row's commit it may be there for all that.
-        if put == Ok(Put::Existed) {
+        if put == Put::Existed {
             files::remove(&path);
         }
-        put
+        Ok(put)
     }
 }
 
@@ -180,25 +179,31 @@ fn fetch(connection: &Connection, container: &str, name: &str, range: Option<&Ra
     content.optional().map_err(fault)
 }
 
-/// Writes a new file, durably, and answers its size. What cannot be finished is removed; what is not finished because nobody waits is the sweep's.
-async fn write_file(path: &Path, first: Bytes, mut rest: Blocks<'_>) -> Result<u64, Fault> {
+/// A file that is being written; removed if that is given up, by a fault or because nobody waits.
+struct Unfinished<'a>(&'a Path);
+
+impl Drop for Unfinished<'_> {
+    fn drop(&mut self) {
+        files::remove(self.0);
+    }
+}
+
+/// Writes a new file, durably, and answers its size, and the file, which is held.
+async fn write_file(path: &Path, first: Bytes, mut rest: Blocks<'_>) -> Result<(u64, File), Fault> {
+    let unfinished = Unfinished(path);
     let (mut size, mut block, new) = (0, Some(first), path.to_owned());
     let mut file = blocking(move || create_file(&new)).await?;
-    let written = async {
-        while let Some(bytes) = block {
-            size += bytes.len() as u64;
-            file = blocking(move || file.write_all(&bytes).map(|()| file)).await?;
-            block = rest.next().await?;
-        }
-        // And the names that lead to it: whoever made the folder may not have come to that yet.
-        let folders: Vec<PathBuf> = path.ancestors().skip(1).take(3).map(Path::to_owned).collect();
-        blocking(move || file.sync_all().and_then(|()| folders.iter().try_for_each(|folder| files::sync_folder(folder)))).await
-    };
-    let written = written.await;
-    if written.is_err() {
-        files::remove(path);
+    while let Some(bytes) = block {
+        size += bytes.len() as u64;
+        file = blocking(move || file.write_all(&bytes).map(|()| file)).await?;
+        block = rest.next().await?;
     }
-    written.map(|()| size)
+    // And the names that lead to it: whoever made the folder may not have come to that yet.
+    let folders: Vec<PathBuf> = path.ancestors().skip(1).take(3).map(Path::to_owned).collect();
+    let sync = move || file.sync_all().and_then(|()| folders.iter().try_for_each(|folder| files::sync_folder(folder))).map(|()| file);
+    let file = blocking(sync).await?;
+    std::mem::forget(unfinished);
+    Ok((size, file))
 }
 
 async fn blocking<T: Send + 'static>(work: impl FnOnce() -> io::Result<T> + Send + 'static) -> Result<T, Fault> {
@@ -209,7 +214,7 @@ async fn blocking<T: Send + 'static>(work: impl FnOnce() -> io::Result<T> + Send
 fn create_file(path: &Path) -> io::Result<File> {
     let Some(folder) = path.parent() else { return Err(ErrorKind::InvalidInput.into()) };
     files::create_folder(folder)?;
-    files::create_new(path)
+    files::create_held(path)
 }
 
 fn read_file(path: &Path, size: u64, range: Option<&Range<u64>>) -> io::Result<Vec<u8>> {

@@ -29,6 +29,22 @@ pub(super) fn create_new(file: &Path) -> io::Result<File> {
     private(OpenOptions::new()).write(true).create_new(true).open(file)
 }
 
+/// Creates a file that was not there and holds it until it is closed, so that [`unless_held`] leaves it alone. The kernel lets go of it even after a kill -9.
+pub(super) fn create_held(file: &Path) -> io::Result<File> {
+    let open = create_new(file)?;
+    open.lock()?;
+    // Whoever looked between the two took it for abandoned.
+    if file.try_exists()? { Ok(open) } else { Err(io::ErrorKind::Interrupted.into()) }
+}
+
+/// Runs `work` while nobody, of any process, can hold the file; not at all if somebody does.
+pub(super) fn unless_held(file: &Path, work: impl FnOnce()) {
+    let Ok(open) = File::open(file) else { return };
+    if open.try_lock().is_ok() {
+        work();
+    }
+}
+
 /// Puts a file in the place of `file`: readers see the old bytes or the new ones. `temporary` is beside it and nobody else's; it does not stay, unless the
 /// process is killed.
 pub(super) fn replace(file: &Path, temporary: &Path, bytes: &[u8]) -> io::Result<()> {

@@ -25,8 +25,6 @@ const STATEMENTS_KEPT: usize = 64;
 const TOMBSTONE_KEPT: Duration = Duration::days(14);
 /// Documents that one sweep removes; the rest waits for the next.
 const SWEEP_DOCUMENTS_MAX: i64 = 10_000;
-/// How long a file without a row may be one that is being put.
-const UNNAMED_FILE_KEPT: Duration = Duration::DAY;
 
 /// A document's `seq` is its etag and its place in history at once: each write takes the next number of `sequence`, which never goes back.
 /// A deleted document stays as a row without keys and body until the sweep.
@@ -143,15 +141,20 @@ pub(super) fn sweep(connection: &Connection, now: OffsetDateTime) -> rusqlite::R
     Ok(expired + forgotten)
 }
 
-/// Removes files that no row names and that are too old to be on their way.
-pub(super) fn sweep_files(connection: &Connection, folder: &Path, now: OffsetDateTime) {
+/// Removes files that no row names and nobody is putting: they may hold a mail in clear.
+pub(super) fn sweep_files(connection: &Connection, folder: &Path) {
     // A folder that cannot be listed now can be in an hour; nothing depends on it.
     for container in fs::read_dir(folder.join("blobs")).into_iter().flatten().flatten() {
         for entry in fs::read_dir(container.path()).into_iter().flatten().flatten() {
-            let old = entry.metadata().and_then(|data| data.modified()).is_ok_and(|at| OffsetDateTime::from(at) + UNNAMED_FILE_KEPT < now);
-            let file = format!("{}/{}", container.file_name().to_string_lossy(), entry.file_name().to_string_lossy());
-            if old && is_named(connection, &file) == Ok(false) {
-                files::remove(&entry.path());
+            let name = format!("{}/{}", container.file_name().to_string_lossy(), entry.file_name().to_string_lossy());
+            let is_unnamed = || is_named(connection, &name) == Ok(false);
+            if is_unnamed() {
+                // It may have been named until now.
+                files::unless_held(&entry.path(), || {
+                    if is_unnamed() {
+                        files::remove(&entry.path())
+                    }
+                });
             }
         }
     }

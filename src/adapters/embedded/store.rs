@@ -329,7 +329,7 @@ impl Writer {
         if let Err(error) = schema::sweep(&self.connection, now).map_err(fault) {
             tracing::warn!(%error, "expired documents could not be swept from the embedded store; the next hour tries again");
         }
-        schema::sweep_files(&self.connection, &self.folder, now);
+        schema::sweep_files(&self.connection, &self.folder);
     }
 }
 
