@@ -62,7 +62,7 @@ async fn answer(app: &App, caller: &Caller, route: &str, asked: Asked) -> Result
             return Err(bad("bad-filter", detail.to_owned()));
         }
         // He sees his own, whosever he asks for.
-        Viewer::Requester(Some(address)) => Filter { requester: Some(address.to_owned()), ..asked.filter() },
+        Viewer::Requester(Some(address)) => Filter { requester: Some(address.to_owned()), is_requesters: true, ..asked.filter() },
         Viewer::Requester(None) => return Ok(json(200, &Page { tickets: Vec::new(), next: None })),
     };
     let keys = app.keyring.keys(&caller.tenant).await?;
@@ -139,6 +139,7 @@ impl Asked {
             number: self.number,
             created: span(self.created_from, self.created_to),
             updated: span(self.updated_from, self.updated_to),
+            is_requesters: false,
         }
     }
 }

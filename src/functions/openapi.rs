@@ -108,7 +108,7 @@ fn answered(answer: &Answer, schemas: &mut Schemas) -> Value {
             json!({ "description": "It was done.", "content": { "application/json": { "schema": schema(&mut schemas.sent) } } })
         }
         Answer::Versioned(_, schema) => json!({
-            "description": "It was done. `ETag` is the version, for `If-Match`.",
+            "description": "It was done. `ETag` is the version, for `If-Match`; a requester, who may not change it, is told none.",
             "headers": { "ETag": { "schema": { "type": "string" } } },
             "content": { "application/json": { "schema": schema(&mut schemas.sent) } },
         }),

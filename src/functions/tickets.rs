@@ -56,7 +56,10 @@ pub async fn change(app: &App, caller: Caller, request: HttpRequest) -> Result<H
 pub fn shown(app: &App, caller: &Caller, status: u16, ticket: &Ticket, etag: &Etag) -> HttpAnswer {
     let seen = Seen { viewer: viewer(caller), settings: &caller.settings, now: app.ports.clock.now() };
     let mut answer = json(status, &TicketBody::new(ticket, &seen));
-    answer.headers.push(("etag", quoted(etag)));
+    // Who may not change it has no use for its version, which tells when somebody else did.
+    if seen.viewer == Viewer::Agent {
+        answer.headers.push(("etag", quoted(etag)));
+    }
     answer
 }
 
@@ -210,10 +213,12 @@ pub struct TicketBody<'a> {
     requester_proven: bool,
     /// Who gets a copy of what is answered.
     cc: Vec<PartyBody<'a>>,
+    /// Those that the caller sees.
     comments: u32,
     #[serde(with = "time::serde::rfc3339")]
     #[schemars(with = "At")]
     created_at: OffsetDateTime,
+    /// The last change that the caller sees.
     #[serde(with = "time::serde::rfc3339")]
     #[schemars(with = "At")]
     updated_at: OffsetDateTime,
@@ -234,6 +239,10 @@ struct DeskBody<'a> {
     fields: &'a BTreeMap<String, FieldValue>,
     links: &'a [Link],
     merged_into: Option<TicketId>,
+    /// The last change that the requester sees.
+    #[serde(with = "time::serde::rfc3339")]
+    #[schemars(with = "At")]
+    public_updated_at: OffsetDateTime,
     /// In seconds of the desk's hours.
     times: Times,
 }
@@ -341,21 +350,23 @@ impl<'a> TicketBody<'a> {
             fields: &ticket.fields,
             links: &ticket.links,
             merged_into: ticket.merged_into,
+            public_updated_at: ticket.public_updated_at,
             times: ticket.clocks.times(ticket.status, seen.now, seen.settings),
         };
+        let is_agent = seen.viewer == Viewer::Agent;
         TicketBody {
             id: ticket.id.to_string(),
             number: ticket.number,
             subject: &ticket.subject,
             status: ticket.status.name(),
-            desk: (seen.viewer == Viewer::Agent).then_some(desk),
+            desk: is_agent.then_some(desk),
             mailbox: ticket.mailbox.as_str(),
             requester: (&ticket.requester).into(),
             requester_proven: ticket.requester_proven,
             cc: ticket.cc.iter().map(PartyBody::from).collect(),
-            comments: ticket.comments,
+            comments: if is_agent { ticket.comments } else { ticket.public_comments },
             created_at: ticket.created_at,
-            updated_at: ticket.updated_at,
+            updated_at: if is_agent { ticket.updated_at } else { ticket.public_updated_at },
         }
     }
 }

@@ -129,9 +129,9 @@ pub(super) fn opened(desk: &Desk, arrival: &Arrival<'_>, number: u64) -> Ticket 
 }
 
 /// A ticket that the mail joins. If the mail does not count it is only heard.
-pub(super) fn continued(mut ticket: Ticket, arrival: &Arrival<'_>, counts: bool) -> Ticket {
-    ticket.updated_at = ticket.updated_at.max(arrival.now);
-    ticket.comments += 1;
+pub(super) fn continued(before: &Ticket, arrival: &Arrival<'_>, counts: bool) -> Ticket {
+    let mut ticket = before.clone();
+    ticket.grown(is_for_everybody(arrival.mail.kind));
     if counts && arrival.is_person() {
         // A person answered: what rested is open again. A machine's answer changes nothing.
         if matches!(ticket.status, Status::Pending | Status::Solved) {
@@ -143,6 +143,7 @@ pub(super) fn continued(mut ticket: Ticket, arrival: &Arrival<'_>, counts: bool)
             ticket.copy_to(arrival.others());
         }
     }
+    ticket.changed_from(before, arrival.now);
     ticket
 }
 

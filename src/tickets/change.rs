@@ -100,7 +100,7 @@ async fn change_once(
         return Ok((before, etag));
     }
     links::is_not_merged(desk, keys, tenant, &before).await?;
-    ticket.updated_at = ticket.updated_at.max(now);
+    ticket.changed_from(&before, now);
     let event = audit::Event { at: now, actor: actor.to_owned(), action: audit::Action::TicketChanged, target: id.to_string() };
     let mut writes = vec![
         store::ticket_write(keys, tenant, &ticket, Some(etag))?,

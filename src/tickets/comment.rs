@@ -133,7 +133,7 @@ async fn add_once(work: &Work<'_>, draft: &mut Drafted<'_>) -> Result<Comment, E
     };
     let wakes = !leaves.is_empty();
     let own_message_id = wakes.then(|| thread::own_message_id(keys, before.id, id, before.mailbox.domain()));
-    let ticket = spoken(before.clone(), &comment, new.is_an_agents(), own_message_id.as_deref(), &tenant.settings);
+    let ticket = spoken(&before, &comment, new.is_an_agents(), own_message_id.as_deref(), &tenant.settings);
     let mut writes = change(work, &before, &ticket, etag, &comment)?;
     writes.extend(taken.into_iter().chain(leaves));
     desk.ports.documents.commit(&partition(&tenant.id, Kind::Ticket), writes).await?;
@@ -144,10 +144,9 @@ async fn add_once(work: &Work<'_>, draft: &mut Drafted<'_>) -> Result<Comment, E
 }
 
 /// The ticket after a comment on it.
-fn spoken(mut ticket: Ticket, comment: &Comment, is_an_agents: bool, message_id: Option<&str>, settings: &Settings) -> Ticket {
-    let at = comment.at;
-    ticket.comments += 1;
-    ticket.updated_at = ticket.updated_at.max(at);
+fn spoken(before: &Ticket, comment: &Comment, is_an_agents: bool, message_id: Option<&str>, settings: &Settings) -> Ticket {
+    let (at, mut ticket) = (comment.at, before.clone());
+    ticket.grown(comment.public);
     if !is_an_agents {
         if matches!(ticket.status, Status::Pending | Status::Solved) {
             ticket.turn(Status::InProgress, at, settings);
@@ -160,6 +159,7 @@ fn spoken(mut ticket: Ticket, comment: &Comment, is_an_agents: bool, message_id:
             ticket.turn(Status::InProgress, at, settings);
         }
     }
+    ticket.changed_from(before, at);
     ticket
 }
 

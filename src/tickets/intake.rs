@@ -296,7 +296,7 @@ async fn take_in_once(desk: &Desk, arrival: &Arrival<'_>, raw: &[u8], parts: &mu
         Place::In { ticket, read, because, counts } => {
             before = Some(ticket.clone());
             let outcome = Outcome::Joined { number: ticket.number, because };
-            (continued(*ticket, arrival, counts), Some(read), None, outcome)
+            (continued(&ticket, arrival, counts), Some(read), None, outcome)
         }
         Place::New { link } => {
             let next = match *number {

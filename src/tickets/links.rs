@@ -114,7 +114,7 @@ fn is_open(status: Status) -> bool {
 fn rewritten(work: &Work<'_>, before: &Ticket, after: &mut Ticket, read: Etag) -> Result<Vec<Write>, Error> {
     let Work { desk, keys, tenant, actor, .. } = *work;
     let now = desk.ports.clock.now();
-    after.updated_at = after.updated_at.max(now);
+    after.changed_from(before, now);
     let event = audit::Event { at: now, actor: actor.to_owned(), action: audit::Action::TicketChanged, target: after.id.to_string() };
     let mut writes = vec![
         store::ticket_write(keys, tenant, after, Some(read))?,

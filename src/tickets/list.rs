@@ -40,6 +40,8 @@ pub struct Filter {
     pub number: Option<u64>,
     pub created: Span,
     pub updated: Span,
+    /// The requester himself asks: a change is one that he sees.
+    pub is_requesters: bool,
 }
 
 /// Whose tickets.
@@ -59,7 +61,7 @@ pub struct Span {
 /// In which order.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Sort {
-    /// By their last change.
+    /// By their last change; those of one requester by the last one that he sees.
     #[default]
     Updated,
     /// By the instant at which they were opened.
@@ -141,7 +143,11 @@ fn walks(keys: &TenantKeys, filter: &Filter, sort: Sort) -> Vec<Walk> {
         Sort::Updated => {
             let range = times(&filter.updated);
             match (&filter.requester, &filter.assignee) {
-                (Some(requester), _) => vec![walk(Slot::K3, format!("{}+", store::requester_key(keys, requester)), range)],
+                (Some(requester), _) => {
+                    // What he sees is never later than what agents see.
+                    let range = if filter.is_requesters { range } else { String::new()..range.end };
+                    vec![walk(Slot::K3, format!("{}+", store::requester_key(keys, requester)), range)]
+                }
                 (None, Some(Whose::Assigned(assignee))) => vec![walk(Slot::K2, format!("{}+", store::assignee_key(keys, assignee)), range)],
                 (None, Some(Whose::Nobodys) | None) => {
                     let wanted = Status::ALL.into_iter().filter(|status| filter.status.is_empty() || filter.status.contains(status));
@@ -208,7 +214,8 @@ async fn ticket(desk: &Desk, keys: &TenantKeys, tenant: &TenantId, document: &Do
 
 impl Filter {
     fn takes(&self, ticket: &Ticket) -> bool {
-        let Filter { status, assignee, requester, priority, category, tag, number, created, updated } = self;
+        let Filter { status, assignee, requester, priority, category, tag, number, created, updated, is_requesters } = self;
+        let updated_at = if *is_requesters { ticket.public_updated_at } else { ticket.updated_at };
         let is_whose = |whose: &Whose| match whose {
             Whose::Assigned(assignee) => ticket.assignee.as_ref() == Some(assignee),
             Whose::Nobodys => ticket.assignee.is_none(),
@@ -221,7 +228,7 @@ impl Filter {
             && tag.as_ref().is_none_or(|tag| ticket.tags.contains(tag))
             && number.is_none_or(|number| ticket.number == number)
             && created.takes(ticket.created_at)
-            && updated.takes(ticket.updated_at)
+            && updated.takes(updated_at)
     }
 }
 

@@ -146,12 +146,17 @@ pub struct Ticket {
     pub created_at: OffsetDateTime,
     #[serde(with = "time::serde::rfc3339")]
     pub updated_at: OffsetDateTime,
+    /// When the requester could last see a change.
+    #[serde(with = "time::serde::rfc3339")]
+    pub public_updated_at: OffsetDateTime,
     /// Since when it is solved.
     #[serde(default, with = "time::serde::rfc3339::option", skip_serializing_if = "Option::is_none")]
     pub solved_at: Option<OffsetDateTime>,
     #[serde(default)]
     pub clocks: Clocks,
     pub comments: u32,
+    /// Those of them that the requester sees.
+    pub public_comments: u32,
     /// The message id that began the conversation; none if it is not known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub first_message_id: Option<String>,
@@ -181,9 +186,11 @@ impl Ticket {
             merged_into: None,
             created_at: now,
             updated_at: now,
+            public_updated_at: now,
             solved_at: None,
             clocks: Clocks::started(now),
             comments: 1,
+            public_comments: 1,
             first_message_id: None,
             last_message_id: None,
         }
@@ -206,6 +213,26 @@ impl Ticket {
                 self.cc.push(party);
             }
         }
+    }
+
+    /// It has one comment more.
+    pub(crate) fn grown(&mut self, is_public: bool) {
+        self.comments += 1;
+        self.public_comments += u32::from(is_public);
+    }
+
+    /// Notes when it was changed from `before`, and whether its requester sees that: notes and other affairs of the desk are not told him.
+    pub(crate) fn changed_from(&mut self, before: &Ticket, now: OffsetDateTime) {
+        self.updated_at = self.updated_at.max(now);
+        if self.shown() != before.shown() {
+            self.public_updated_at = self.public_updated_at.max(now);
+        }
+    }
+
+    /// What a requester sees of it that can change.
+    fn shown(&self) -> impl PartialEq {
+        let Ticket { subject, status, requester, requester_proven, cc, public_comments, .. } = self;
+        (subject, status, requester, requester_proven, cc, public_comments)
     }
 
     /// A mail became part of the conversation.

@@ -39,9 +39,10 @@ pub fn blobs_of(tenant: &TenantId) -> BlobsOf {
 /// The write of a ticket: new, or in place of the version that was read.
 pub fn ticket_write(keys: &TenantKeys, tenant: &TenantId, ticket: &Ticket, read: Option<Etag>) -> Result<Write, Error> {
     let place = partition(tenant, Kind::Ticket);
-    let updated = timestamp(ticket.updated_at);
+    let (updated, public_updated) = (timestamp(ticket.updated_at), timestamp(ticket.public_updated_at));
     // With the id, because a page ends at a key: tickets that share one would be split.
-    let requester = ticket.requester.address.as_deref().map(|address| format!("{}+{updated}+{}", requester_key(keys, address), ticket.id));
+    // Requesters walk along this one: its order must not tell them what they do not see.
+    let requester = ticket.requester.address.as_deref().map(|address| format!("{}+{public_updated}+{}", requester_key(keys, address), ticket.id));
     let assignee = ticket.assignee.as_ref().map(|assignee| format!("{}+{updated}+{}", assignee_key(keys, assignee), ticket.id));
     let clear = [Some(format!("{}+{updated}+{}", ticket.status.name(), ticket.id)), assignee, requester, Some(number_key(ticket.number))];
     let document = keys.seal_document(&place, format!("ticket:{}", ticket.id), Kind::Ticket, clear, None, ticket)?;
@@ -123,7 +124,7 @@ pub async fn seen_ticket(desk: &Desk, tenant: &TenantId, viewer: Viewer<'_>, id:
 }
 
 /// A page of the comments of a ticket that the viewer may see, in their order, with what they say, and where the next page begins.
-/// A page ends after `limit` comments or [`PAGE_WORDS_BYTES`], whichever is first.
+/// A page ends after `limit` comments or [`PAGE_WORDS_BYTES`], whichever is first. What the viewer may not see is passed over without a trace.
 pub async fn comments(
     desk: &Desk,
     tenant: &TenantId,
@@ -137,24 +138,30 @@ pub async fn comments(
     let place = partition(tenant, Kind::Comment);
     let prefix = format!("comment:{id}:");
     let limit = limit.min(LIST_MAX);
-    let mut scan = Scan::prefix(&place, Slot::Id, &prefix, limit);
+    // Whoever sees all of them needs no more than he asks for.
+    let batch = if viewer == Viewer::Agent { limit } else { LIST_MAX };
+    let mut scan = Scan::prefix(&place, Slot::Id, &prefix, batch);
     if let Some(after) = after.filter(|after| after.starts_with(&prefix)) {
         scan.range.start = format!("{after}\0");
     }
-    let found = desk.ports.documents.scan(&scan).await?;
-    let (mut comments, mut bytes) = (Vec::with_capacity(found.len()), 0);
-    for (at, document) in found.iter().enumerate() {
-        let comment: Comment = keys.open_document(document)?;
-        if viewer.sees_comment(&comment) {
+    let (mut comments, mut bytes) = (Vec::new(), 0);
+    loop {
+        let found = desk.ports.documents.scan(&scan).await?;
+        for document in &found {
+            let comment: Comment = keys.open_document(document)?;
+            if !viewer.sees_comment(&comment) {
+                continue;
+            }
             let said = said(desk, &keys, &comment).await?;
             bytes += said.text.len() + said.new_words().len() + said.html.as_ref().map_or(0, String::len);
             comments.push((comment, said));
+            if comments.len() == limit || bytes >= PAGE_WORDS_BYTES {
+                return Ok((comments, Some(document.id.clone())));
+            }
         }
-        if at + 1 == limit || (bytes >= PAGE_WORDS_BYTES && at + 1 < found.len()) {
-            return Ok((comments, Some(document.id.clone())));
-        }
+        let Some(last) = found.last().filter(|_| found.len() == batch) else { return Ok((comments, None)) };
+        scan.range.start = format!("{}\0", last.id);
     }
-    Ok((comments, None))
 }
 
 /// One comment that the viewer may see.

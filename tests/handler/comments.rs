@@ -169,6 +169,66 @@ async fn a_requester_comments_on_his_own_ticket_and_opens_it_again() {
 }
 
 #[tokio::test]
+async fn what_the_desk_does_for_itself_leaves_no_trace_for_a_requester() {
+    let desk = Desk::new().await;
+    let agent = desk.world.token("contoso", Role::Agent, None);
+    let other = json!({ "subject": "Another", "text": "Words.", "requester": { "address": ANN } });
+    assert_eq!(desk.call("POST", "/api/tickets", &agent, &[], &other).await.0, 201);
+    assert_eq!(desk.comment(&agent, None, &public("An answer.")).await.0, 201);
+    let ann = || desk.world.token("contoso", Role::Requester, Some(ANN));
+    // All that she can ask, with what stands around the answers.
+    let asked = async || {
+        let mut seen = Vec::new();
+        let comments = format!("{}/comments?limit=1", desk.path());
+        for path in [desk.path(), "/api/tickets".to_owned(), "/api/tickets?sort=updated&order=asc&limit=1".to_owned(), comments] {
+            let mut answer = desk.world.http("GET", &path, Some(&ann()), b"").await;
+            // Its cursor is sealed anew each time.
+            let mut body: Value = serde_json::from_slice(&answer.body).unwrap();
+            let next = body.as_object_mut().unwrap().remove("next").map(|next| next.as_str().unwrap().len());
+            answer.headers.retain(|(name, _)| *name != "date");
+            seen.push((answer.status, answer.headers, body, next));
+        }
+        seen
+    };
+    let before = asked().await;
+    desk.world.clock.advance(Duration::minutes(10));
+    for note in 0..3 {
+        assert_eq!(desk.comment(&agent, None, &json!({ "text": format!("Note {note}.") })).await.0, 201);
+    }
+    desk.set(json!({ "assignee": { "person": "p1" }, "tags": ["vpn"], "priority": "high" })).await;
+    assert_eq!(asked().await, before);
+    let (_, ticket) = desk.call("GET", &desk.path(), &agent, &[], &Value::Null).await;
+    assert_eq!(ticket["comments"], 5, "agents see all of it");
+    assert!(ticket["updated_at"].as_str() > ticket["public_updated_at"].as_str(), "{ticket}");
+    // What she sees, she is told.
+    assert_eq!(desk.comment(&agent, None, &public("Another answer.")).await.0, 201);
+    let after = asked().await;
+    assert_eq!((&after[0].2["comments"], after[0].2["updated_at"] != before[0].2["updated_at"]), (&json!(3), true));
+    assert_eq!(after[1].2["tickets"][0]["comments"], 3, "it is the newest now");
+}
+
+/// A page of a requester is as full as any, whatever stands between.
+#[tokio::test]
+async fn a_requester_turns_pages_past_notes() {
+    let desk = Desk::new().await;
+    let agent = desk.world.token("contoso", Role::Agent, None);
+    for at in 0..7 {
+        desk.world.clock.advance(Duration::seconds(1));
+        let body = json!({ "text": format!("Words {at}."), "public": at % 3 == 0 });
+        assert_eq!(desk.comment(&agent, None, &body).await.0, 201);
+    }
+    let ann = desk.world.token("contoso", Role::Requester, Some(ANN));
+    let (mut path, mut pages) = (format!("{}/comments?limit=2", desk.path()), Vec::new());
+    loop {
+        let (_, page) = desk.call("GET", &path, &ann, &[], &Value::Null).await;
+        pages.push(page["comments"].as_array().unwrap().len());
+        let Some(next) = page["next"].as_str() else { break };
+        path = format!("{}/comments?limit=2&cursor={next}", desk.path());
+    }
+    assert_eq!(pages, [2, 2, 0], "the question and three answers");
+}
+
+#[tokio::test]
 async fn a_key_makes_one_comment_and_one_mail_however_often_it_is_asked() {
     let desk = Desk::new().await;
     let asked = futures::future::join_all((0..6).map(|_| {

@@ -7,8 +7,8 @@ use time::{Duration, OffsetDateTime};
 
 use super::{OpenError, files};
 
-/// The format of the file, and of what the rooms seal in its bodies, in SQLite's `user_version`. Nothing of format 1 was released.
-const SCHEMA_VERSION: u32 = 2;
+/// The format of the file, and of what the rooms seal in its bodies, in SQLite's `user_version`. Nothing of formats 1 and 2 was released.
+const SCHEMA_VERSION: u32 = 3;
 /// Bytes of a page of a new file. A mail's sealed parts take several of 4 KiB, SQLite's default, each with its own way through the log.
 const PAGE_BYTES: u32 = 8192;
 /// Memory for the pages that the writer works on: a group with more of them would write some to the log twice. Used only when needed.
