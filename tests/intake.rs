@@ -11,7 +11,7 @@ use std::sync::Arc;
 use helpdesk::{
     access::Role,
     mail::sender::Trust,
-    ports::{NewDocument, Scan, Slot, Write},
+    ports::{NewDocument, Scan, Slot, Versions, Write},
 };
 use serde_json::{Value, json};
 
@@ -594,9 +594,9 @@ async fn a_sender_is_proven_as_far_as_the_mailbox_trusts() {
     let (documents, keyring) = (world.ports.documents.as_ref(), &world.app.keyring);
     let (contoso, mailbox) = ("contoso".parse().unwrap(), Mailbox::parse(HELP).unwrap());
     for trust in ["rfc8601 mx.contoso.example", "rfc8601 mx.elsewhere.example"] {
-        tenants::add_mailbox(&world.ports, keyring, "test", &contoso, &mailbox, Some(&trust.parse().unwrap())).await.unwrap();
+        tenants::add_mailbox(&world.ports, keyring, "test", &contoso, &mailbox, Some(&trust.parse().unwrap()), &Versions::Any).await.unwrap();
         // Without a trust nothing changes.
-        tenants::add_mailbox(&world.ports, keyring, "test", &contoso, &mailbox, None).await.unwrap();
+        tenants::add_mailbox(&world.ports, keyring, "test", &contoso, &mailbox, None, &Versions::Any).await.unwrap();
         assert_eq!(tenants::of_mailbox(documents, keyring, &mailbox).await.unwrap().unwrap().trust.to_string(), trust);
         world.mail(HELP, &format!("{}.eml", trust.len()), &raw(&format!("{}@adventure-works.example", trust.len()))).await;
     }

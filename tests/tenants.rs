@@ -6,7 +6,7 @@ use helpdesk::{
     access::Role,
     ids::TenantId,
     mail::sender::Trust,
-    ports::{Fault, NewDocument, Write},
+    ports::{Etag, NewDocument, Versions, Write},
     tenants::{self, Change, DirectoryId, Error, Mailbox, State, Tenant},
     tickets::{self, held, unprocessed},
 };
@@ -23,7 +23,7 @@ use crate::{
 const DIRECTORY: &str = "0f1e2d3c-4b5a-6978-8796-a5b4c3d2e1f0";
 
 async fn change(world: &World, id: &str, change: Change) -> Result<Tenant, Error> {
-    tenants::change(&world.ports, &world.app.keyring, "test", &id.parse().unwrap(), None, &change).await.map(|(tenant, _)| tenant)
+    tenants::change(&world.ports, &world.app.keyring, "test", &id.parse().unwrap(), &Versions::Any, &change).await.map(|(tenant, _)| tenant)
 }
 
 async fn set_state(world: &World, state: State) {
@@ -164,13 +164,25 @@ async fn a_change_is_of_the_tenant_that_was_read() {
     let world = World::new().await;
     let (documents, keyring, id) = (world.ports.documents.as_ref(), &world.app.keyring, "contoso".parse().unwrap());
     let (before, read) = tenants::get(documents, keyring, &id).await.unwrap().unwrap();
+    let of = |read: &Etag| Versions::OneOf(vec![read.clone()]);
+    let change_if = async |meant: Versions, what: Change| tenants::change(&world.ports, keyring, "test", &id, &meant, &what).await;
     let name = |name: &str| Change { name: Some(name.to_owned()), ..Change::default() };
-    let (after, now) = tenants::change(&world.ports, keyring, "test", &id, Some(&read), &name("Contoso Ltd")).await.unwrap();
-    assert_eq!(after, Tenant { name: "Contoso Ltd".to_owned(), ..before });
-    assert!(matches!(tenants::change(&world.ports, keyring, "test", &id, Some(&read), &name("Late")).await, Err(Error::Fault(Fault::Conflict))));
-    tenants::change(&world.ports, keyring, "test", &id, Some(&now), &name("Contoso")).await.unwrap();
+    let (after, now) = change_if(of(&read), name("Contoso Ltd")).await.unwrap();
+    assert_eq!(after.clone(), Tenant { name: "Contoso Ltd".to_owned(), ..before });
+    assert!(matches!(change_if(of(&read), name("Late")).await, Err(Error::Changed)));
+    // Whoever heard no answer asks again: what is so already is no fault.
+    assert_eq!(change_if(of(&read), name("Contoso Ltd")).await.unwrap(), (after, now.clone()));
+    change_if(of(&now), name("Contoso")).await.unwrap();
     assert!(matches!(change(&world, "contoso", name("")).await, Err(Error::BadName)));
     assert!(matches!(change(&world, "nobody", name("Nobody")).await, Err(Error::NotFound)));
+    // Another trust is another version: it is shown under it.
+    let (_, read) = tenants::get(documents, keyring, &id).await.unwrap().unwrap();
+    let trusts = async |trust: &str, meant: Versions| {
+        tenants::add_mailbox(&world.ports, keyring, "test", &id, &Mailbox::parse(HELP).unwrap(), Some(&trust.parse().unwrap()), &meant).await
+    };
+    trusts("exchange_online", of(&read)).await.unwrap();
+    assert!(matches!(trusts("nobody", of(&read)).await, Err(Error::Changed)));
+    assert!(matches!(change_if(of(&read), name("Late")).await, Err(Error::Changed)));
     // What belongs to it is still its own.
     let owner = tenants::of_mailbox(documents, keyring, &Mailbox::parse(HELP).unwrap()).await.unwrap().unwrap();
     assert_eq!(owner.tenant, id);
@@ -196,7 +208,7 @@ async fn a_tenant_who_goes_takes_all_that_is_his_with_him_and_nothing_of_others(
         }
     }
     let blobs = tickets::store::blobs_of(&contoso);
-    let remove = async || tenants::remove(&world.ports, &world.app.keyring, "test", &contoso, &blobs).await;
+    let remove = async || tenants::remove(&world.ports, &world.app.keyring, "test", &contoso, &blobs, &Versions::Any).await;
     assert!(matches!(remove().await, Err(Error::StillServed)));
     set_state(&world, State::Suspended).await;
     let before = world.ports.documents.changed_since("t:fabrikam", None, 1000).await.unwrap().documents.len();
@@ -229,7 +241,7 @@ async fn a_tenant_goes_whose_keys_do_not_open() {
     let broken = NewDocument { id: document.id, kind: document.kind, keys: document.keys, expires_at: None, body: b"{}".to_vec() };
     world.ports.documents.commit("sys:keys", vec![Write::Replace { document: broken, etag: document.etag }]).await.unwrap();
     let (app, contoso) = (world.another(), "contoso".parse().unwrap());
-    let removal = tenants::remove(&world.ports, &app.keyring, "test", &contoso, &tickets::store::blobs_of(&contoso)).await.unwrap();
+    let removal = tenants::remove(&world.ports, &app.keyring, "test", &contoso, &tickets::store::blobs_of(&contoso), &Versions::Any).await.unwrap();
     assert!(removal.done, "{removal:?}");
     assert_eq!(world.ports.documents.get("sys:keys", "contoso").await.unwrap(), None);
 }
@@ -245,10 +257,10 @@ async fn a_removal_that_is_cut_off_anywhere_is_finished_by_the_next() {
             let contoso: TenantId = "contoso".parse().unwrap();
             let (ports, blobs) = (&world.app.ports, tickets::store::blobs_of(&contoso));
             plan.fail_at(call, after);
-            let first = tenants::remove(ports, &world.app.keyring, "test", &contoso, &blobs).await;
+            let first = tenants::remove(ports, &world.app.keyring, "test", &contoso, &blobs, &Versions::Any).await;
             let planned = plan.calls();
             plan.fail_at(0, false);
-            match tenants::remove(ports, &world.app.keyring, "test", &contoso, &blobs).await {
+            match tenants::remove(ports, &world.app.keyring, "test", &contoso, &blobs, &Versions::Any).await {
                 Ok(removal) => assert!(removal.done, "call {call}"),
                 Err(Error::NotFound) => assert!(first.is_ok() || after, "call {call}: {first:?}"),
                 Err(error) => panic!("call {call}: {error}"),
@@ -277,7 +289,8 @@ async fn an_admin_changes_how_his_desk_works_and_an_agent_reads_it() {
     let put =
         async |etag: &str, body: &str| world.http_with("PUT", "/api/settings", Some(&admin), &[("if-match", etag)], body.as_bytes()).await.status;
     assert_eq!(put(&etag, &body).await, 200);
-    assert_eq!(put(&etag, &body).await, 412, "it is another version by now");
+    assert_eq!(put(&etag, &body).await, 200, "it is so already");
+    assert_eq!(put(&etag, r#"{"reopen_days": 7}"#).await, 412, "it is another version by now");
     assert_eq!(world.get("/api/settings", &agent).await.1["reopen_days"], 30);
     for wrong in [r#"{"reopen_days": 4000}"#, r#"{"mails_a_sender": 0}"#, r#"{"mails_a_mailbox": 1}"#, r#"{"colour": "red"}"#, "[]"] {
         assert_eq!(put("*", wrong).await, 400, "{wrong}");

@@ -6,6 +6,7 @@ use std::{
 };
 
 use anyhow::{Context, Result, bail};
+use clap::ArgGroup;
 use serde::Serialize;
 
 use super::{COMMAND_LINE, Data, print_list, say};
@@ -14,6 +15,7 @@ use crate::{
     functions::App,
     ids::TenantId,
     mail::sender::Trust,
+    ports::Versions,
     tenants::{self, Change, DirectoryId, Mailbox, Region, Settings, State, Tenant},
     tickets::{held, store::blobs_of},
 };
@@ -76,7 +78,8 @@ enum Command {
     },
     /// Change a tenant; what is not named stays
     #[command(
-        after_help = "Example:\n  helpdesk tenant change northwind --state suspended\n\nWhile a tenant is suspended or restoring its callers are refused and its mail is held; when it is active again the held mail goes on by itself."
+        after_help = "Example:\n  helpdesk tenant change northwind --state suspended\n\nWhile a tenant is suspended or restoring its callers are refused and its mail is held; when it is active again the held mail goes on by itself.",
+        group = ArgGroup::new("change").required(true).multiple(true).args(["name", "entra_tenant", "region", "state"])
     )]
     Change {
         id: TenantId,
@@ -148,7 +151,7 @@ pub(super) async fn run(arguments: Arguments, config: Config) -> Result<ExitCode
         Command::Mailbox { id, address, trust, data } => {
             let mailbox = Mailbox::parse(&address)?;
             let app = data.visit(config).await?.app;
-            tenants::add_mailbox(&app.ports, &app.keyring, COMMAND_LINE, &id, &mailbox, trust.as_ref()).await?;
+            tenants::add_mailbox(&app.ports, &app.keyring, COMMAND_LINE, &id, &mailbox, trust.as_ref(), &Versions::Any).await?;
             say(&format!("{id} has {}", mailbox.as_str()))?;
         }
         Command::Show { id, json, data } => {
@@ -185,8 +188,9 @@ pub(super) async fn run(arguments: Arguments, config: Config) -> Result<ExitCode
 }
 
 async fn change(app: &App, id: &TenantId, change: Change) -> Result<()> {
-    let (tenant, _) = tenants::change(&app.ports, &app.keyring, COMMAND_LINE, id, None, &change).await?;
-    say(&format!("changed {id}"))?;
+    let (_, read) = tenants::get(app.ports.documents.as_ref(), &app.keyring, id).await?.ok_or(tenants::Error::NotFound)?;
+    let (tenant, now) = tenants::change(&app.ports, &app.keyring, COMMAND_LINE, id, &Versions::Any, &change).await?;
+    say(&if now == read { format!("{id} is so already") } else { format!("changed {id}") })?;
     if tenant.state == State::Active {
         match held::release(&app.desk, id).await? {
             0 => {}
@@ -205,13 +209,13 @@ async fn settings(app: &App, id: &TenantId, from: Option<&Path>) -> Result<Setti
     let text = std::fs::read(file).with_context(|| format!("{} cannot be read", file.display()))?;
     let settings = serde_json::from_slice(&text).with_context(|| format!("{} holds no settings", file.display()))?;
     let change = Change { settings: Some(settings), ..Change::default() };
-    Ok(tenants::change(&app.ports, &app.keyring, COMMAND_LINE, id, None, &change).await?.0.settings)
+    Ok(tenants::change(&app.ports, &app.keyring, COMMAND_LINE, id, &Versions::Any, &change).await?.0.settings)
 }
 
 async fn remove(app: &App, id: &TenantId) -> Result<()> {
     let (mut documents, mut blobs) = (0, 0);
     loop {
-        let removal = tenants::remove(&app.ports, &app.keyring, COMMAND_LINE, id, &blobs_of(id)).await?;
+        let removal = tenants::remove(&app.ports, &app.keyring, COMMAND_LINE, id, &blobs_of(id), &Versions::Any).await?;
         (documents, blobs) = (documents + removal.documents, blobs + removal.blobs);
         if removal.done {
             return say(&format!("removed {id}: {documents} documents, {blobs} blobs, and its keys"));

@@ -69,7 +69,8 @@ const fn number(name: &'static str, what: &'static str) -> Parameter {
 const LIMIT: Parameter = number("limit", "Entries of a page, 1 to 100.");
 const CURSOR: Parameter = text("cursor", "The `next` of the page before; for a day, for the same caller and the same list.");
 const PAGED: &[Parameter] = &[LIMIT, CURSOR];
-const IF_MATCH: &[Parameter] = &[text("If-Match", "The version that is changed; another one is refused with 412.")];
+const IF_MATCH: &[Parameter] =
+    &[text("If-Match", "The versions that may be changed, or `*`; another one is refused with 412, unless it is as wanted already.")];
 const KEY: &[Parameter] =
     &[text("Idempotency-Key", "Sent again with the same key and body within 24 hours, the request answers what it made first.")];
 const MAILBOX: &[Parameter] =

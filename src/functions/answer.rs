@@ -9,7 +9,7 @@ use time::{OffsetDateTime, UtcOffset, format_description::well_known::Rfc3339};
 
 use super::{HttpAnswer, HttpRequest, Problem, route::Params};
 use crate::{
-    ports::Etag,
+    ports::{Etag, Versions},
     tickets::{self, store::LIST_MAX},
 };
 
@@ -126,12 +126,13 @@ pub fn quoted(etag: &Etag) -> String {
     format!("\"{}\"", etag.0.trim_matches('"'))
 }
 
-/// Fails if the request is for another version than this one (`If-Match`, RFC 9110 section 13.1.1). Without the header it is for any.
-pub fn still(request: &HttpRequest, etag: &Etag) -> Result<(), Problem> {
+/// Which versions the request is for (`If-Match`). A weak validator stands for none: it is compared strongly (RFC 9110 section 8.8.3.2).
+pub fn versions(request: &HttpRequest) -> Versions {
     match request.headers.get("if-match").map(|read| read.trim()) {
-        Some(read) if read != "*" && read != quoted(etag) => {
-            Err(Problem::new(412, "changed", "Somebody changed this", "It is no longer as you read it: read it again and repeat."))
+        None | Some("*") => Versions::Any,
+        Some(read) => {
+            let tags = read.split(',').filter_map(|tag| tag.trim().strip_prefix('"')?.strip_suffix('"'));
+            Versions::OneOf(tags.map(|tag| Etag(tag.to_owned())).collect())
         }
-        _ => Ok(()),
     }
 }

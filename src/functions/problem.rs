@@ -82,6 +82,11 @@ pub fn fault(fault: &Fault) -> Problem {
     }
 }
 
+/// It is none of the versions that the caller named.
+fn changed() -> Problem {
+    Problem::new(412, "changed", "Somebody changed this", "It is no longer as you read it: read it again and repeat.")
+}
+
 impl From<keys::Error> for Problem {
     fn from(error: keys::Error) -> Self {
         match error {
@@ -107,6 +112,7 @@ impl From<tenants::Error> for Problem {
             | tenants::Error::NotADirectory
             | tenants::Error::NotAState
             | tenants::Error::BadSettings(_) => Problem::new(400, "bad-tenant", "The tenant cannot be like that", error.to_string()),
+            tenants::Error::Changed => changed(),
             tenants::Error::NotFound => Problem::new(404, "not-found", "It does not exist", error.to_string()),
             tenants::Error::StillServed => Problem::new(409, "tenant-served", "The tenant is served", error.to_string()),
             tenants::Error::Exists | tenants::Error::DirectoryTaken => Problem::new(409, "tenant-exists", "The tenant exists", error.to_string()),
@@ -146,6 +152,7 @@ impl From<tickets::Error> for Problem {
             tickets::Error::Tenants(inner) => inner.into(),
             tickets::Error::Outbox(inner) => inner.into(),
             tickets::Error::Fault(inner) => fault(&inner),
+            tickets::Error::Changed => changed(),
             tickets::Error::NotFound => Problem::new(404, "not-found", "It does not exist", "There is no such thing that you may see."),
             tickets::Error::BadSignature => Problem::new(400, "bad-signature", "The signature cannot be like that", error.to_string()),
             tickets::Error::BadUpload => Problem::new(400, "bad-upload", "The file cannot be kept", error.to_string()),

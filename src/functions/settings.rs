@@ -2,7 +2,7 @@
 
 use super::{
     App, HttpAnswer, HttpRequest, Problem,
-    answer::{body, json, quoted, still},
+    answer::{body, json, quoted, versions},
 };
 use crate::{
     access::Caller,
@@ -21,11 +21,9 @@ pub async fn get(app: &App, caller: Caller, _request: HttpRequest) -> Result<Htt
 
 /// All of them: what is left out becomes as by default.
 pub async fn put(app: &App, caller: Caller, request: HttpRequest) -> Result<HttpAnswer, Problem> {
-    let (_, etag) = tenants::get(app.ports.documents.as_ref(), &app.keyring, &caller.tenant).await?.ok_or(tenants::Error::NotFound)?;
-    still(&request, &etag)?;
     let settings: Settings = body(&request, BODY_BYTES_MAX, r#"all settings as `GET` shows them, {"acknowledge": true, "reopen_days": 14, ...}"#)?;
     let change = Change { settings: Some(settings), ..Change::default() };
-    let (tenant, etag) = tenants::change(&app.ports, &app.keyring, &caller.subject, &caller.tenant, Some(&etag), &change).await?;
+    let (tenant, etag) = tenants::change(&app.ports, &app.keyring, &caller.subject, &caller.tenant, &versions(&request), &change).await?;
     let mut answer = json(200, &tenant.settings);
     answer.headers.push(("etag", quoted(&etag)));
     Ok(answer)

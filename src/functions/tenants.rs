@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     App, HttpAnswer, HttpRequest, Problem,
-    answer::{body, json, limit, present, quoted, still},
+    answer::{body, json, limit, present, quoted, versions},
     cursor,
 };
 use crate::{
@@ -54,11 +54,8 @@ pub async fn get(app: &App, request: HttpRequest) -> Result<HttpAnswer, Problem>
 pub async fn change(app: &App, caller: Caller, request: HttpRequest) -> Result<HttpAnswer, Problem> {
     let id = id(&request)?;
     let body: ChangeRequest = body(&request, BODY_BYTES_MAX, r#"{"name": "Contoso", "state": "suspended"}, or what else is to be changed"#)?;
-    let (documents, keyring) = (app.ports.documents.as_ref(), &app.keyring);
-    let (_, etag) = tenants::get(documents, keyring, &id).await?.ok_or(tenants::Error::NotFound)?;
-    still(&request, &etag)?;
     let change = Change { name: body.name, entra_tenant: body.entra_tenant, region: body.region, state: body.state, settings: body.settings };
-    let (tenant, _) = tenants::change(&app.ports, keyring, &caller.subject, &id, Some(&etag), &change).await?;
+    let (tenant, _) = tenants::change(&app.ports, &app.keyring, &caller.subject, &id, &versions(&request), &change).await?;
     if tenant.state == State::Active {
         // The change stands; what is left `ReleaseHeld` lets go.
         if let Err(error) = held::release(&app.desk, &id).await {
@@ -71,20 +68,16 @@ pub async fn change(app: &App, caller: Caller, request: HttpRequest) -> Result<H
 pub async fn mailbox(app: &App, caller: Caller, request: HttpRequest) -> Result<HttpAnswer, Problem> {
     let id = id(&request)?;
     let body: MailboxRequest = body(&request, BODY_BYTES_MAX, r#"{"address": "help@contoso.example", "trust": "exchange_online"}"#)?;
-    let (documents, keyring) = (app.ports.documents.as_ref(), &app.keyring);
-    let (_, etag) = tenants::get(documents, keyring, &id).await?.ok_or(tenants::Error::NotFound)?;
-    still(&request, &etag)?;
-    tenants::add_mailbox(&app.ports, keyring, &caller.subject, &id, &body.address, body.trust.as_ref()).await?;
+    let (mailbox, trust) = (&body.address, body.trust.as_ref());
+    tenants::add_mailbox(&app.ports, &app.keyring, &caller.subject, &id, mailbox, trust, &versions(&request)).await?;
     shown(app, &id, 200).await
 }
 
 /// Deletes what a suspended tenant has, then him. Until the answer says `done`, it is to be called again.
 pub async fn remove(app: &App, caller: Caller, request: HttpRequest) -> Result<HttpAnswer, Problem> {
     let id = id(&request)?;
-    if let Some((_, etag)) = tenants::get(app.ports.documents.as_ref(), &app.keyring, &id).await? {
-        still(&request, &etag)?;
-    }
-    Ok(json(200, &tenants::remove(&app.ports, &app.keyring, &caller.subject, &id, &blobs_of(&id)).await?))
+    let removal = tenants::remove(&app.ports, &app.keyring, &caller.subject, &id, &blobs_of(&id), &versions(&request)).await?;
+    Ok(json(200, &removal))
 }
 
 #[derive(Deserialize, JsonSchema)]

@@ -8,7 +8,7 @@ use time::OffsetDateTime;
 
 use super::{
     App, HttpAnswer, HttpRequest, Problem,
-    answer::{At, Instant, body, download, id, json, limit, present, quoted, still},
+    answer::{At, Instant, body, download, id, json, limit, present, quoted, versions},
     cursor,
     idempotency::idempotency_key,
 };
@@ -42,14 +42,11 @@ pub async fn get(app: &App, caller: Caller, request: HttpRequest) -> Result<Http
 
 pub async fn change(app: &App, caller: Caller, request: HttpRequest) -> Result<HttpAnswer, Problem> {
     let id = id(&request.params, "id")?;
-    let (_, etag) = store::seen_version(&app.desk, &caller.tenant, viewer(&caller), id).await?;
-    still(&request, &etag)?;
+    store::seen_ticket(&app.desk, &caller.tenant, viewer(&caller), id).await?;
     let example = r#"{"status": "pending", "assignee": {"group": "printers"}, "tags": ["vpn"]}, or what else is to be changed"#;
     let body: ChangeRequest = body(&request, CHANGE_BODY_BYTES_MAX, example)?;
     let change = body.change()?;
-    // Who says which version he read, is told if it is another one by now.
-    let read = request.headers.contains_key("if-match").then_some(&etag);
-    let (ticket, etag) = tickets::change_ticket(&app.desk, &caller.tenant, id, read, &change, &caller.subject).await?;
+    let (ticket, etag) = tickets::change_ticket(&app.desk, &caller.tenant, id, &versions(&request), &change, &caller.subject).await?;
     Ok(shown(app, &caller, 200, &ticket, &etag))
 }
 

@@ -18,6 +18,24 @@ pub const BODY_BYTES_MAX: usize = 1_000_000;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Etag(pub String);
 
+/// Which versions of a document a change is meant for (`If-Match`, RFC 9110 section 13.1.1).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Versions {
+    /// Whichever there is.
+    Any,
+    OneOf(Vec<Etag>),
+}
+
+impl Versions {
+    pub fn take(&self, etag: &Etag) -> bool {
+        match self {
+            Versions::Any => true,
+            // Some stores' etags stand in quotation marks by themselves.
+            Versions::OneOf(some) => some.iter().any(|one| one.0.trim_matches('"') == etag.0.trim_matches('"')),
+        }
+    }
+}
+
 /// A document to be written. Partitions, ids, kinds and keys are ASCII without `/ ? # \` and control characters, 1 to 250 bytes; anything else is
 /// [`Fault::Corrupt`].
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -17,8 +17,8 @@ use std::{sync::Arc, time::Duration};
 pub use blobs::{BLOB_BYTES_MAX, Blobs, Pieces, Put};
 pub use clock::{Clock, timestamp};
 pub use documents::{
-    BODY_BYTES_MAX, COMMIT_BYTES_MAX, COMMIT_WRITES_MAX, Changes, DUE, Document, Documents, Etag, NewDocument, Order, Scan, Slot, Watermark, Write,
-    due_end, due_key,
+    BODY_BYTES_MAX, COMMIT_BYTES_MAX, COMMIT_WRITES_MAX, Changes, DUE, Document, Documents, Etag, NewDocument, Order, Scan, Slot, Versions,
+    Watermark, Write, due_end, due_key,
 };
 pub use entropy::{Entropy, first_ulid, new_ulid};
 pub use identity::{DIRECTORY, Identity, IssuerKey, KeyAlgorithm};

@@ -21,7 +21,7 @@ use crate::{
     audit::{self, Action},
     ids::{Kind, RecordId, TenantId, partition},
     keys::{self, Keyring, TenantKeys},
-    ports::{Documents, Etag, Fault, NewDocument, Ports, Scan, Slot, Write, new_ulid},
+    ports::{Documents, Etag, Fault, NewDocument, Ports, Scan, Slot, Versions, Write, new_ulid},
 };
 
 /// Mailboxes of one tenant: with the tenant's own document they must fit one commit.
@@ -30,6 +30,9 @@ pub const MAILBOXES_MAX: usize = 50;
 const NAME_CHARACTERS_MAX: usize = 200;
 /// Tenants that a list holds.
 const LIST_MAX: usize = 10_000;
+/// Tries of a change against others of the same tenant.
+const TRIES: usize = 5;
+
 /// A customer.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Tenant {
@@ -95,6 +98,8 @@ pub enum Error {
     BadSettings(String),
     #[error("there is no such tenant")]
     NotFound,
+    #[error("somebody changed the tenant: it is no longer as you read it")]
+    Changed,
     /// The tenant exists, or one of the mailboxes belongs to somebody already.
     #[error("the tenant or one of its mailboxes exists already")]
     Exists,
@@ -147,27 +152,47 @@ pub async fn add_trusting(ports: &Ports, keyring: &Keyring, actor: &str, tenant:
     }
 }
 
-/// Changes a tenant, if it still is as it was read: with `read`, as the caller read it. It is returned as it is then.
+/// Changes a tenant that is of the versions that the caller means. It is returned as it is then; one that is so already is left as it is.
 pub async fn change(
     ports: &Ports,
     keyring: &Keyring,
     actor: &str,
     id: &TenantId,
-    read: Option<&Etag>,
+    meant: &Versions,
+    change: &Change,
+) -> Result<(Tenant, Etag), Error> {
+    for _ in 1..TRIES {
+        match change_once(ports, keyring, actor, id, meant, change).await {
+            Err(Error::Fault(Fault::Conflict)) => {}
+            done => return done,
+        }
+    }
+    change_once(ports, keyring, actor, id, meant, change).await
+}
+
+async fn change_once(
+    ports: &Ports,
+    keyring: &Keyring,
+    actor: &str,
+    id: &TenantId,
+    meant: &Versions,
     change: &Change,
 ) -> Result<(Tenant, Etag), Error> {
     let documents = ports.documents.as_ref();
-    let Some((mut tenant, etag)) = get(documents, keyring, id).await? else { return Err(Error::NotFound) };
-    if read.is_some_and(|read| *read != etag) {
-        return Err(Fault::Conflict.into());
-    }
-    let Change { name, entra_tenant, region, state, settings } = change.clone();
-    tenant.name = name.unwrap_or(tenant.name);
-    tenant.entra_tenant = entra_tenant.unwrap_or(tenant.entra_tenant);
-    tenant.region = region.unwrap_or(tenant.region);
-    tenant.state = state.unwrap_or(tenant.state);
-    tenant.settings = settings.unwrap_or(tenant.settings);
+    let Some((before, etag)) = get(documents, keyring, id).await? else { return Err(Error::NotFound) };
+    let (mut tenant, change) = (before.clone(), change.clone());
+    tenant.name = change.name.unwrap_or(tenant.name);
+    tenant.entra_tenant = change.entra_tenant.unwrap_or(tenant.entra_tenant);
+    tenant.region = change.region.unwrap_or(tenant.region);
+    tenant.state = change.state.unwrap_or(tenant.state);
+    tenant.settings = change.settings.unwrap_or(tenant.settings);
     let tenant = checked(&tenant)?;
+    if tenant == before {
+        return Ok((before, etag));
+    }
+    if !meant.take(&etag) {
+        return Err(Error::Changed);
+    }
     is_free(documents, keyring, &tenant).await?;
     let system = TenantId::system();
     let keys = keyring.keys(&system).await?;
@@ -202,7 +227,8 @@ fn directory_key(directory: &DirectoryId) -> String {
     format!("entra:{}", directory.as_str())
 }
 
-/// Gives a tenant one more mailbox. If it has it already, its trust is changed; without one all stays as it is.
+/// Gives a tenant that is of the versions that the caller means one more mailbox. If it has it already, its trust is changed; without one all stays as it
+/// is.
 pub async fn add_mailbox(
     ports: &Ports,
     keyring: &Keyring,
@@ -210,49 +236,59 @@ pub async fn add_mailbox(
     id: &TenantId,
     mailbox: &Mailbox,
     trust: Option<&Trust>,
+    meant: &Versions,
+) -> Result<(), Error> {
+    for _ in 1..TRIES {
+        match add_mailbox_once(ports, keyring, actor, id, mailbox, trust, meant).await {
+            Err(Error::Fault(Fault::Conflict)) => {}
+            done => return done,
+        }
+    }
+    add_mailbox_once(ports, keyring, actor, id, mailbox, trust, meant).await
+}
+
+async fn add_mailbox_once(
+    ports: &Ports,
+    keyring: &Keyring,
+    actor: &str,
+    id: &TenantId,
+    mailbox: &Mailbox,
+    trust: Option<&Trust>,
+    meant: &Versions,
 ) -> Result<(), Error> {
     let documents = ports.documents.as_ref();
     let Some((mut tenant, etag)) = get(documents, keyring, id).await? else { return Err(Error::NotFound) };
-    if tenant.mailboxes.contains(mailbox) {
-        return match trust {
-            Some(trust) => change_trust(ports, keyring, actor, id, mailbox, trust).await,
-            None => Ok(()),
-        };
-    }
-    tenant.mailboxes.push(mailbox.clone());
-    let tenant = checked(&tenant)?;
     let system = TenantId::system();
     let keys = keyring.keys(&system).await?;
     let place = partition(&system, Kind::Tenant);
-    let writes = vec![
-        Write::Replace { document: sealed_tenant(&keys, &place, &tenant)?, etag },
-        Write::Create(sealed_mailbox(&keys, &place, id, mailbox, trust.unwrap_or(&Trust::Nobody))?),
-        event(ports, &keys, actor, Action::MailboxAdded, id)?,
-    ];
-    match documents.commit(&place, writes).await {
-        Ok(_) => Ok(()),
-        // Either the mailbox is somebody's, or the tenant was changed at the same moment.
-        Err(Fault::Conflict) => match of_mailbox(documents, keyring, mailbox).await? {
-            // Added at the same moment, perhaps with other trust.
-            Some(owner) if owner.tenant == *id => match trust {
-                Some(trust) => change_trust(ports, keyring, actor, id, mailbox, trust).await,
-                None => Ok(()),
-            },
-            Some(_) => Err(Error::Exists),
-            None => Err(Fault::Conflict.into()),
-        },
-        Err(fault) => Err(fault.into()),
+    let stored = documents.get(&place, &mailbox_document(&keys, mailbox)).await?;
+    let known: Option<MailboxBody> = stored.as_ref().map(|document| keys.open_document(document)).transpose()?;
+    if known.as_ref().is_some_and(|known| known.tenant != *id) {
+        return Err(Error::Exists);
     }
-}
-
-async fn change_trust(ports: &Ports, keyring: &Keyring, actor: &str, id: &TenantId, mailbox: &Mailbox, trust: &Trust) -> Result<(), Error> {
-    let documents = ports.documents.as_ref();
-    let system = TenantId::system();
-    let keys = keyring.keys(&system).await?;
-    let place = partition(&system, Kind::Mailbox);
-    let Some(before) = documents.get(&place, &mailbox_document(&keys, mailbox)).await? else { return Err(Error::NotFound) };
-    let changed = Write::Replace { document: sealed_mailbox(&keys, &place, id, mailbox, trust)?, etag: before.etag };
-    Ok(documents.commit(&place, vec![changed, event(ports, &keys, actor, Action::TenantChanged, id)?]).await.map(drop)?)
+    let is_new = !tenant.mailboxes.contains(mailbox);
+    let wanted = trust.or(known.as_ref().map(|known| &known.trust)).unwrap_or(&Trust::Nobody);
+    if !is_new && known.as_ref().is_some_and(|known| known.trust == *wanted) {
+        return Ok(());
+    }
+    if !meant.take(&etag) {
+        return Err(Error::Changed);
+    }
+    if is_new {
+        tenant.mailboxes.push(mailbox.clone());
+    }
+    let tenant = checked(&tenant)?;
+    let document = sealed_mailbox(&keys, &place, id, mailbox, wanted)?;
+    let writes = vec![
+        // Also for another trust: it is part of what a caller reads under this version.
+        Write::Replace { document: sealed_tenant(&keys, &place, &tenant)?, etag },
+        match stored {
+            Some(stored) => Write::Replace { document, etag: stored.etag },
+            None => Write::Create(document),
+        },
+        event(ports, &keys, actor, if is_new { Action::MailboxAdded } else { Action::TenantChanged }, id)?,
+    ];
+    Ok(documents.commit(&place, writes).await.map(drop)?)
 }
 
 /// The event of a change, for its commit: it stands beside the tenants.

@@ -10,7 +10,7 @@ use super::{Action, Error, State, event, get, mailbox_document, tenant_document}
 use crate::{
     ids::{Kind, TenantId, partition},
     keys::{self, Keyring, TenantKeys},
-    ports::{Document, Fault, Ports, Scan, Slot, Write},
+    ports::{Document, Fault, Ports, Scan, Slot, Versions, Write},
 };
 
 /// How long one call deletes; the next one goes on.
@@ -36,13 +36,16 @@ pub struct BlobsOf {
     pub named_by: fn(&TenantKeys, &Document) -> Vec<(&'static str, String)>,
 }
 
-/// Deletes a tenant who is not served, with all that is his.
+/// Deletes a tenant who is not served and is of the versions that the caller means, with all that is his.
 /// Who is gone already is removed once more, in case that somebody died over it.
-pub async fn remove(ports: &Ports, keyring: &Keyring, actor: &str, id: &TenantId, blobs: &BlobsOf) -> Result<Removal, Error> {
+pub async fn remove(ports: &Ports, keyring: &Keyring, actor: &str, id: &TenantId, blobs: &BlobsOf, meant: &Versions) -> Result<Removal, Error> {
     let documents = ports.documents.as_ref();
     let known = get(documents, keyring, id).await?;
     if known.as_ref().is_some_and(|(tenant, _)| tenant.state == State::Active) {
         return Err(Error::StillServed);
+    }
+    if known.as_ref().is_some_and(|(_, etag)| !meant.take(etag)) {
+        return Err(Error::Changed);
     }
     if known.is_none() && !keyring.exists(id).await? {
         return Err(Error::NotFound);

@@ -15,7 +15,7 @@ use crate::{
     ids::{Kind, RecordId, TenantId, TicketId, partition},
     keys::TenantKeys,
     mail::{limits::SUBJECT_CHARS_MAX, redact::redact_text},
-    ports::{Etag, Fault},
+    ports::{Etag, Versions},
     tenants::{self, Settings},
 };
 
@@ -60,12 +60,13 @@ pub struct Change {
     pub fields: FieldChanges,
 }
 
-/// Changes a ticket, whoever changes it at the same moment; or, with the version that the caller `read`, only if it still is that.
+/// Changes a ticket, whoever changes it at the same moment, if it is of the versions that the caller means. One that is as he wants it already is left so,
+/// whatever its version (RFC 9110 section 13.1.1): a change whose answer was lost may be sent again.
 pub async fn change_ticket(
     desk: &Desk,
     tenant: &TenantId,
     id: TicketId,
-    read: Option<&Etag>,
+    meant: &Versions,
     change: &Change,
     actor: &str,
 ) -> Result<(Ticket, Etag), Error> {
@@ -73,8 +74,8 @@ pub async fn change_ticket(
     let keys = desk.keyring.keys(tenant).await?;
     let mut tries = Tries::within(TRYING_FOR_A_CALLER);
     loop {
-        match change_once(desk, &keys, tenant, id, read, &change, actor).await {
-            Err(error) if error.is_conflict() && read.is_none() && tries.again(desk).await => {}
+        match change_once(desk, &keys, tenant, id, meant, &change, actor).await {
+            Err(error) if error.is_conflict() && tries.again(desk).await => {}
             done => return done,
         }
     }
@@ -85,19 +86,19 @@ async fn change_once(
     keys: &TenantKeys,
     tenant: &TenantId,
     id: TicketId,
-    read: Option<&Etag>,
+    meant: &Versions,
     change: &Change,
     actor: &str,
 ) -> Result<(Ticket, Etag), Error> {
     let (before, etag) = store::ticket(desk, keys, tenant, id).await?.ok_or(Error::NotFound)?;
-    if read.is_some_and(|read| *read != etag) {
-        return Err(Fault::Conflict.into());
-    }
     let now = desk.ports.clock.now();
     let settings = tenants::settings(desk.ports.documents.as_ref(), &desk.keyring, tenant).await?;
     let mut ticket = changed(before.clone(), change, now, &settings)?;
     if ticket == before {
         return Ok((before, etag));
+    }
+    if !meant.take(&etag) {
+        return Err(Error::Changed);
     }
     links::is_not_merged(desk, keys, tenant, &before).await?;
     ticket.changed_from(&before, now);

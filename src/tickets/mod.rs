@@ -474,6 +474,8 @@ pub enum Error {
     WhichMailbox,
     #[error("{0}")]
     BadField(String),
+    #[error("somebody changed the ticket: it is no longer as you read it")]
+    Changed,
     #[error("the ticket was merged into number {into}: go on there")]
     Merged { into: u64 },
     #[error("a ticket is linked or merged with another one of the same desk that is not merged itself, and has at most {LINKS_MAX} links")]

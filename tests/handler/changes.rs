@@ -1,5 +1,6 @@
 //! Changes that agents make to tickets.
 
+use futures::future::join_all;
 use helpdesk::{access::Role, functions::HttpAnswer};
 use serde_json::{Value, json};
 
@@ -32,6 +33,10 @@ impl Desk {
     async fn patch(&self, body: Value) -> (u16, Value) {
         let answer = self.world.http("PATCH", &self.path, Some(&self.agent), body.to_string().as_bytes()).await;
         (answer.status, serde_json::from_slice(&answer.body).unwrap())
+    }
+
+    async fn version(&self) -> String {
+        etag(&self.world.http("GET", &self.path, Some(&self.agent), b"").await)
     }
 
     async fn patch_if(&self, etag: &str, body: Value) -> HttpAnswer {
@@ -125,6 +130,37 @@ async fn changes_at_the_same_moment_all_happen() {
     let many = (0..10).map(|number| desk.patch(json!({ "category": format!("Category {number}") })));
     let all = futures::future::join_all(many).await;
     assert!(all.iter().all(|(status, _)| *status == 200), "{all:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn of_changes_of_one_version_one_happens_and_the_others_are_told() {
+    let desk = desk().await;
+    for round in 0..5 {
+        let read = desk.version().await;
+        let many = (0..8).map(|number| desk.patch_if(&read, json!({ "category": format!("Category {round} {number}") })));
+        let mut statuses: Vec<u16> = join_all(many).await.into_iter().map(|answer| answer.status).collect();
+        statuses.sort_unstable();
+        assert_eq!(statuses, [200, 412, 412, 412, 412, 412, 412, 412]);
+    }
+}
+
+#[tokio::test]
+async fn a_change_is_for_any_version_or_for_those_that_it_names() {
+    let desk = desk().await;
+    let old = desk.version().await;
+    for among in ["*", "NOW", "\"other\", NOW", "W/\"other\",NOW"] {
+        let header = among.replace("NOW", &desk.version().await);
+        assert_eq!(desk.patch_if(&header, json!({ "category": among })).await.status, 200, "{header}");
+    }
+    let now = desk.version().await;
+    for header in [&old, "\"other\"", &format!("W/{now}"), now.trim_matches('"'), "", ","] {
+        assert_eq!(desk.patch_if(header, json!({ "category": "Late" })).await.status, 412, "{header}");
+    }
+    // It is so already, as after an answer that was lost.
+    assert_eq!(desk.patch_if(&old, json!({ "category": "W/\"other\",NOW" })).await.status, 200);
+    // Whoever means any version changes it beside others.
+    let many = (0..10).map(|number| desk.patch_if("*", json!({ "category": format!("Any {number}") })));
+    assert!(join_all(many).await.iter().all(|answer| answer.status == 200));
 }
 
 #[tokio::test]

@@ -3,6 +3,7 @@
 use helpdesk::{
     access::{Action, Role, roles},
     functions::{ALL, Access, Method, Trigger},
+    ports::Versions,
 };
 use serde_json::{Value, json};
 
@@ -254,7 +255,7 @@ async fn held_mail_goes_on_when_the_tenant_is_active_again_even_if_nobody_was_th
     set("restoring").await;
     assert!(world.mail(HELP, "b.eml", &mail(ANN, "b@a.example", "Held", "", "Words.")).await.1.ends_with("tenant_restoring"));
     let change = helpdesk::tenants::Change { state: Some(helpdesk::tenants::State::Active), ..Default::default() };
-    helpdesk::tenants::change(&world.ports, &world.app.keyring, "test", &"contoso".parse().unwrap(), None, &change).await.unwrap();
+    helpdesk::tenants::change(&world.ports, &world.app.keyring, "test", &"contoso".parse().unwrap(), &Versions::Any, &change).await.unwrap();
     assert!(crate::support::world::tick(&world.app, "ReleaseHeld").await.1.starts_with("1 held"));
     crate::intake::take_what_waits(&world).await;
     assert_eq!(world.tickets("contoso").await.len(), 2);

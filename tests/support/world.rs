@@ -16,7 +16,7 @@ use helpdesk::{
     handler::{WireRequest, dispatch},
     ids::{Kind, TenantId, partition},
     mail::sender::Trust,
-    ports::{Mailer, OutgoingMail, Ports, Scan, Slot, Undelivered, Vault},
+    ports::{Mailer, OutgoingMail, Ports, Scan, Slot, Undelivered, Vault, Versions},
     tenants::{self, Mailbox, Settings, Tenant},
     wiring,
 };
@@ -97,7 +97,7 @@ impl World {
         let mut settings = tenants::get(documents, &self.app.keyring, &contoso).await.unwrap().unwrap().0.settings;
         change(&mut settings);
         let change = tenants::Change { settings: Some(settings), ..tenants::Change::default() };
-        tenants::change(&self.ports, &self.app.keyring, "test", &contoso, None, &change).await.unwrap();
+        tenants::change(&self.ports, &self.app.keyring, "test", &contoso, &Versions::Any, &change).await.unwrap();
     }
 
     /// Lets the mailbox of contoso believe [`proven`] senders, and gives contoso a second one that does.
@@ -105,7 +105,9 @@ impl World {
         let trust: Trust = "rfc8601 mx.contoso.example".parse().unwrap();
         for mailbox in [HELP, IT] {
             let mailbox = Mailbox::parse(mailbox).unwrap();
-            tenants::add_mailbox(&self.ports, &self.app.keyring, "test", &"contoso".parse().unwrap(), &mailbox, Some(&trust)).await.unwrap();
+            tenants::add_mailbox(&self.ports, &self.app.keyring, "test", &"contoso".parse().unwrap(), &mailbox, Some(&trust), &Versions::Any)
+                .await
+                .unwrap();
         }
     }
 
