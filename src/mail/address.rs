@@ -1,9 +1,10 @@
 //! Addresses as people and programs write them (RFC 5322, section 3.4, and what is found in its place).
 
 use super::{
-    Address, attachment, charset, encoded_word,
+    Address, charset, encoded_word,
     header::{one_line, own_line},
     limits::ADDRESS_BYTES_MAX,
+    line::{is_direction_mark, without_overrides},
 };
 
 /// What may stand before an address that somebody pasted from a link or a directory.
@@ -18,7 +19,7 @@ pub(super) fn list(value: &[u8], label: Option<&str>) -> Vec<Address> {
     reader.found
 }
 
-/// An address alone, lower-case, if this is one.
+/// An address alone, lower-case, if this is one, without what some programs put around it.
 pub(super) fn address(written: &str) -> Option<String> {
     // The quotation marks of a local part stay.
     let is_quoted = written.contains("\"@");
@@ -31,12 +32,21 @@ pub(super) fn address(written: &str) -> Option<String> {
     }
     // A route (RFC 5322, section 4.4): `@relay.example:user@a.example`.
     let bare = if bare.starts_with('@') { bare.rsplit_once(':').map_or(bare, |(_, last)| last) } else { bare };
-    let address = bare.trim_end_matches('.').to_lowercase();
+    let bare = bare.trim_end_matches('.');
+    // The bracket of a literal was no bracket around it.
+    if bare.contains("@[") { sound(&format!("{bare}]")) } else { sound(bare) }
+}
+
+/// An address in lower case, if it is one (RFC 5321, section 4.1.2, and RFC 6531). One more @ before the last is left to the reader: forgers write it.
+pub fn sound(bare: &str) -> Option<String> {
+    let address = bare.to_lowercase();
     let (local, domain) = address.rsplit_once('@')?;
-    let is_odd = |letter: char| letter.is_whitespace() || letter.is_control() || attachment::is_direction_mark(letter);
+    let is_odd = |letter: char| letter.is_whitespace() || letter.is_control() || is_direction_mark(letter);
+    // An address literal stands in brackets, and nothing else has any.
+    let domain = domain.strip_prefix('[').and_then(|literal| literal.strip_suffix(']')).unwrap_or(domain);
     let quoted = local.strip_prefix('"').and_then(|local| local.strip_suffix('"')).filter(|inside| !inside.is_empty());
     let fits = address.len() <= ADDRESS_BYTES_MAX && !local.is_empty() && !domain.is_empty();
-    if !fits || domain.chars().any(|letter| is_odd(letter) || "<>\"(),;".contains(letter)) {
+    if !fits || domain.chars().any(|letter| is_odd(letter) || "<>[]\\\"(),;".contains(letter)) {
         return None;
     }
     let is_sound = match quoted {
@@ -197,7 +207,7 @@ fn hidden_in(words: &str) -> Option<(String, String)> {
     if let Some(address) = words.starts_with('"').then(|| address(words)).flatten() {
         return Some((address, String::new()));
     }
-    let mut pieces = words.split(|letter: char| letter.is_whitespace() || "<>[](),;".contains(letter)).filter(|piece| !piece.is_empty());
+    let mut pieces = words.split(|letter: char| letter.is_whitespace() || "<>(),;".contains(letter)).filter(|piece| !piece.is_empty());
     let written = pieces.find(|piece| piece.contains('@') && address(piece).is_some());
     match written {
         Some(written) => {
@@ -214,9 +224,9 @@ fn hidden_in(words: &str) -> Option<(String, String)> {
 }
 
 fn named(address: String, name: &str) -> Address {
-    let name = name.trim_matches(['"', ' ']);
+    let name = without_overrides(name.trim_matches(['"', ' ']).to_owned());
     let name = Some(name).filter(|name| !name.is_empty() && !name.trim_matches(['\'', '<', '>']).eq_ignore_ascii_case(&address));
-    Address { name: name.map(str::to_owned), address }
+    Address { name, address }
 }
 
 /// The text up to the closing quotation mark, and what follows it.
@@ -303,6 +313,10 @@ mod tests {
             ("zoe@a.example (=?utf-8?Q?Zo=C3=AB?=)", "Zoë <zoe@a.example>"),
             ("Zoë <zoë@bücher.example>", "Zoë <zoë@bücher.example>"),
             ("zoe@xn--bcher-kva.example.", "zoe@xn--bcher-kva.example"),
+            ("ann@[127.0.0.1]", "ann@[127.0.0.1]"),
+            ("Ann <Ann@[IPv6:2001:DB8::1]>", "Ann <ann@[ipv6:2001:db8::1]>"),
+            ("Ann ann@[127.0.0.1]", "Ann <ann@[127.0.0.1]>"),
+            ("Ann \u{202e}htimS <ann@a.example>", "Ann htimS <ann@a.example>"),
             ("Unclosed \"quote <ann@a.example>", "Unclosed quote <ann@a.example>"),
             ("Unclosed (comment <ann@a.example>", "Unclosed comment <ann@a.example>"),
         ] {

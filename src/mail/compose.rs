@@ -113,10 +113,11 @@ fn mailbox(address: &Address) -> BuilderAddress<'static> {
     BuilderAddress::new_address(address.name.as_deref().map(one_line).filter(|name| !name.is_empty()), written(&address.address))
 }
 
-/// A quoted local part stays as it is: without its marks it would be somebody else's (RFC 5322, section 3.4.1). Of others what could end them is left out.
+/// An address stays as it is, also one with a quoted local part, which would be somebody else's without its marks (RFC 5322, section 3.4.1). Of what is
+/// none, what could end it is left out.
 fn written(written: &str) -> String {
     let is_bare = |letter: &char| !letter.is_control() && !letter.is_whitespace() && !"<>,;\"()".contains(*letter);
-    address::address(written).filter(|sound| sound.starts_with('"')).unwrap_or_else(|| written.chars().filter(is_bare).collect())
+    address::sound(written).unwrap_or_else(|| written.chars().filter(is_bare).collect())
 }
 
 fn references(all: &[String]) -> Vec<String> {

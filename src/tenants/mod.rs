@@ -21,6 +21,7 @@ use crate::{
     audit::{self, Action},
     ids::{Kind, RecordId, TenantId, partition},
     keys::{self, Keyring, TenantKeys},
+    mail::line::is_one_line,
     ports::{Documents, Etag, Fault, NewDocument, Ports, Scan, Slot, Versions, Write, new_ulid},
 };
 
@@ -305,7 +306,7 @@ fn checked(tenant: &Tenant) -> Result<Tenant, Error> {
         return Err(Error::Reserved);
     }
     let characters = tenant.name.chars().count();
-    if !(1..=NAME_CHARACTERS_MAX).contains(&characters) || tenant.name.trim().is_empty() || tenant.name.chars().any(char::is_control) {
+    if !(1..=NAME_CHARACTERS_MAX).contains(&characters) || tenant.name.trim().is_empty() || !is_one_line(&tenant.name) {
         return Err(Error::BadName);
     }
     let mut mailboxes: Vec<Mailbox> = Vec::new();

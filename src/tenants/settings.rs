@@ -10,6 +10,7 @@ use super::{
     BusinessHours,
     templates::{self, Language, Template},
 };
+use crate::mail::line::is_one_line;
 
 /// Days after which an answer to a solved ticket opens a new one, if nobody says otherwise.
 const REOPEN_DAYS: u16 = 14;
@@ -121,7 +122,7 @@ impl Settings {
 }
 
 fn check_fields(fields: &[FieldRule]) -> Result<(), String> {
-    let is_a_name = |name: &str| (1..=FIELD_NAME_CHARACTERS_MAX).contains(&name.chars().count()) && !name.chars().any(char::is_control);
+    let is_a_name = |name: &str| (1..=FIELD_NAME_CHARACTERS_MAX).contains(&name.chars().count()) && is_one_line(name);
     let names: BTreeSet<&str> = fields.iter().map(|rule| rule.name.as_str()).collect();
     if fields.len() > FIELDS_MAX || names.len() < fields.len() || !names.iter().all(|name| is_a_name(name)) {
         return Err(format!("`fields` are at most {FIELDS_MAX}, each with a name of its own of 1 to {FIELD_NAME_CHARACTERS_MAX} characters"));

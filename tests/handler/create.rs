@@ -6,7 +6,7 @@ use helpdesk::{
 };
 use serde_json::{Value, json};
 
-use crate::support::world::World;
+use crate::support::world::{HELP, World, mail};
 
 const ANN: &str = "ann@adventure-works.example";
 
@@ -40,6 +40,39 @@ async fn a_requester_opens_a_ticket_for_himself_and_an_agent_for_anybody() {
     let (_, history) = world.get(&format!("/api/tickets/{}/history", made["id"].as_str().unwrap()), &agent).await;
     let changed: Vec<&str> = history["history"][0]["changes"].as_array().unwrap().iter().map(|change| change["what"].as_str().unwrap()).collect();
     assert_eq!(changed, ["priority", "tags", "due_at", "cc"]);
+}
+
+/// Whoever writes to the desk can be named by what the desk says of him.
+#[tokio::test]
+async fn whoever_a_ticket_names_may_be_named_in_another() {
+    let world = World::new().await;
+    let agent = world.token("contoso", Role::Agent, None);
+    let long = "Ann ".repeat(60);
+    for (at, from) in [
+        r#""Ann Smith"@a.example"#,
+        r#""a\"b\\c"@a.example"#,
+        "ann@[127.0.0.1]",
+        "a/b@intranet",
+        "zoë@bücher.example",
+        "Ann \u{202e}Smith <ann@a.example>",
+        &format!("{long} <ann@a.example>"),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let raw = mail(from, &format!("odd-{at}@a.example"), "Odd", "", "Words.");
+        assert_eq!(world.mail(HELP, &format!("{at}.eml"), &raw).await.0, 200);
+        let written = world.tickets("contoso").await.remove(0);
+        let party = &written["requester"];
+        assert!(party["address"].is_string(), "{from}: {written}");
+        let body = json!({ "subject": "Odd", "text": "Words.", "requester": party });
+        let (status, made) = create(&world, &agent, None, &body).await;
+        assert_eq!((status, &made["requester"]), (201, party), "{made}");
+        let path = format!("/api/tickets/{}", made["id"].as_str().unwrap());
+        let body = json!({ "subject": written["subject"], "cc": [{ "address": "bob@b.example" }, party] }).to_string();
+        assert_eq!(world.http("PATCH", &path, Some(&agent), body.as_bytes()).await.status, 200);
+        world.clock.advance(time::Duration::SECOND);
+    }
 }
 
 #[tokio::test]
@@ -120,10 +153,15 @@ async fn what_cannot_be_a_ticket_is_refused_with_a_reason() {
     for (body, status, slug) in [
         (with("subject", json!(" ")), 400, "bad-ticket"),
         (with("subject", json!("two\nlines")), 400, "bad-ticket"),
+        (with("subject", json!("two\u{2028}lines")), 400, "bad-ticket"),
+        (with("subject", json!("a \u{202e}fdp.exe")), 400, "bad-ticket"),
         (with("subject", json!("s".repeat(999))), 400, "bad-ticket"),
         (with("text", json!("")), 400, "bad-ticket"),
         (with("text", json!("t".repeat(50_001))), 400, "bad-ticket"),
         (with("requester", json!({ "address": "nobody" })), 400, "bad-ticket"),
+        (with("requester", json!({ "address": "a@b@adventure-works.example" })), 400, "bad-ticket"),
+        (with("requester", json!({ "address": "ann smith@adventure-works.example" })), 400, "bad-ticket"),
+        (with("requester", json!({ "address": "ann@[127.0.0.1" })), 400, "bad-ticket"),
         (with("requester", Value::Null), 400, "bad-ticket"),
         (with("requester", json!({ "address": ANN, "name": "a\u{7}" })), 400, "bad-ticket"),
         (with("mailbox", json!("support@fabrikam.example")), 400, "bad-ticket"),

@@ -82,12 +82,22 @@ async fn a_merged_ticket_is_solved_and_what_comes_for_it_goes_into_the_other() {
     assert!(status == 409 && problem["detail"].as_str().unwrap().contains("number 2"), "{problem}");
     let comment = json!({ "text": "Too late.", "public": true });
     assert_eq!(desk.call("POST", &format!("/api/tickets/{one}/comments"), comment).await.0, 409);
+    // Its requester is not sent to a ticket that is not his, nor told which it is.
+    let ann = desk.world.token("contoso", Role::Requester, Some(ANN));
+    let refused = async || {
+        let body = json!({ "text": "And now?" }).to_string();
+        let answer = desk.world.http("POST", &format!("/api/tickets/{one}/comments"), Some(&ann), body.as_bytes()).await;
+        let problem: Value = serde_json::from_slice(&answer.body).unwrap();
+        (answer.status, problem["detail"].as_str().unwrap().to_owned())
+    };
+    assert_eq!(refused().await, (409, "the ticket was merged into another one: answer one of its mails to go on".to_owned()));
     // No circle, and nothing into what is merged.
     assert_eq!(merge(&two, &one).await.0, 400);
     assert_eq!(merge(&three, &one).await.0, 400);
     assert_eq!(merge(&two, &two).await.0, 400);
     // Two steps lead to the end.
     assert_eq!(merge(&two, &three).await.0, 200);
+    assert_eq!(refused().await, (409, "the ticket was merged into number 3: go on there".to_owned()), "that one is hers");
     let reply = proven(ANN, "s@adventure-works.example", "Re: Question 0", "In-Reply-To: <q0@a.example>\r\n", "Even more.");
     assert!(desk.world.mail(HELP, "s.eml", &reply).await.1.starts_with("comment on ticket 3"));
 }

@@ -57,9 +57,11 @@ async fn a_refusal_is_told_without_an_address() {
 }
 
 #[tokio::test]
-async fn a_quoted_local_part_goes_out_as_it_is() {
+async fn an_odd_address_goes_out_as_it_is() {
     let (url, server) = serve("250 fine").await;
-    let to = [r#""ann smith"@fabrikam.example"#, r#""a\"b"@fabrikam.example"#].map(str::to_owned).to_vec();
+    let to = [r#""ann smith"@fabrikam.example"#, r#""a\"b"@fabrikam.example"#, "a/b@fabrikam", "ann@[127.0.0.1]", "ann@[ipv6:2001:db8::1]"]
+        .map(str::to_owned)
+        .to_vec();
     SmtpMailer::new(&url).unwrap().send(&OutgoingMail { to: to.clone(), ..mail() }).await.unwrap();
     let heard = String::from_utf8(server.await.unwrap()).unwrap();
     for to in to {

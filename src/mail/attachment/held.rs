@@ -1,6 +1,6 @@
 //! Why files are held, and the names that are enough for it.
 
-use super::is_direction_mark;
+use crate::mail::line::is_direction_mark;
 
 /// Why a file is held: it stays in the original mail, and is not handed out by itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]

@@ -16,7 +16,6 @@ mod ole;
 mod zip;
 
 pub use held::Held;
-pub use name::is_direction_mark;
 
 /// A file as the sender sent it.
 #[derive(Debug, Clone, Default, PartialEq)]

@@ -2,6 +2,8 @@
 
 use std::collections::HashSet;
 
+use crate::mail::line::is_direction_mark;
+
 /// Bytes of a name. File systems take 255; the rest is left to who stores it.
 pub const NAME_BYTES_MAX: usize = 200;
 
@@ -74,11 +76,6 @@ fn is_device(name: &str) -> bool {
 /// Letters without width, which make two names look alike.
 fn is_invisible(letter: char) -> bool {
     matches!(letter, '\u{ad}' | '\u{200b}' | '\u{2060}'..='\u{2064}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{2028}' | '\u{2029}')
-}
-
-/// Characters that change the direction in which a name is shown, so that `exe.fdp` could be read as a PDF.
-pub fn is_direction_mark(letter: char) -> bool {
-    matches!(letter, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
 fn cut(name: &str) -> String {

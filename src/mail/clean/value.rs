@@ -118,7 +118,7 @@ fn without_breaks(value: &str) -> Cow<'_, str> {
 
 /// What is not seen, and makes something else seem to stand there.
 fn is_hidden(letter: char) -> bool {
-    letter.is_control() || crate::mail::attachment::is_direction_mark(letter)
+    letter.is_control() || crate::mail::line::is_direction_mark(letter)
 }
 
 fn without_controls(value: &str) -> Cow<'_, str> {
