@@ -40,6 +40,7 @@ pub struct House {
     pub app: Arc<App>,
     /// The account of the backups; the embedded parts have none yet.
     pub backups: Option<Arc<dyn Blobs>>,
+    is_embedded: bool,
     _lock: Option<HostLock>,
 }
 
@@ -81,7 +82,7 @@ fn azure(config: &Config, azure: &Azure) -> Result<House> {
         entropy,
     };
     let backups = Some(Arc::new(AzureBlobs::new(&azure.backups, &services)?) as Arc<dyn Blobs>);
-    Ok(House { app: app(ports, config), backups, _lock: None })
+    Ok(House { app: app(ports, config), backups, is_embedded: false, _lock: None })
 }
 
 #[cfg(not(feature = "azure"))]
@@ -131,7 +132,7 @@ async fn embedded(config: &Config, folder: &Path, purpose: Purpose) -> Result<Ho
         clock,
         entropy,
     };
-    Ok(House { app: app(ports, config), backups: None, _lock: lock })
+    Ok(House { app: app(ports, config), backups: None, is_embedded: true, _lock: lock })
 }
 
 /// Fails unless a help desk was made in this folder: who only visits it makes none.

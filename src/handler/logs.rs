@@ -1,26 +1,38 @@
 //! Logs: one JSON line an event. Information goes to stdout, warnings and errors to stderr, because the host tells levels apart by the stream.
 
-use std::{io, panic, path::Path, sync::Mutex};
+use std::{
+    collections::HashMap,
+    io, panic,
+    path::Path,
+    sync::{Mutex, PoisonError},
+    time::{Duration, Instant},
+};
 
-use tracing::{Level, level_filters::LevelFilter};
+use tracing::{Level, Metadata, Subscriber, callsite::Identifier, level_filters::LevelFilter};
 use tracing_appender::rolling::{RollingFileAppender, Rotation};
 use tracing_subscriber::{
     Layer,
-    filter::Targets,
+    filter::{Targets, dynamic_filter_fn},
     fmt::{self, MakeWriter, writer::MakeWriterExt},
     layer::SubscriberExt,
+    registry::LookupSpan,
     util::SubscriberInitExt,
 };
 
 /// Daily files that are kept: application logs live one week.
 const LOG_FILES_MAX: usize = 7;
+/// The field of an event that says what became of a mail.
+const NOTE: &str = "note";
+/// How long a person is not told again what the same place in the code told him.
+const TOLD_AGAIN_AFTER: Duration = Duration::from_secs(60);
 
 /// Logs to the two streams of the process, for the Functions host.
 pub fn to_streams(level: LevelFilter) {
-    start(level, io::stderr.with_max_level(Level::WARN).or_else(io::stdout));
+    tracing_subscriber::registry().with(lines(level, io::stderr.with_max_level(Level::WARN).or_else(io::stdout))).init();
+    hook_panics();
 }
 
-/// Logs to daily files in a folder, for `helpdesk dev`, whose terminal is a person's.
+/// Logs to daily files in a folder, for `helpdesk dev`, whose terminal is a person's: he is told of warnings and errors, also when the disk is full.
 pub fn to_files(level: LevelFilter, folder: &Path) -> Result<(), tracing_appender::rolling::InitError> {
     let appender = RollingFileAppender::builder()
         .rotation(Rotation::DAILY)
@@ -28,15 +40,43 @@ pub fn to_files(level: LevelFilter, folder: &Path) -> Result<(), tracing_appende
         .filename_suffix("jsonl")
         .max_log_files(LOG_FILES_MAX)
         .build(folder)?;
-    start(level, Mutex::new(appender));
+    let told = Told::default();
+    let to_person = fmt::layer().compact().without_time().with_target(false).with_ansi(false).with_writer(io::stderr);
+    let to_person = to_person.with_filter(dynamic_filter_fn(move |event, _| told.is_news(event)));
+    tracing_subscriber::registry().with(lines(level, Mutex::new(appender))).with(to_person).init();
+    hook_panics();
     Ok(())
 }
 
 /// Our own events alone: libraries write addresses of requests and texts of errors into theirs, which may name a blob or hold what was sent.
-fn start<W: for<'a> MakeWriter<'a> + Send + Sync + 'static>(level: LevelFilter, writer: W) {
+fn lines<S, W>(level: LevelFilter, writer: W) -> impl Layer<S>
+where
+    S: Subscriber + for<'a> LookupSpan<'a>,
+    W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
+{
     let lines = fmt::layer().json().flatten_event(true).with_span_list(false).with_target(false).with_writer(writer);
-    tracing_subscriber::registry().with(lines.with_filter(Targets::new().with_target("helpdesk", level))).init();
-    hook_panics();
+    lines.with_filter(Targets::new().with_target("helpdesk", level))
+}
+
+/// When a person was last told of something, by the places in the code that told him.
+#[derive(Default)]
+struct Told(Mutex<HashMap<Identifier, Instant>>);
+
+impl Told {
+    /// Whether he is to be told of an event, or of the span that it is in. What became of mails `helpdesk dev` tells him by itself.
+    fn is_news(&self, event: &Metadata<'_>) -> bool {
+        let is_ours = event.target().split("::").next() == Some("helpdesk");
+        if event.is_span() || !is_ours || *event.level() > Level::WARN || event.fields().field(NOTE).is_some() {
+            return is_ours && event.is_span();
+        }
+        let (now, mut told) = (Instant::now(), self.0.lock().unwrap_or_else(PoisonError::into_inner));
+        let before = told.get(&event.callsite()).copied();
+        let is_news = before.is_none_or(|before| now - before >= TOLD_AGAIN_AFTER);
+        if is_news {
+            told.insert(event.callsite(), now);
+        }
+        is_news
+    }
 }
 
 /// A panic's message may hold a piece of a mail: only its place is logged.

@@ -1,5 +1,6 @@
 //! Whether each part of the house answers, for whoever starts it or has to know.
 
+use bytes::Bytes;
 use serde::Serialize;
 use time::Duration;
 
@@ -16,6 +17,9 @@ const CHECK_NAME: &str = "no-such-thing";
 const INTAKE_POISON_QUEUE: &str = "mail-intake-poison";
 const BACKUPS_CHECKED: &str = "daily";
 
+/// Bytes of a trial: as many as a mail of the usual size, and more than a row holds.
+const TRIAL_BYTES: usize = 512 * 1024;
+
 /// A part of the house that was asked, and what was found.
 #[derive(Debug, Serialize)]
 pub struct Check {
@@ -26,7 +30,8 @@ pub struct Check {
 }
 
 impl House {
-    /// Asks each part once, all at the same time. Nothing is changed, but that a deletion is tried where none may succeed, of a blob that is not there.
+    /// Asks each part once, all at the same time. Nothing is changed, but that a deletion is tried where none may succeed, of a blob that is not there, and
+    /// that embedded parts write something and delete it.
     pub async fn checks(&self) -> Vec<Check> {
         let ports = &self.app.ports;
         let place = partition(&TenantId::system(), Kind::Tenant);
@@ -48,6 +53,9 @@ impl House {
             Check::new("log", logs),
             Check::stuck(stuck),
         ];
+        if self.is_embedded {
+            checks.push(Check::new("room on the disk", self.has_room().await));
+        }
         if let Some(backups) = &self.backups {
             checks.push(Check::new("backups", backups.size(BACKUPS_CHECKED, CHECK_NAME).await.map(|_| "read")));
             // Whoever may not delete hears that, and not that there is nothing.
@@ -59,6 +67,15 @@ impl House {
             checks.push(Check { part: "deletion of backups", well, found });
         }
         checks
+    }
+
+    /// A disk that is full answers all but writes. What a trial that was killed left is deleted first.
+    async fn has_room(&self) -> Result<&'static str, Fault> {
+        let blobs = &self.app.ports.blobs;
+        blobs.delete(INTAKE_CONTAINER, CHECK_NAME).await?;
+        blobs.put(INTAKE_CONTAINER, CHECK_NAME, Bytes::from_static(&[0; TRIAL_BYTES])).await?;
+        blobs.delete(INTAKE_CONTAINER, CHECK_NAME).await?;
+        Ok("takes what is written")
     }
 }
 

@@ -5,13 +5,14 @@ use std::{
     io::{BufRead, BufReader},
     os::unix::fs::PermissionsExt,
     path::Path,
-    process::Stdio,
+    process::{Command, Stdio},
+    time::Duration,
 };
 
 use serde_json::{Value, json};
 use tokio::io::AsyncWriteExt;
 
-use super::{Dev, Ended, Handler, drop_mail, get, helpdesk, ran, run, tickets, token, until};
+use super::{Dev, Ended, Handler, Process, drop_mail, get, helpdesk, ran, run, tickets, token, until};
 use crate::support::{
     http::{self, Connection},
     world::{HELP, mail},
@@ -149,6 +150,54 @@ fn sent_mails_wait_side_by_side_for_their_owner() {
     assert_eq!((mode(&inbox), mode(&data.join("inbox"))), (0o700, 0o700));
 }
 
+/// As on a full disk: files end after 400 KiB.
+#[cfg(unix)]
+fn on_a_full_disk(arguments: &[&str]) -> Command {
+    let mut command = Command::new("sh");
+    command.args(["-c", "trap '' XFSZ; ulimit -f 800; exec \"$@\"", "sh", env!("CARGO_BIN_EXE_helpdesk")]).args(arguments);
+    command
+}
+
+#[cfg(unix)]
+#[test]
+fn a_full_disk_is_told_where_one_looks() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path();
+    let dev = Dev::start(data, &[]);
+    ran(data, &["tenant", "add", "contoso", "--name", "Contoso", "--mailbox", HELP]);
+    assert!(ran(data, &["check"]).contains("ok    room on the disk"));
+    drop_mail(data, HELP, "before", &mail("ann@a.example", "b@a.example", "Before", "", "Words."));
+    dev.process.stdout.wait_for("opened ticket 1");
+    // What became of mails is told, and nothing else, while all is well.
+    assert_eq!(dev.process.stderr.so_far(), Vec::<String>::new());
+    dev.stop();
+
+    let checked = run({
+        let mut command = on_a_full_disk(&["check", "--data"]);
+        command.arg(data);
+        command
+    });
+    assert_eq!(checked.code, Some(1), "{}", checked.stdout);
+    assert!(checked.stdout.contains("FAULT room on the disk: the service is unavailable"), "{}", checked.stdout);
+
+    let mut command = on_a_full_disk(&["dev", "--port", "0", "--data"]);
+    let dev = Process::start(command.arg(data));
+    dev.stdout.wait_for("Ready.");
+    let large = mail("ann@a.example", "l@a.example", "Large", "", &"Words.\r\n".repeat(100_000));
+    drop_mail(data, HELP, "large", &large);
+    let told = dev.stderr.wait_for("a mail of the inbox was not taken in");
+    assert!(told.contains("WARN") && told.contains("could not be written"), "{told}");
+    // It is tried again and again, and told once a minute.
+    std::thread::sleep(Duration::from_secs(6));
+    assert_eq!(dev.stderr.so_far().len(), 1, "{:?}", dev.stderr.so_far());
+    dev.kill();
+
+    // With room again nothing is lost.
+    let dev = Dev::start(data, &[]);
+    dev.process.stdout.wait_for("opened ticket 2");
+    dev.stop();
+}
+
 #[cfg(unix)]
 #[test]
 fn a_mail_that_cannot_be_written_leaves_no_part_of_itself() {
@@ -157,10 +206,7 @@ fn a_mail_that_cannot_be_written_leaves_no_part_of_itself() {
     Dev::start(data, &[]).stop();
     let mail = data.join("large.eml");
     std::fs::write(&mail, [b"From: ann@a.example\r\n\r\n".as_slice(), &[b'x'; 1_000_000]].concat()).unwrap();
-    // As on a full disk: files end after half a megabyte.
-    let mut command = std::process::Command::new("sh");
-    command.args(["-c", "trap '' XFSZ; ulimit -f 1000; exec \"$@\"", "sh", env!("CARGO_BIN_EXE_helpdesk"), "send"]);
-    let sent = command.arg(&mail).args(["--mailbox", HELP, "--data"]).arg(data).output().unwrap();
+    let sent = on_a_full_disk(&["send"]).arg(&mail).args(["--mailbox", HELP, "--data"]).arg(data).output().unwrap();
     let said = String::from_utf8(sent.stderr).unwrap();
     assert!(sent.status.code() == Some(1) && said.contains("cannot be written to"), "{said}");
     assert_eq!(std::fs::read_dir(data.join("inbox").join(HELP)).unwrap().count(), 0, "nothing of it is left");
