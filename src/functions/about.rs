@@ -1,8 +1,10 @@
 //! What the OpenAPI document says of each route, besides what the table and the structs tell. A test finds a row that is missing here.
 
+use std::collections::BTreeMap;
+
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 
-use super::{contacts, create, history, links, list, mail, signature, tenants, tickets, unprocessed, uploads};
+use super::{Problem, answer::bad, contacts, create, history, links, list, mail, signature, tenants, tickets, unprocessed, uploads};
 use crate::tenants::{Removal, Settings};
 
 /// A route in words.
@@ -98,6 +100,7 @@ const NARROWED: &[&str] = &["bad-filter", "bad-assignee", "bad-instant", "bad-nu
 /// All problems, by their names and statuses.
 pub const PROBLEMS: &[(&str, u16)] = &[
     ("bad-json", 400),
+    ("bad-query", 400),
     ("broken-body", 400),
     ("bad-limit", 400),
     ("bad-cursor", 400),
@@ -151,7 +154,7 @@ impl About {
         let has = |some: &[Parameter], name: &str| some.iter().any(|parameter| parameter.name == name);
         let implied: [(bool, &[&'static str]); 8] = [
             (true, &["internal", "busy", "unavailable", "not-ready"]),
-            (is_for_callers, &["not-authenticated", "not-allowed", "tenant-not-served"]),
+            (is_for_callers, &["bad-query", "not-authenticated", "not-allowed", "tenant-not-served"]),
             (route.contains('{'), &["not-found", "no-such-route"]),
             (matches!(self.body, Body::Json(_)), &["bad-json"]),
             (!matches!(self.body, Body::None), &["body-too-large", "broken-body"]),
@@ -161,6 +164,20 @@ impl About {
         ];
         implied.into_iter().filter(|(holds, _)| *holds).flat_map(|(_, names)| names).chain(self.problems).copied().collect()
     }
+}
+
+/// Fails if the route of this function does not know one of the query parameters: a name that is written wrongly would narrow nothing.
+pub fn check_query(function: &str, query: &BTreeMap<String, String>) -> Result<(), Problem> {
+    let known: Vec<&str> = about(function).unwrap_or_default().query.iter().map(|parameter| parameter.name).collect();
+    if query.keys().all(|name| known.contains(&name.as_str())) {
+        return Ok(());
+    }
+    let knows = if known.is_empty() { "none".to_owned() } else { format!("these alone: {}", known.join(", ")) };
+    Err(bad_query(format!("Of query parameters this route knows {knows}.")))
+}
+
+pub fn bad_query(detail: String) -> Problem {
+    bad("bad-query", detail)
 }
 
 /// What is to be said of the route of this function.

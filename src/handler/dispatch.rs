@@ -28,7 +28,7 @@ pub struct Deadlines {
 
 /// The host's functionTimeout is 10 minutes, after which it kills the process with all that runs in it; Azure's front end cuts an HTTP request at 230 s.
 pub const DEADLINES: Deadlines = Deadlines { envelope: Duration::from_secs(5 * 60), http: Duration::from_secs(100) };
-/// Query parameters that are read.
+/// Query parameters of a request; more are refused.
 const QUERY_PARAMETERS_MAX: usize = 50;
 /// Characters of an invocation id that are believed.
 const INVOCATION_ID_MAX: usize = 64;
@@ -136,12 +136,19 @@ async fn run(app: &App, function: &Function, params: route::Params, request: Wir
         },
         Trigger::Http { access, .. } => {
             let authorization = request.headers.get("authorization").cloned();
-            let request = HttpRequest { params, query: query(&request.query), headers: request.headers, body: request.body };
+            let query = match query(&request.query) {
+                Ok(query) => query,
+                Err(problem) => return Outcome::Http(Err(problem)),
+            };
+            let request = HttpRequest { params, query, headers: request.headers, body: request.body };
             Outcome::Http(match access {
                 Access::Everyone(run) => run(app, request).await,
                 Access::Callers(action, run) => match caller(app, *action, authorization.as_deref()).await {
                     Ok(caller) => match functions::known(app, caller).await {
-                        Ok(caller) => run(app, caller, request).await,
+                        Ok(caller) => match functions::check_query(function.name, &request.query) {
+                            Ok(()) => run(app, caller, request).await,
+                            Err(problem) => Err(problem),
+                        },
                         Err(error) => Err(error.into()),
                     },
                     Err(error) => Err(Problem::from(error)),
@@ -183,16 +190,17 @@ fn trace_id(headers: &BTreeMap<String, String>) -> Option<String> {
     valid.then(|| (*trace).to_owned())
 }
 
-fn query(raw: &str) -> BTreeMap<String, String> {
+fn query(raw: &str) -> Result<BTreeMap<String, String>, Problem> {
+    let pairs = || raw.split('&').filter(|pair| !pair.is_empty());
+    if pairs().nth(QUERY_PARAMETERS_MAX).is_some() {
+        return Err(functions::bad_query(format!("A request has at most {QUERY_PARAMETERS_MAX} query parameters.")));
+    }
     let decode = |text: &str| percent_decode_str(&text.replace('+', " ")).decode_utf8_lossy().into_owned();
-    raw.split('&')
-        .filter(|pair| !pair.is_empty())
-        .take(QUERY_PARAMETERS_MAX)
-        .map(|pair| {
-            let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
-            (decode(name), decode(value))
-        })
-        .collect()
+    let decoded = pairs().map(|pair| {
+        let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+        (decode(name), decode(value))
+    });
+    Ok(decoded.collect())
 }
 
 #[cfg(test)]
@@ -218,7 +226,7 @@ mod tests {
 
     #[test]
     fn a_query_is_decoded_once() {
-        let query = query("state=open,pending&q=a%2Fb%20c%20d%26e&flag");
+        let query = query("state=open,pending&q=a%2Fb%20c%20d%26e&flag").unwrap();
         assert_eq!(query["state"], "open,pending");
         assert_eq!(query["q"], "a/b c d&e");
         assert_eq!(query["flag"], "");

@@ -176,6 +176,25 @@ async fn a_requester_finds_his_own_whatever_he_asks_for() {
 }
 
 #[tokio::test]
+async fn a_query_parameter_that_no_list_knows_is_refused_with_those_that_it_knows() {
+    let world = World::new().await;
+    let agent = world.token("contoso", Role::Agent, None);
+    for (query, words) in [
+        ("asignee=none", "these alone: status, assignee,"),
+        ("code=x&status=new", "these alone: status, assignee,"),
+        (&format!("{}assignee=none", "status=new&".repeat(50)), "at most 50"),
+    ] {
+        let (status, problem) = world.get(&format!("/api/tickets?{query}"), &agent).await;
+        assert_eq!((status, &problem["type"]), (400, &json!("urn:helpdesk:problem:bad-query")), "{query}");
+        assert!(problem["detail"].as_str().unwrap().contains(words), "{problem}");
+    }
+    assert_eq!(world.get("/api/settings?x=1", &agent).await.1["detail"], "Of query parameters this route knows none.");
+    assert_eq!(world.http("GET", "/api/tickets?x=1", None, b"").await.status, 401, "a stranger is told nothing");
+    // Whoever looks whether the process answers may add what he likes.
+    assert_eq!(world.http("GET", "/api/health?t=1", None, b"").await.status, 200);
+}
+
+#[tokio::test]
 async fn a_question_that_means_nothing_is_refused() {
     let world = World::new().await;
     let agent = world.token("contoso", Role::Agent, None);
