@@ -207,7 +207,7 @@ async fn a_tenant_who_goes_takes_all_that_is_his_with_him_and_nothing_of_others(
             _ => drop(world.leave(HELP, &format!("let-go/{}.eml", record.id), b"words").await),
         }
     }
-    let blobs = tickets::store::blobs_of(&contoso);
+    let blobs = tickets::blobs::blobs_of(&contoso);
     let remove = async || tenants::remove(&world.ports, &world.app.keyring, "test", &contoso, &blobs, &Versions::Any).await;
     assert!(matches!(remove().await, Err(Error::StillServed)));
     set_state(&world, State::Suspended).await;
@@ -241,7 +241,7 @@ async fn a_tenant_goes_whose_keys_do_not_open() {
     let broken = NewDocument { id: document.id, kind: document.kind, keys: document.keys, expires_at: None, body: b"{}".to_vec() };
     world.ports.documents.commit("sys:keys", vec![Write::Replace { document: broken, etag: document.etag }]).await.unwrap();
     let (app, contoso) = (world.another(), "contoso".parse().unwrap());
-    let removal = tenants::remove(&world.ports, &app.keyring, "test", &contoso, &tickets::store::blobs_of(&contoso), &Versions::Any).await.unwrap();
+    let removal = tenants::remove(&world.ports, &app.keyring, "test", &contoso, &tickets::blobs::blobs_of(&contoso), &Versions::Any).await.unwrap();
     assert!(removal.done, "{removal:?}");
     assert_eq!(world.ports.documents.get("sys:keys", "contoso").await.unwrap(), None);
 }
@@ -255,7 +255,7 @@ async fn a_removal_that_is_cut_off_anywhere_is_finished_by_the_next() {
             world.mail(HELP, "a.eml", &mail("ann@a.example", "a@a.example", "Gone", "", "Words.")).await;
             set_state(&world, State::Suspended).await;
             let contoso: TenantId = "contoso".parse().unwrap();
-            let (ports, blobs) = (&world.app.ports, tickets::store::blobs_of(&contoso));
+            let (ports, blobs) = (&world.app.ports, tickets::blobs::blobs_of(&contoso));
             plan.fail_at(call, after);
             let first = tenants::remove(ports, &world.app.keyring, "test", &contoso, &blobs, &Versions::Any).await;
             let planned = plan.calls();

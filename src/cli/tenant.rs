@@ -17,7 +17,7 @@ use crate::{
     mail::sender::Trust,
     ports::Versions,
     tenants::{self, Change, DirectoryId, Mailbox, Region, Settings, State, Tenant},
-    tickets::{held, store::blobs_of},
+    tickets::{blobs::blobs_of, held},
 };
 
 #[derive(clap::Args)]

@@ -12,7 +12,7 @@ use crate::{
     access::Caller,
     ids::TenantId,
     tenants::{self, Change, DirectoryId, Mailbox, Region, Settings, State, Tenant, Trust},
-    tickets::{held, store::blobs_of},
+    tickets::{blobs::blobs_of, held},
 };
 
 /// Bytes of a tenant's JSON: fifty mailboxes with their trust.

@@ -2,9 +2,8 @@
 
 use super::{
     Address, charset, encoded_word,
-    header::{one_line, own_line},
     limits::ADDRESS_BYTES_MAX,
-    line::{is_direction_mark, without_overrides},
+    line::{is_direction_mark, one_line, own_line, without_overrides},
 };
 
 /// What may stand before an address that somebody pasted from a link or a directory.

@@ -1,7 +1,6 @@
 //! What a header says: who wrote the mail, to whom, when, which mail it answers; and what a part of it is. Read from the bytes as they came.
 
 use std::{
-    borrow::Cow,
     cell::OnceCell,
     ops::{Deref, Range},
 };
@@ -11,8 +10,8 @@ use time::OffsetDateTime;
 
 use super::{
     Address, Unreadable, address, charset, encoded_word,
-    kind::HeaderLine,
     limits::{HEADER_FIELDS_MAX, MESSAGE_ID_BYTES_MAX, REFERENCES_MAX},
+    line::{in_one_line, line_end, one_line, own_line},
     parameters::Parameters,
 };
 
@@ -22,6 +21,11 @@ const NAME_BYTES_MAX: usize = 200;
 /// Bytes of a field and of its name, as they usually are.
 const FIELD_BYTES: usize = 64;
 const NAME_BYTES: usize = 12;
+
+/// A header's name in lower case, and its value on one line.
+pub type HeaderLine<'a> = (&'a str, Line<'a>);
+/// Headers of the whole mail in their order.
+pub type Headers<'a> = [HeaderLine<'a>];
 
 /// The fields of a header, of a mail or of a part of it.
 pub(super) struct Header<'a> {
@@ -243,21 +247,6 @@ pub(super) fn is_continuation(before: &[u8], line: &[u8], field: Option<(&str, u
     is_indented(line) || (field.is_none() && before.trim_ascii_end().ends_with(b";"))
 }
 
-/// Where the line that begins here ends, with its line end.
-pub(super) fn line_end(bytes: &[u8], start: usize) -> usize {
-    memchr::memchr(b'\n', &bytes[start..]).map_or(bytes.len(), |at| start + at + 1)
-}
-
-/// As `str::lines`, but many bytes at a time.
-pub(super) fn lines(text: &str) -> impl Iterator<Item = &str> {
-    let mut rest = text;
-    std::iter::from_fn(move || {
-        let (line, after) = rest.split_at(line_end(rest.as_bytes(), 0));
-        rest = after;
-        (!line.is_empty()).then(|| line.strip_suffix('\n').map_or(line, |text| text.strip_suffix('\r').unwrap_or(text)))
-    })
-}
-
 fn ids_in(written: &str) -> Vec<String> {
     let fits = |id: &String| !id.is_empty() && id.len() <= MESSAGE_ID_BYTES_MAX;
     if written.contains('<') {
@@ -272,66 +261,6 @@ fn ids_in(written: &str) -> Vec<String> {
         written.split(|letter: char| letter.is_whitespace() || matches!(letter, ',' | '>')).filter(|word| !word.is_empty()).collect();
     let alone = words.len() == 1;
     words.into_iter().filter(|word| alone || word.contains('@')).map(str::to_owned).filter(fits).collect()
-}
-
-/// Without line ends and control characters, blanks run together.
-pub(super) fn one_line(text: &str) -> Cow<'_, str> {
-    let text = text.trim();
-    if is_in_one_line(text) {
-        return Cow::Borrowed(text);
-    }
-    let ends_word = |letter: char| letter.is_control() || letter.is_whitespace();
-    let mut line = String::with_capacity(text.len());
-    // Most of what is folded is plain between its line ends.
-    let mut add = |words: &str| {
-        if !words.is_empty() {
-            line.push_str(if line.is_empty() { "" } else { " " });
-            line.push_str(words);
-        }
-    };
-    for folded in text.split('\n').map(|folded| folded.trim_matches(ends_word)) {
-        if is_in_one_line(folded) {
-            add(folded);
-        } else {
-            folded.split(ends_word).for_each(&mut add);
-        }
-    }
-    Cow::Owned(line)
-}
-
-/// The same for a text that is given away.
-pub(super) fn own_line(text: String) -> String {
-    let line = match one_line(&text) {
-        Cow::Borrowed(line) if line.len() == text.len() => None,
-        line => Some(line.into_owned()),
-    };
-    line.unwrap_or(text)
-}
-
-fn in_one_line(text: Cow<'_, str>) -> Cow<'_, str> {
-    match text {
-        Cow::Borrowed(text) => one_line(text),
-        Cow::Owned(text) => Cow::Owned(own_line(text)),
-    }
-}
-
-/// Words of ASCII with one blank between them.
-fn is_in_one_line(text: &str) -> bool {
-    let bytes = text.as_bytes();
-    // To the end in any case: so many bytes are looked at together.
-    let is_plain = bytes.iter().fold(true, |plain, byte| plain & (b' '..=b'~').contains(byte));
-    is_plain && !bytes.iter().zip(bytes.iter().skip(1)).fold(false, |any, (one, next)| any | ((*one == b' ') & (*next == b' ')))
-}
-
-pub(super) fn cut_chars(text: &str, chars_max: usize) -> Cow<'_, str> {
-    match text.char_indices().nth(chars_max) {
-        Some((end, _)) => Cow::Owned(text[..end].to_owned()),
-        None => Cow::Borrowed(text),
-    }
-}
-
-pub(super) fn cut_bytes(text: &str, bytes_max: usize) -> &str {
-    &text[..text.floor_char_boundary(bytes_max)]
 }
 
 #[cfg(test)]
@@ -364,13 +293,6 @@ mod tests {
         }
         let unindented = header("X-One: a;\nb=c\nX-Two: d\n");
         assert!(unindented.lines_beyond_doubt().is_empty());
-    }
-
-    #[test]
-    fn lines_are_those_of_the_standard_library() {
-        for text in ["", "\n", "a", "a\n", "a\r\n\r\nb\r", "\ra\r\r\n\n b"] {
-            assert_eq!(lines(text).collect::<Vec<_>>(), text.lines().collect::<Vec<_>>(), "{text:?}");
-        }
     }
 
     #[test]

@@ -28,3 +28,5 @@ pub const ADDRESS_BYTES_MAX: usize = 320;
 pub const MESSAGE_ID_BYTES_MAX: usize = 998;
 /// Bytes of the text; the rest is cut. The mail itself has it.
 pub const TEXT_BYTES_MAX: usize = 1024 * 1024;
+/// Bytes of HTML whose text alone is shown. The rest is dropped; the mail itself has it.
+pub const STRIPPED_BYTES_MAX: usize = 4 * 1024 * 1024;

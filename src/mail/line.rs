@@ -1,4 +1,7 @@
-//! Text on one line that shows as it is read. Unicode has letters that are seen only by what they do to others (Unicode Standard Annex #9).
+//! Lines of text: found, made of several, cut, and shown as they are read. Unicode has letters that are seen only by what they do to others (Unicode
+//! Standard Annex #9).
+
+use std::borrow::Cow;
 
 /// Letters that change the direction in which text is shown, so that `exe.fdp` could be read as a PDF.
 pub fn is_direction_mark(letter: char) -> bool {
@@ -20,6 +23,82 @@ pub(super) fn without_overrides(line: String) -> String {
     if line.contains(is_override) { line.replace(is_override, "") } else { line }
 }
 
+/// Without line ends and control characters, blanks run together.
+pub(super) fn one_line(text: &str) -> Cow<'_, str> {
+    let text = text.trim();
+    if is_in_one_line(text) {
+        return Cow::Borrowed(text);
+    }
+    let ends_word = |letter: char| letter.is_control() || letter.is_whitespace();
+    let mut line = String::with_capacity(text.len());
+    // Most of what is folded is plain between its line ends.
+    let mut add = |words: &str| {
+        if !words.is_empty() {
+            line.push_str(if line.is_empty() { "" } else { " " });
+            line.push_str(words);
+        }
+    };
+    for folded in text.split('\n').map(|folded| folded.trim_matches(ends_word)) {
+        if is_in_one_line(folded) {
+            add(folded);
+        } else {
+            folded.split(ends_word).for_each(&mut add);
+        }
+    }
+    Cow::Owned(line)
+}
+
+/// The same for a text that is given away.
+pub(super) fn own_line(text: String) -> String {
+    let line = match one_line(&text) {
+        Cow::Borrowed(line) if line.len() == text.len() => None,
+        line => Some(line.into_owned()),
+    };
+    line.unwrap_or(text)
+}
+
+/// The same for either.
+pub(super) fn in_one_line(text: Cow<'_, str>) -> Cow<'_, str> {
+    match text {
+        Cow::Borrowed(text) => one_line(text),
+        Cow::Owned(text) => Cow::Owned(own_line(text)),
+    }
+}
+
+pub(super) fn cut_chars(text: &str, chars_max: usize) -> Cow<'_, str> {
+    match text.char_indices().nth(chars_max) {
+        Some((end, _)) => Cow::Owned(text[..end].to_owned()),
+        None => Cow::Borrowed(text),
+    }
+}
+
+pub(super) fn cut_bytes(text: &str, bytes_max: usize) -> &str {
+    &text[..text.floor_char_boundary(bytes_max)]
+}
+
+/// Words of ASCII with one blank between them.
+fn is_in_one_line(text: &str) -> bool {
+    let bytes = text.as_bytes();
+    // To the end in any case: so many bytes are looked at together.
+    let is_plain = bytes.iter().fold(true, |plain, byte| plain & (b' '..=b'~').contains(byte));
+    is_plain && !bytes.iter().zip(bytes.iter().skip(1)).fold(false, |any, (one, next)| any | ((*one == b' ') & (*next == b' ')))
+}
+
+/// Where the line that begins here ends, with its line end.
+pub(super) fn line_end(bytes: &[u8], start: usize) -> usize {
+    memchr::memchr(b'\n', &bytes[start..]).map_or(bytes.len(), |at| start + at + 1)
+}
+
+/// As `str::lines`, but many bytes at a time.
+pub(super) fn lines(text: &str) -> impl Iterator<Item = &str> {
+    let mut rest = text;
+    std::iter::from_fn(move || {
+        let (line, after) = rest.split_at(line_end(rest.as_bytes(), 0));
+        rest = after;
+        (!line.is_empty()).then(|| line.strip_suffix('\n').map_or(line, |text| text.strip_suffix('\r').unwrap_or(text)))
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -34,5 +113,12 @@ mod tests {
             assert!(!is_one_line(not), "{not:?}");
         }
         assert_eq!(without_overrides("Invoice \u{202e}fdp.exe".to_owned()), "Invoice fdp.exe");
+    }
+
+    #[test]
+    fn lines_are_those_of_the_standard_library() {
+        for text in ["", "\n", "a", "a\n", "a\r\n\r\nb\r", "\ra\r\r\n\n b"] {
+            assert_eq!(lines(text).collect::<Vec<_>>(), text.lines().collect::<Vec<_>>(), "{text:?}");
+        }
     }
 }

@@ -7,8 +7,9 @@ use std::ops::Range;
 
 use super::{
     Unreadable,
-    header::{Header, field_name, is_continuation, is_field, line_end},
+    header::{Header, field_name, is_continuation, is_field},
     limits::{DEPTH_MAX, HEADER_BYTES_MAX, PARTS_MAX},
+    line::line_end,
 };
 
 /// Bytes after a line that is no field in which a field must follow, lest the body has begun without a blank line.

@@ -1,7 +1,7 @@
 //! The value of a Content-Type or Content-Disposition and its parameters (RFC 2045, section 5; RFC 2231), and what is written in their place: blanks
 //! without quotes, raw 8-bit letters, encoded words, percent signs without a charset.
 
-use super::{charset, encoded_word, header::own_line};
+use super::{charset, encoded_word, line::own_line};
 
 /// Pieces of one parameter (RFC 2231, section 3).
 const PIECES_MAX: usize = 100;

@@ -8,10 +8,10 @@ use element::{ELEMENTS, Element, HIDDEN, PARAGRAPH_RANK, index_of};
 
 use super::{
     clean::{
-        STRIPPED_BYTES_MAX,
         entity::reference,
         tokens::{Remembered, Tag, Token, Tokens},
     },
+    limits::STRIPPED_BYTES_MAX,
     reply::html::{Effect, effect},
 };
 

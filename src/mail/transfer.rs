@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use mail_parser::decoders::{base64::base64_decode, quoted_printable::quoted_printable_decode};
 
-use super::attachment::Sent;
+use super::{attachment::Sent, line::line_end};
 
 /// Of so many bytes in a line of base64 one may be something else.
 const STRAYS_RATIO: usize = 8;
@@ -231,10 +231,6 @@ fn uuencoded_lines(text: &[u8], start: usize) -> Option<(Vec<u8>, usize)> {
         bytes.resize(line_start + length, 0);
     }
     None
-}
-
-fn line_end(bytes: &[u8], start: usize) -> usize {
-    bytes[start..].iter().position(|byte| *byte == b'\n').map_or(bytes.len(), |at| start + at + 1)
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use super::header::line_end;
+use super::line::line_end;
 
 /// Bytes that are searched for the kind of line ends: a header is rarely longer.
 const LOOKED_AT_BYTES_MAX: usize = 64 * 1024;

@@ -162,13 +162,13 @@ pub async fn change(
     meant: &Versions,
     change: &Change,
 ) -> Result<(Tenant, Etag), Error> {
-    for _ in 1..TRIES {
+    let mut again = 1..TRIES;
+    loop {
         match change_once(ports, keyring, actor, id, meant, change).await {
-            Err(Error::Fault(Fault::Conflict)) => {}
+            Err(Error::Fault(Fault::Conflict)) if again.next().is_some() => {}
             done => return done,
         }
     }
-    change_once(ports, keyring, actor, id, meant, change).await
 }
 
 async fn change_once(
@@ -239,13 +239,13 @@ pub async fn add_mailbox(
     trust: Option<&Trust>,
     meant: &Versions,
 ) -> Result<(), Error> {
-    for _ in 1..TRIES {
+    let mut again = 1..TRIES;
+    loop {
         match add_mailbox_once(ports, keyring, actor, id, mailbox, trust, meant).await {
-            Err(Error::Fault(Fault::Conflict)) => {}
+            Err(Error::Fault(Fault::Conflict)) if again.next().is_some() => {}
             done => return done,
         }
     }
-    add_mailbox_once(ports, keyring, actor, id, mailbox, trust, meant).await
 }
 
 async fn add_mailbox_once(

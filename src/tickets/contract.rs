@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 
-use super::unprocessed::Reason;
+use super::unprocessed::record::Reason;
 
 /// The version of the contract.
 const VERSION: u64 = 1;

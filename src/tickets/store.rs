@@ -6,17 +6,11 @@ use time::OffsetDateTime;
 use tokio::sync::OwnedSemaphorePermit;
 use zeroize::Zeroizing;
 
-use super::{
-    Assignee, Author, Comment, Content, Desk, Error, MailOrigin, Said, Ticket, Viewer,
-    intake::pushed_prefix,
-    unprocessed::{INTAKE_CONTAINER, intake_blobs},
-};
+use super::{Assignee, Author, Comment, Content, Desk, Error, MailOrigin, Said, Ticket, Viewer};
 use crate::{
     ids::{CommentId, Kind, TenantId, TicketId, partition},
     keys::{Place, TenantKeys},
-    outbox,
     ports::{Blobs, Etag, Fault, Put, Scan, Slot, Write, timestamp},
-    tenants::BlobsOf,
 };
 
 /// The container of sealed originals, attachments and long words.
@@ -29,12 +23,6 @@ const COMMENT_FRAME_BYTES: usize = 512;
 pub const LIST_MAX: usize = 100;
 /// Bytes of words after which a page of comments ends; the last comment may go over.
 pub const PAGE_WORDS_BYTES: usize = 4 * 1024 * 1024;
-
-/// Where a tenant's blobs are.
-pub fn blobs_of(tenant: &TenantId) -> BlobsOf {
-    let prefixes = vec![(CONTAINER, format!("{tenant}/")), (outbox::CONTAINER, format!("{tenant}/")), (INTAKE_CONTAINER, pushed_prefix(tenant))];
-    BlobsOf { prefixes, named_by_kind: Kind::Unprocessed, named_by: intake_blobs }
-}
 
 /// The write of a ticket: new, or in place of the version that was read.
 pub fn ticket_write(keys: &TenantKeys, tenant: &TenantId, ticket: &Ticket, read: Option<Etag>) -> Result<Write, Error> {

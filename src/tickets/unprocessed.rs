@@ -1,6 +1,6 @@
 //! Mail that did not become a ticket: kept, visible, replayable. Never dropped.
 
-mod record;
+pub(super) mod record;
 
 use bytes::Bytes;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};

@@ -331,6 +331,10 @@ async fn commands_work_beside_a_running_dev() {
     ran(data, &["tenant", "mailbox", "contoso", HELP]);
     assert!(ran(data, &["tenant", "list"]).contains(&format!("{HELP} (trusts rfc8601 mx.contoso.example)")));
     assert_eq!(run_on(data, &["tenant", "mailbox", "contoso", HELP, "--trust", "everybody"]).code, Some(2));
+    assert_eq!(run_on(data, &["tenant", "change", "contoso"]).code, Some(2), "nothing is to be changed");
+    for said in ["changed contoso", "contoso is so already"] {
+        assert_eq!(ran(data, &["tenant", "change", "contoso", "--name", "Contoso Ltd"]).trim(), said);
+    }
     let twice = run_on(data, &["tenant", "add", "contoso", "--name", "x", "--mailbox", "x@contoso.example"]);
     assert_eq!(twice.code, Some(1));
     assert!(twice.stderr.contains("exists already"), "{}", twice.stderr);

@@ -3,7 +3,7 @@
 //! Mail systems leave blank lines inside groups and none between them, so a field that comes again begins the next group as well.
 
 use super::{RECIPIENTS_MAX, address, status};
-use crate::mail::header;
+use crate::mail::line;
 
 /// Bytes of a status part, or of a text with fields in it, that are read.
 pub const FIELDS_BYTES_MAX: usize = 256 * 1024;
@@ -79,7 +79,7 @@ pub fn groups(text: &str) -> Vec<Group> {
     let mut group = Group::default();
     let mut field: Option<(&'static str, String)> = None;
     let mut blank_seen = false;
-    for line in header::lines(header::cut_bytes(text, FIELDS_BYTES_MAX)) {
+    for line in line::lines(line::cut_bytes(text, FIELDS_BYTES_MAX)) {
         let is_blank = line.trim().is_empty();
         let named = named_field(line);
         if named.is_none() && line.starts_with([' ', '\t']) && !is_blank {
@@ -101,7 +101,7 @@ pub fn groups(text: &str) -> Vec<Group> {
             }
         }
         blank_seen &= named.is_none();
-        field = named.map(|(name, value)| (name, header::cut_bytes(value, FIELD_BYTES_MAX).to_owned()));
+        field = named.map(|(name, value)| (name, line::cut_bytes(value, FIELD_BYTES_MAX).to_owned()));
     }
     if let Some((name, value)) = field {
         group.take(name, &value);
@@ -114,7 +114,7 @@ pub fn groups(text: &str) -> Vec<Group> {
 
 /// The values of a field of this name, one a line, wherever it stands in the text.
 pub fn values<'a>(text: &'a str, name: &'a str) -> impl Iterator<Item = &'a str> {
-    header::lines(header::cut_bytes(text, FIELDS_BYTES_MAX)).filter_map(move |line| value_of(line, name)).filter(|value| !value.is_empty())
+    line::lines(line::cut_bytes(text, FIELDS_BYTES_MAX)).filter_map(move |line| value_of(line, name)).filter(|value| !value.is_empty())
 }
 
 fn named_field(line: &str) -> Option<(&'static str, &str)> {

@@ -3,7 +3,7 @@
 use std::{borrow::Cow, sync::LazyLock};
 
 use super::{address, fields};
-use crate::mail::{Attachment, charset, header, kind::Seen, limits::MESSAGE_ID_BYTES_MAX, part::without_carriage_returns, phrase_set::PhraseSet};
+use crate::mail::{Attachment, charset, kind::Seen, limits::MESSAGE_ID_BYTES_MAX, line, part::without_carriage_returns, phrase_set::PhraseSet};
 
 /// Bytes of an attached mail's header that are read.
 const HEADER_BYTES_MAX: usize = 256 * 1024;
@@ -157,7 +157,7 @@ fn header_block(bytes: &[u8]) -> String {
     let mut block = String::with_capacity(text.len().min(8 * 1024));
     let mut begun = false;
     // A carriage return alone ends a line too.
-    for line in header::lines(&text).flat_map(|line| line.split('\r')) {
+    for line in line::lines(&text).flat_map(|line| line.split('\r')) {
         if line.trim().is_empty() {
             if begun {
                 break;
@@ -182,12 +182,12 @@ fn message_id_in(text: &str) -> Option<String> {
 
 /// The first header of this name in a text, unfolded; it may be indented or quoted.
 fn field(text: &str, name: &str) -> Option<String> {
-    let mut lines = header::lines(text);
+    let mut lines = line::lines(text);
     loop {
         let line = unquoted(lines.next()?);
         let Some(start) = line.get(..name.len()).filter(|start| start.eq_ignore_ascii_case(name)) else { continue };
         let Some(value) = line[start.len()..].trim_start().strip_prefix(':') else { continue };
-        let mut whole = header::cut_bytes(value.trim(), VALUE_BYTES_MAX).to_owned();
+        let mut whole = line::cut_bytes(value.trim(), VALUE_BYTES_MAX).to_owned();
         for next in lines.by_ref() {
             let next = next.trim_start_matches(['>', '|']);
             let goes_on = next.starts_with([' ', '\t']) && !is_header_start(next);

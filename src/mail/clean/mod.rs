@@ -20,9 +20,6 @@ use tree::Unfit;
 /// Bytes of HTML that are cleaned as HTML. What is longer is shown as text.
 pub const HTML_BYTES_MAX: usize = 1024 * 1024;
 
-/// Bytes of HTML whose text is shown instead. The rest is dropped; the mail itself has it.
-pub const STRIPPED_BYTES_MAX: usize = 4 * 1024 * 1024;
-
 /// Passes of the full parser until its HTML needs no rearranging. HTML that still does is shown as text: it was made to confuse.
 pub const PASSES_MAX: usize = 4;
 
@@ -101,6 +98,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::mail::limits::STRIPPED_BYTES_MAX;
 
     fn html_of(html: &str) -> String {
         clean(html).html

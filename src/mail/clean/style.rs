@@ -2,8 +2,6 @@
 //!
 //! Safe by its letters: an escape, a comment, or a function that is not a color's ends the declaration, and so there is no way to write an address.
 
-use super::value::is_hex_color;
-
 /// Bytes of a `style` attribute that are read. The rest is dropped.
 const STYLE_BYTES_MAX: usize = 4 * 1024;
 /// Digits before the point of a length: nothing on a page is longer.
@@ -107,6 +105,11 @@ fn are_plain_words(value: &str) -> bool {
 
 fn ends_word(letter: char) -> bool {
     matches!(letter, ' ' | '\t' | '\n' | '\r' | '\x0c' | ',')
+}
+
+pub(super) fn is_hex_color(value: &str) -> bool {
+    let digits = value.strip_prefix('#').unwrap_or_default();
+    matches!(digits.len(), 3 | 4 | 6 | 8) && digits.bytes().all(|byte| byte.is_ascii_hexdigit())
 }
 
 fn is_plain_word(word: &str) -> bool {

@@ -53,7 +53,7 @@ pub(super) fn allowed(rule: Rule, value: &str) -> Option<Cow<'_, str>> {
 fn is_short(rule: Rule, value: &str) -> bool {
     let is_all = |allowed: fn(char) -> bool| value.len() <= SHORT_BYTES_MAX && value.chars().all(allowed);
     match rule {
-        Rule::Color => !value.is_empty() && (is_all(|letter| letter.is_ascii_alphabetic()) || is_hex_color(value)),
+        Rule::Color => !value.is_empty() && (is_all(|letter| letter.is_ascii_alphabetic()) || style::is_hex_color(value)),
         Rule::Size => {
             let number = value.strip_suffix('%').or_else(|| value.strip_suffix("px")).unwrap_or(value);
             is_digits(number, SIZE_DIGITS_MAX)
@@ -66,11 +66,6 @@ fn is_short(rule: Rule, value: &str) -> bool {
         Rule::FontSize => is_digits(value.strip_prefix(['+', '-']).unwrap_or(value), COUNT_DIGITS_MAX),
         Rule::Text | Rule::Link | Rule::Image | Rule::Style => false,
     }
-}
-
-pub(super) fn is_hex_color(value: &str) -> bool {
-    let digits = value.strip_prefix('#').unwrap_or_default();
-    matches!(digits.len(), 3 | 4 | 6 | 8) && digits.bytes().all(|byte| byte.is_ascii_hexdigit())
 }
 
 fn is_digits(value: &str, most: usize) -> bool {

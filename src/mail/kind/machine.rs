@@ -1,11 +1,11 @@
 //! Machines that answer, notify or send to many (RFC 3834, RFC 2369, and what they really write).
 
 use super::{
-    Headers, Seen, has_null_return_path, is_answer,
+    Seen, has_null_return_path, is_answer,
     subject::{is_absence, is_made_by_a_responder, tells_of_absence},
     token, value,
 };
-use crate::mail::{MailKind, header::cut_bytes};
+use crate::mail::{MailKind, header::Headers, line::cut_bytes};
 
 /// Bytes of a text in which a note about an absence says so.
 const OPENING_BYTES_MAX: usize = 1024;

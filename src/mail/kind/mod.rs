@@ -8,19 +8,13 @@ mod subject;
 mod failure;
 mod words;
 
-use super::{Address, Attachment, MailKind, bounce, header::Line};
+use super::{Address, Attachment, MailKind, bounce, header::Headers};
 
 /// Bytes of a calendar part that are searched for its method.
 const CALENDAR_BYTES_MAX: usize = 64 * 1024;
 
 /// Methods by which somebody answers an invitation or asks about one (RFC 5546). Invitations themselves are written by people.
 const CALENDAR_ANSWERS: [&str; 4] = ["reply", "counter", "refresh", "declinecounter"];
-
-/// A header's name in lower case, and its value on one line.
-pub type HeaderLine<'a> = (&'a str, Line<'a>);
-
-/// Headers of the whole mail in their order.
-pub type Headers<'a> = [HeaderLine<'a>];
 
 /// What is looked at to tell who speaks.
 #[derive(Debug, Clone, Copy)]
@@ -89,6 +83,7 @@ fn is_answer(headers: &Headers<'_>) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::mail::header::{HeaderLine, Line};
 
     pub(super) fn of(headers: &[(&str, &str)], subject: &str, from: &str, text: &str, parts: &[(&str, &str)]) -> MailKind {
         let headers: Vec<HeaderLine<'_>> = headers.iter().map(|(name, value)| (*name, Line::from((*value).to_owned()))).collect();

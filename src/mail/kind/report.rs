@@ -4,7 +4,7 @@
 use std::sync::LazyLock;
 
 use super::{
-    Headers, Seen,
+    Seen,
     failure::is_failure,
     has_null_return_path, is_answer,
     machine::UNREAD_ACCOUNTS,
@@ -15,7 +15,8 @@ use super::{
 use crate::mail::{
     Address, MailKind,
     bounce::{self, Action, TEXT_BYTES_MAX, normalized},
-    header::{cut_bytes, lines},
+    header::Headers,
+    line::{cut_bytes, lines},
     phrase_set::PhraseSet,
 };
 

@@ -158,3 +158,26 @@ impl Finder {
         self.found.cards += pending.cards;
     }
 }
+
+/// Who takes in the letters of a text: the finder, or who looks first whether it is needed.
+pub(super) trait Sink: Default {
+    fn push(&mut self, letter: char, at: Range<usize>);
+    /// A word ends here, though no letter says so.
+    fn end_word(&mut self);
+    /// Nothing goes on from here.
+    fn end_text(&mut self);
+}
+
+impl Sink for Finder {
+    fn push(&mut self, letter: char, at: Range<usize>) {
+        self.push(letter, at);
+    }
+
+    fn end_word(&mut self) {
+        self.end_word();
+    }
+
+    fn end_text(&mut self) {
+        self.end_text();
+    }
+}

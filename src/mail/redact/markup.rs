@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::{finder::Finder, number::DIGITS, tally::Tally};
+use super::{finder::Sink, number::DIGITS, tally::Tally};
 
 /// Letters of a name of an element or attribute that are looked at.
 const NAME_LETTERS_MAX: usize = 16;
@@ -99,29 +99,6 @@ enum State {
     Value {
         quote: Option<char>,
     },
-}
-
-/// Who takes in the letters of a text: the finder, or who looks first whether it is needed.
-pub(super) trait Sink: Default {
-    fn push(&mut self, letter: char, at: Range<usize>);
-    /// A word ends here, though no letter says so.
-    fn end_word(&mut self);
-    /// Nothing goes on from here.
-    fn end_text(&mut self);
-}
-
-impl Sink for Finder {
-    fn push(&mut self, letter: char, at: Range<usize>) {
-        self.push(letter, at);
-    }
-
-    fn end_word(&mut self) {
-        self.end_word();
-    }
-
-    fn end_text(&mut self) {
-        self.end_text();
-    }
 }
 
 /// Reads markup letter by letter.

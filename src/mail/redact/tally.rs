@@ -3,8 +3,8 @@
 use std::ops::Range;
 
 use super::{
+    finder::Sink,
     letters::{Charset, Class, Letters, class},
-    markup::Sink,
     number::{self, DIGITS},
 };
 

@@ -1,7 +1,7 @@
 //! The lines of a mail, each with what it is by itself: quoted by its mark, code by its fence, or what the markup of its HTML says.
 
 use super::super::{
-    header,
+    line,
     plain::{Page, Part},
 };
 
@@ -44,7 +44,7 @@ impl Mark {
 const FENCE: &str = "```";
 
 pub fn of_text(text: &str) -> Vec<Line<'_>> {
-    let mut lines: Vec<Line<'_>> = header::lines(text).map(|text| Line { text, mark: mark(text, Mark::Words) }).collect();
+    let mut lines: Vec<Line<'_>> = line::lines(text).map(|text| Line { text, mark: mark(text, Mark::Words) }).collect();
     fence(&mut lines);
     sign(&mut lines);
     lines

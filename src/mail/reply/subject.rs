@@ -3,8 +3,8 @@
 use super::{
     super::{
         Address, address,
-        header::{cut_bytes, one_line},
         limits::ADDRESS_NAME_BYTES_MAX,
+        line::{cut_bytes, one_line},
     },
     lines::Line,
     phrases::{FORWARD_PREFIXES, REPLY_PREFIXES},

@@ -66,7 +66,7 @@ fn tag<'a>(list: &'a str, name: &str) -> Option<&'a str> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::mail::kind::HeaderLine;
+    use crate::mail::header::HeaderLine;
 
     fn is_proven(trusted: &str, lines: &[(&str, &str)]) -> bool {
         let headers: Vec<HeaderLine<'_>> = lines.iter().map(|(name, value)| (*name, (*value).to_owned().into())).collect();

@@ -70,7 +70,7 @@ fn is_internal(own: &Headers<'_>) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::mail::kind::HeaderLine;
+    use crate::mail::header::HeaderLine;
 
     const INSIDE: (&str, &str) =
         ("received", "from AM0PR01.eurprd04.prod.outlook.com (2603:10a6::1) by DB7PR02.eurprd04.prod.outlook.com with Microsoft SMTP Server id 15");

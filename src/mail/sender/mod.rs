@@ -10,7 +10,7 @@ use std::{fmt, str::FromStr};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Address, Proof, Warning, kind::Headers};
+use super::{Address, Proof, Warning, header::Headers};
 use domain::{is_aligned, of_address};
 use results::Results;
 
@@ -170,7 +170,7 @@ fn vouches(results: &Results, domain: &str) -> Option<&'static str> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::mail::kind::HeaderLine;
+    use crate::mail::header::HeaderLine;
 
     fn headers<'a>(lines: &[&'a str]) -> Vec<HeaderLine<'a>> {
         lines
