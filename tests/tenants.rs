@@ -211,6 +211,9 @@ async fn a_tenant_who_goes_takes_all_that_is_his_with_him_and_nothing_of_others(
     let remove = async || tenants::remove(&world.ports, &world.app.keyring, "test", &contoso, &blobs, &Versions::Any).await;
     assert!(matches!(remove().await, Err(Error::StillServed)));
     set_state(&world, State::Suspended).await;
+    let other = Versions::OneOf(vec![Etag("0".to_owned())]);
+    let refused = tenants::remove(&world.ports, &world.app.keyring, "test", &contoso, &blobs, &other).await;
+    assert!(matches!(refused, Err(Error::Changed)), "{refused:?}");
     let before = world.ports.documents.changed_since("t:fabrikam", None, 1000).await.unwrap().documents.len();
     let removal = remove().await.unwrap();
     assert!(removal.done && removal.documents > 8 && removal.blobs >= 3, "{removal:?}");

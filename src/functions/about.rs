@@ -173,11 +173,7 @@ pub fn check_query(function: &str, query: &BTreeMap<String, String>) -> Result<(
         return Ok(());
     }
     let knows = if known.is_empty() { "none".to_owned() } else { format!("these alone: {}", known.join(", ")) };
-    Err(bad_query(format!("Of query parameters this route knows {knows}.")))
-}
-
-pub fn bad_query(detail: String) -> Problem {
-    bad("bad-query", detail)
+    Err(bad("bad-query", format!("Of query parameters this route knows {knows}.")))
 }
 
 /// What is to be said of the route of this function.

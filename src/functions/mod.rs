@@ -29,7 +29,7 @@ use std::{collections::BTreeMap, sync::Arc};
 use bytes::Bytes;
 use futures::future::BoxFuture;
 
-pub use about::{bad_query, check_query};
+pub use about::check_query;
 pub use contacts::known;
 pub use problem::{Problem, Verdict};
 use route::Params;

@@ -42,7 +42,7 @@ pub fn to_files(level: LevelFilter, folder: &Path) -> Result<(), tracing_appende
         .build(folder)?;
     let told = Told::default();
     let to_person = fmt::layer().compact().without_time().with_target(false).with_ansi(false).with_writer(io::stderr);
-    let to_person = to_person.with_filter(dynamic_filter_fn(move |event, _| told.is_news(event)));
+    let to_person = to_person.with_filter(dynamic_filter_fn(move |event, _| told.is_news(event)).with_max_level_hint(LevelFilter::INFO));
     tracing_subscriber::registry().with(lines(level, Mutex::new(appender))).with(to_person).init();
     hook_panics();
     Ok(())

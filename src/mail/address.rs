@@ -3,7 +3,7 @@
 use super::{
     Address, charset, encoded_word,
     limits::ADDRESS_BYTES_MAX,
-    line::{is_direction_mark, one_line, own_line, without_overrides},
+    line::{is_direction_mark, is_invisible, one_line, own_line, without_overrides},
 };
 
 /// What may stand before an address that somebody pasted from a link or a directory.
@@ -33,14 +33,27 @@ pub(super) fn address(written: &str) -> Option<String> {
     let bare = if bare.starts_with('@') { bare.rsplit_once(':').map_or(bare, |(_, last)| last) } else { bare };
     let bare = bare.trim_end_matches('.');
     // The bracket of a literal was no bracket around it.
-    if bare.contains("@[") { sound(&format!("{bare}]")) } else { sound(bare) }
+    match bare.rsplit_once('@') {
+        Some((_, domain)) if domain.starts_with('[') => sound(&format!("{bare}]")),
+        _ => sound(bare),
+    }
 }
 
-/// An address in lower case, if it is one (RFC 5321, section 4.1.2, and RFC 6531). One more @ before the last is left to the reader: forgers write it.
-pub fn sound(bare: &str) -> Option<String> {
+/// An address that somebody gives, lower-case, if mail can go there and come from there as it stands.
+pub fn given(written: &str) -> Option<String> {
+    let written = written.trim();
+    let address = address(written).filter(|read| *read == written.to_lowercase())?;
+    let (local, domain) = address.rsplit_once('@')?;
+    let goes = (local.starts_with('"') || !local.contains('@')) && domain.split('.').all(|label| !label.is_empty());
+    goes.then_some(address)
+}
+
+/// An address in lower case that can stand in a header (RFC 5322, section 3.4.1, and RFC 6532). More may be wrong with one that a mail has: forgers write a
+/// second @, machines a domain that is none.
+pub(super) fn sound(bare: &str) -> Option<String> {
     let address = bare.to_lowercase();
     let (local, domain) = address.rsplit_once('@')?;
-    let is_odd = |letter: char| letter.is_whitespace() || letter.is_control() || is_direction_mark(letter);
+    let is_odd = |letter: char| letter.is_whitespace() || letter.is_control() || is_direction_mark(letter) || is_invisible(letter);
     // An address literal stands in brackets, and nothing else has any.
     let domain = domain.strip_prefix('[').and_then(|literal| literal.strip_suffix(']')).unwrap_or(domain);
     let quoted = local.strip_prefix('"').and_then(|local| local.strip_suffix('"')).filter(|inside| !inside.is_empty());
@@ -50,7 +63,7 @@ pub fn sound(bare: &str) -> Option<String> {
     }
     let is_sound = match quoted {
         Some(inside) => is_quotable(inside) && !inside.chars().any(|letter| is_odd(letter) && letter != ' '),
-        None => !local.chars().any(|letter| is_odd(letter) || "<>\"(),;".contains(letter)),
+        None => !local.chars().any(|letter| is_odd(letter) || "<>[]:\\\"(),;".contains(letter)),
     };
     is_sound.then_some(address)
 }
@@ -206,7 +219,13 @@ fn hidden_in(words: &str) -> Option<(String, String)> {
     if let Some(address) = words.starts_with('"').then(|| address(words)).flatten() {
         return Some((address, String::new()));
     }
-    let mut pieces = words.split(|letter: char| letter.is_whitespace() || "<>(),;".contains(letter)).filter(|piece| !piece.is_empty());
+    let mut before = ' ';
+    // The bracket of a literal belongs to its address.
+    let ends_piece = |letter: char| {
+        let is_literals = std::mem::replace(&mut before, letter) == '@' && letter == '[';
+        letter.is_whitespace() || "<>[](),;".contains(letter) && !is_literals
+    };
+    let mut pieces = words.split(ends_piece).filter(|piece| !piece.is_empty());
     let written = pieces.find(|piece| piece.contains('@') && address(piece).is_some());
     match written {
         Some(written) => {
@@ -223,7 +242,7 @@ fn hidden_in(words: &str) -> Option<(String, String)> {
 }
 
 fn named(address: String, name: &str) -> Address {
-    let name = without_overrides(name.trim_matches(['"', ' ']).to_owned());
+    let name = without_overrides(name.to_owned()).trim_matches(['"', ' ']).to_owned();
     let name = Some(name).filter(|name| !name.is_empty() && !name.trim_matches(['\'', '<', '>']).eq_ignore_ascii_case(&address));
     Address { name, address }
 }
@@ -315,6 +334,15 @@ mod tests {
             ("ann@[127.0.0.1]", "ann@[127.0.0.1]"),
             ("Ann <Ann@[IPv6:2001:DB8::1]>", "Ann <ann@[ipv6:2001:db8::1]>"),
             ("Ann ann@[127.0.0.1]", "Ann <ann@[127.0.0.1]>"),
+            ("Ann[ann@a.example]", "Ann <ann@a.example>"),
+            ("Team [Support]ann@a.example", "Team [Support <ann@a.example>"),
+            ("ann@a.example[Ann]", "Ann <ann@a.example>"),
+            // Whoever writes such a local part is none of those whom it names.
+            (r#"<"boss@a.example,@[x"@a.example>"#, r#""boss@a.example,@[x"@a.example"#),
+            (r#"<"boss@a.example,x"@a.example>"#, r#""boss@a.example,x"@a.example"#),
+            (r#"Ann <"ann@b.example,@[x"@a.example>"#, r#"Ann <"ann@b.example,@[x"@a.example>"#),
+            (r#""ann@[x"@a.example"#, r#""ann@[x"@a.example"#),
+            ("=?utf-8?Q?=E2=80=AE_=E2=80=AE?= <ann@a.example>", "ann@a.example"),
             ("Ann \u{202e}htimS <ann@a.example>", "Ann htimS <ann@a.example>"),
             ("Unclosed \"quote <ann@a.example>", "Unclosed quote <ann@a.example>"),
             ("Unclosed (comment <ann@a.example>", "Unclosed comment <ann@a.example>"),
@@ -329,6 +357,44 @@ mod tests {
         assert_eq!(written("Team: a@a.example, b@a.example;, C <c@a.example>"), ["a@a.example", "b@a.example", "C <c@a.example>"]);
         for nobody in ["undisclosed-recipients:;", "nobody", "<>", "@", "a@", "@a.example", "a b@", "\u{202e}@a.example", "(", "\"", ""] {
             assert!(written(nobody).is_empty(), "{nobody:?}");
+        }
+    }
+
+    #[test]
+    fn an_address_that_is_given_is_one_that_mail_goes_to_and_comes_from() {
+        for good in [
+            "ann@a.example",
+            " O'Brien+x@A.example ",
+            "a/b@intranet",
+            r#""Ann Smith"@a.example"#,
+            r#""a@b"@c.example"#,
+            "ann@[127.0.0.1]",
+            "zoë@bücher.example",
+        ] {
+            assert_eq!(given(good), Some(good.trim().to_lowercase()), "{good}");
+        }
+        for bad in [
+            "mailto:ann@a.example",
+            "a[b@c.example",
+            "[x]@c.example",
+            "a:b@c.example",
+            r"a\b@c.example",
+            "<ann@a.example>",
+            "'q'@c.example",
+            "x@c.example.",
+            "x@.",
+            "x@c..d",
+            "x@.c",
+            "x@\u{200b}c.example",
+            "a@b@c.example",
+            "ann smith@a.example",
+            "ann@[127.0.0.1",
+            "ann@a[b.example",
+            "ann",
+            "@a",
+            "",
+        ] {
+            assert_eq!(given(bad), None, "{bad}");
         }
     }
 

@@ -13,12 +13,23 @@ fn is_override(letter: char) -> bool {
     matches!(letter, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
+/// Letters without width, which make two names look alike.
+pub fn is_invisible(letter: char) -> bool {
+    matches!(letter, '\u{ad}' | '\u{200b}' | '\u{2060}'..='\u{2064}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{2028}' | '\u{2029}')
+}
+
 /// Whether a text that somebody gives stands on one line and shows as it is read.
 pub fn is_one_line(text: &str) -> bool {
     !text.chars().any(|letter| letter.is_control() || matches!(letter, '\u{2028}' | '\u{2029}') || is_override(letter))
 }
 
-/// A line of a mail without what would show it, and what stands beside it, otherwise than it is read.
+/// A line that somebody gives, as it may be kept: without the marks that come along with what is pasted, and what stands around it.
+pub fn given(text: &str) -> Option<String> {
+    let line = without_overrides(text.to_owned()).trim().to_owned();
+    (!line.is_empty() && is_one_line(&line)).then_some(line)
+}
+
+/// A line without what would show it, and what stands beside it, otherwise than it is read.
 pub(super) fn without_overrides(line: String) -> String {
     if line.contains(is_override) { line.replace(is_override, "") } else { line }
 }

@@ -9,7 +9,7 @@ use super::{
     header::Header,
     kind::{self, Seen},
     limits::{ADDRESS_NAME_BYTES_MAX, ADDRESSES_MAX, MAIL_BYTES_MAX, MESSAGE_ID_BYTES_MAX, SUBJECT_CHARS_MAX, TEXT_BYTES_MAX},
-    line::{cut_bytes, cut_chars, without_overrides},
+    line::{cut_bytes, cut_chars, own_line, without_overrides},
     mime,
     part::{Bodies, Part},
     plain::{self, Page},
@@ -89,7 +89,7 @@ fn mail(parts: &[Part<'_>], trust: &Trust) -> Result<Mail, Unreadable> {
     let (attachments, in_names) = attachment::all(sent, raw_html.as_deref())?;
     let authors = header.addresses("from");
     let People { from, reply_to, to, cc } = people(header, &authors, &mut warnings)?;
-    let whole_subject = without_overrides(header.text("subject"));
+    let whole_subject = own_line(without_overrides(header.text("subject")));
     let (subject, in_subject) = redact::redact_text(&cut_chars(&whole_subject, SUBJECT_CHARS_MAX));
     let (in_reply_to, replies_cut) = header.message_ids("in-reply-to");
     let (references, references_cut) = header.message_ids("references");

@@ -81,7 +81,7 @@ pub enum Error {
     NotAMailbox,
     #[error("a tenant has at most {MAILBOXES_MAX} mailboxes")]
     TooManyMailboxes,
-    #[error("a tenant's name has 1 to {NAME_CHARACTERS_MAX} characters and no control characters")]
+    #[error("a tenant's name has 1 to {NAME_CHARACTERS_MAX} characters on one line, and no marks that turn the direction of writing")]
     BadName,
     #[error("the id is the house's own")]
     Reserved,

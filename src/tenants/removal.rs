@@ -6,11 +6,11 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use time::Duration;
 
-use super::{Action, Error, State, event, get, mailbox_document, tenant_document};
+use super::{Action, Error, State, Tenant, event, get, mailbox_document, tenant_document};
 use crate::{
     ids::{Kind, TenantId, partition},
     keys::{self, Keyring, TenantKeys},
-    ports::{Document, Fault, Ports, Scan, Slot, Versions, Write},
+    ports::{Document, Documents, Etag, Fault, Ports, Scan, Slot, Versions, Write},
 };
 
 /// How long one call deletes; the next one goes on.
@@ -40,30 +40,21 @@ pub struct BlobsOf {
 /// Who is gone already is removed once more, in case that somebody died over it.
 pub async fn remove(ports: &Ports, keyring: &Keyring, actor: &str, id: &TenantId, blobs: &BlobsOf, meant: &Versions) -> Result<Removal, Error> {
     let documents = ports.documents.as_ref();
-    let known = get(documents, keyring, id).await?;
-    if known.as_ref().is_some_and(|(tenant, _)| tenant.state == State::Active) {
-        return Err(Error::StillServed);
-    }
-    if known.as_ref().is_some_and(|(_, etag)| !meant.take(etag)) {
-        return Err(Error::Changed);
-    }
-    if known.is_none() && !keyring.exists(id).await? {
+    if removable(documents, keyring, id, meant).await?.is_none() && !keyring.exists(id).await? {
         return Err(Error::NotFound);
     }
     let until = ports.clock.now() + REMOVING_MAX;
     let mut removal = Removal::default();
     while ports.clock.now() < until {
         // He may have been taken back meanwhile.
-        if get(documents, keyring, id).await?.is_some_and(|(tenant, _)| tenant.state == State::Active) {
-            return Err(Error::StillServed);
-        }
+        removable(documents, keyring, id, meant).await?;
         let (deleted, gone) = futures::try_join!(delete_documents(ports, keyring, id, blobs), delete_blobs(ports, &blobs.prefixes))?;
         removal.documents += deleted.documents;
         removal.blobs += deleted.blobs + gone;
         if deleted.documents + gone > 0 {
             continue;
         }
-        let Some((tenant, etag)) = get(documents, keyring, id).await?.filter(|(tenant, _)| tenant.state != State::Active) else {
+        let Some((tenant, etag)) = removable(documents, keyring, id, meant).await? else {
             keyring.forget(id).await?;
             return Ok(Removal { done: true, ..removal });
         };
@@ -80,6 +71,16 @@ pub async fn remove(ports: &Ports, keyring: &Keyring, actor: &str, id: &TenantId
         documents.commit(&place, writes).await?;
     }
     Ok(removal)
+}
+
+/// The tenant, if there still is one; fails if he may not be removed.
+async fn removable(documents: &dyn Documents, keyring: &Keyring, id: &TenantId, meant: &Versions) -> Result<Option<(Tenant, Etag)>, Error> {
+    let known = get(documents, keyring, id).await?;
+    match &known {
+        Some((tenant, _)) if tenant.state == State::Active => Err(Error::StillServed),
+        Some((_, etag)) if !meant.take(etag) => Err(Error::Changed),
+        _ => Ok(known),
+    }
 }
 
 /// What went with a batch.

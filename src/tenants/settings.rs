@@ -125,13 +125,15 @@ fn check_fields(fields: &[FieldRule]) -> Result<(), String> {
     let is_a_name = |name: &str| (1..=FIELD_NAME_CHARACTERS_MAX).contains(&name.chars().count()) && is_one_line(name);
     let names: BTreeSet<&str> = fields.iter().map(|rule| rule.name.as_str()).collect();
     if fields.len() > FIELDS_MAX || names.len() < fields.len() || !names.iter().all(|name| is_a_name(name)) {
-        return Err(format!("`fields` are at most {FIELDS_MAX}, each with a name of its own of 1 to {FIELD_NAME_CHARACTERS_MAX} characters"));
+        return Err(format!(
+            "`fields` are at most {FIELDS_MAX}, each with a name of its own of 1 to {FIELD_NAME_CHARACTERS_MAX} characters on one line"
+        ));
     }
     for rule in fields {
         let choices = if rule.kind == FieldKind::Choice { 1..=CHOICES_MAX } else { 0..=0 };
         if !choices.contains(&rule.choices.len()) || !rule.choices.iter().all(|choice| is_a_name(choice)) {
             return Err(format!(
-                "a field of kind choice has 1 to {CHOICES_MAX} choices of 1 to {FIELD_NAME_CHARACTERS_MAX} characters, others have none"
+                "a field of kind choice has 1 to {CHOICES_MAX} choices of 1 to {FIELD_NAME_CHARACTERS_MAX} characters on one line, others have none"
             ));
         }
     }

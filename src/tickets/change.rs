@@ -14,7 +14,7 @@ use crate::{
     audit,
     ids::{Kind, RecordId, TenantId, TicketId, partition},
     keys::TenantKeys,
-    mail::{limits::SUBJECT_CHARS_MAX, line::is_one_line, redact::redact_text},
+    mail::{limits::SUBJECT_CHARS_MAX, line, redact::redact_text},
     ports::{Etag, Versions},
     tenants::{self, Settings},
 };
@@ -155,11 +155,7 @@ pub(super) fn checked(change: &Change) -> Result<Change, Error> {
         *tags = kept;
     }
     if let Some(subject) = &mut change.subject {
-        let text = redact_text(subject.trim()).0;
-        if text.is_empty() || text.chars().count() > SUBJECT_CHARS_MAX || !is_one_line(&text) {
-            return Err(Error::BadTicket);
-        }
-        *subject = text;
+        *subject = subject_of(subject)?;
     }
     if change.cc.as_ref().is_some_and(|cc| cc.len() > CC_MAX) {
         return Err(Error::BadParty);
@@ -174,9 +170,13 @@ fn named(text: &str) -> Result<String, Error> {
 
 /// A name of so many characters on one line, if it is one.
 pub(super) fn name_within(characters_max: usize, text: &str) -> Option<String> {
-    let text = text.trim();
-    let fits = (1..=characters_max).contains(&text.chars().count()) && is_one_line(text);
-    fits.then(|| text.to_owned())
+    line::given(text).filter(|name| name.chars().count() <= characters_max)
+}
+
+/// A subject as it may be kept.
+pub(super) fn subject_of(text: &str) -> Result<String, Error> {
+    let subject = line::given(text).filter(|subject| subject.chars().count() <= SUBJECT_CHARS_MAX).ok_or(Error::BadTicket)?;
+    Ok(redact_text(&subject).0)
 }
 
 #[cfg(test)]

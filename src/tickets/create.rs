@@ -14,7 +14,7 @@ use crate::{
     audit,
     ids::{CommentId, Kind, RecordId, TenantId, TicketId, partition},
     keys::TenantKeys,
-    mail::{address, limits::SUBJECT_CHARS_MAX, line::is_one_line, redact::redact_text},
+    mail::{address, redact::redact_text},
     ports::Etag,
     tenants::{self, Mailbox, Tenant},
 };
@@ -39,15 +39,9 @@ pub struct NewTicket<'a> {
 
 /// Opens a ticket with its first comment, once for each request that names a key.
 pub async fn create_ticket(desk: &Desk, id: &TenantId, new: &NewTicket<'_>) -> Result<(Ticket, Etag), Error> {
-    let words = |text: &str, characters_max: usize| {
-        let text = text.trim();
-        let fits = !text.is_empty() && text.chars().count() <= characters_max;
-        fits.then(|| redact_text(text).0).ok_or(Error::BadTicket)
-    };
-    let (subject, text) = (words(new.subject, SUBJECT_CHARS_MAX)?, words(new.text, super::COMMENT_CHARACTERS_MAX)?);
-    if !is_one_line(&subject) {
-        return Err(Error::BadTicket);
-    }
+    let subject = change::subject_of(new.subject)?;
+    let text = Some(new.text.trim()).filter(|text| !text.is_empty() && text.chars().count() <= super::COMMENT_CHARACTERS_MAX);
+    let text = redact_text(text.ok_or(Error::BadTicket)?).0;
     let keys = desk.keyring.keys(id).await?;
     let (tenant, _) = tenants::get(desk.ports.documents.as_ref(), &desk.keyring, id).await?.ok_or(tenants::Error::NotFound)?;
     let mailbox = mailbox(&tenant, new.mailbox.as_ref())?;
@@ -150,11 +144,7 @@ fn mailbox(tenant: &Tenant, named: Option<&Mailbox>) -> Result<Mailbox, Error> {
 
 /// Somebody by his address, in lower case, and his name.
 pub fn party(written: &str, name: Option<&str>) -> Result<Party, Error> {
-    let address = address::sound(written.trim()).ok_or(Error::BadParty)?;
-    // A mail may come from one with an @ too many; none goes there.
-    if address.rsplit_once('@').is_some_and(|(local, _)| local.contains('@') && !local.starts_with('"')) {
-        return Err(Error::BadParty);
-    }
+    let address = address::given(written).ok_or(Error::BadParty)?;
     let name = name.map(|name| name_within(PARTY_NAME_CHARACTERS_MAX, name).ok_or(Error::BadParty)).transpose()?.map(|name| redact_text(&name).0);
     Ok(Party { address: Some(address), name })
 }

@@ -29,7 +29,7 @@ pub enum Error {
     NotFound,
     #[error("a ticket needs a subject on one line, at most {SUBJECT_CHARS_MAX} characters, and words, at most {COMMENT_CHARACTERS_MAX}")]
     BadTicket,
-    #[error("somebody has an address, and a name of 1 to {PARTY_NAME_CHARACTERS_MAX} characters or none; at most {CC_MAX} are in copy")]
+    #[error("somebody has an address, and a name of 1 to {PARTY_NAME_CHARACTERS_MAX} characters on one line or none; at most {CC_MAX} are in copy")]
     BadParty,
     #[error("the desk has several mailboxes, or not this one: name the one that answers come from")]
     WhichMailbox,
@@ -61,7 +61,7 @@ pub enum Error {
         "a comment has at most {ATTACHMENTS_MAX} attachments of {ATTACHMENTS_BYTES_MAX} bytes together, each an upload of your own from the last day that no comment has yet"
     )]
     BadAttachments,
-    #[error("an assignee, a category and a tag have 1 to {NAME_CHARACTERS_MAX} characters, and a ticket has at most {TAGS_MAX} tags")]
+    #[error("an assignee, a category and a tag have 1 to {NAME_CHARACTERS_MAX} characters on one line, and a ticket has at most {TAGS_MAX} tags")]
     BadChange,
     #[error("the Idempotency-Key was used for another request in the last 24 hours")]
     KeyUsed,

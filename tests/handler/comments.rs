@@ -341,6 +341,7 @@ async fn a_tenants_own_words_stand_around_an_answer() {
         own("S", "{text} {name}"),
         own("S", "ohne"),
         own("a\r\nX-Evil: 1", "{text}"),
+        own("a\u{2028}X-Evil: 1", "{text}"),
         own("S", &format!("{{text}}{}", "x".repeat(4_000))),
     ] {
         let (status, problem) = put(wrong.clone()).await;

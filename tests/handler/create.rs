@@ -23,7 +23,7 @@ async fn a_requester_opens_a_ticket_for_himself_and_an_agent_for_anybody() {
     let (status, own) = create(&world, &ann, None, &json!({ "subject": "My key", "text": "It is lost. Card 4111 1111 1111 1111." })).await;
     assert_eq!((status, &own["requester"]["address"], &own["requester_proven"]), (201, &json!(ANN), &json!(true)));
     let bob = json!({
-        "subject": " A call ", "text": "He called.", "requester": { "address": "Bob@Northwind.example", "name": "Bob" },
+        "subject": " \u{202a}A call\u{202c} ", "text": "He called.", "requester": { "address": "Bob@Northwind.example", "name": "Bob" },
         "set": { "priority": "high", "tags": ["phone"], "cc": [{ "address": "carol@northwind.example" }], "due_at": "2026-12-01T10:00:00Z" },
     });
     let (status, made) = create(&world, &agent, None, &bob).await;
@@ -154,7 +154,6 @@ async fn what_cannot_be_a_ticket_is_refused_with_a_reason() {
         (with("subject", json!(" ")), 400, "bad-ticket"),
         (with("subject", json!("two\nlines")), 400, "bad-ticket"),
         (with("subject", json!("two\u{2028}lines")), 400, "bad-ticket"),
-        (with("subject", json!("a \u{202e}fdp.exe")), 400, "bad-ticket"),
         (with("subject", json!("s".repeat(999))), 400, "bad-ticket"),
         (with("text", json!("")), 400, "bad-ticket"),
         (with("text", json!("t".repeat(50_001))), 400, "bad-ticket"),

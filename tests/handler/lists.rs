@@ -182,7 +182,7 @@ async fn a_query_parameter_that_no_list_knows_is_refused_with_those_that_it_know
     for (query, words) in [
         ("asignee=none", "these alone: status, assignee,"),
         ("code=x&status=new", "these alone: status, assignee,"),
-        (&format!("{}assignee=none", "status=new&".repeat(50)), "at most 50"),
+        (&format!("{}x", "status=new&".repeat(300)), "these alone: status, assignee,"),
     ] {
         let (status, problem) = world.get(&format!("/api/tickets?{query}"), &agent).await;
         assert_eq!((status, &problem["type"]), (400, &json!("urn:helpdesk:problem:bad-query")), "{query}");

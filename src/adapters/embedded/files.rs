@@ -31,10 +31,14 @@ pub(super) fn create_new(file: &Path) -> io::Result<File> {
 
 /// Creates a file that was not there and holds it until it is closed, so that [`unless_held`] leaves it alone. The kernel lets go of it even after a kill -9.
 pub(super) fn create_held(file: &Path) -> io::Result<File> {
-    let open = create_new(file)?;
-    open.lock()?;
-    // Whoever looked between the two took it for abandoned.
-    if file.try_exists()? { Ok(open) } else { Err(io::ErrorKind::Interrupted.into()) }
+    loop {
+        let open = create_new(file)?;
+        open.lock()?;
+        // Whoever looked between the two took it for abandoned, and its name is free again.
+        if file.try_exists()? {
+            return Ok(open);
+        }
+    }
 }
 
 /// Runs `work` while nobody, of any process, can hold the file; not at all if somebody does.

@@ -1,6 +1,9 @@
 //! The tables of the embedded store, and the sweep that takes away what nobody can see any more.
 
-use std::{fs, path::Path};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
 
 use rusqlite::{Connection, OpenFlags, TransactionBehavior, params};
 use time::{Duration, OffsetDateTime};
@@ -141,22 +144,30 @@ pub(super) fn sweep(connection: &Connection, now: OffsetDateTime) -> rusqlite::R
     Ok(expired + forgotten)
 }
 
-/// Removes files that no row names and nobody is putting: they may hold a mail in clear.
-pub(super) fn sweep_files(connection: &Connection, folder: &Path) {
+/// Files that no row names, by what their rows would call them.
+pub(super) fn unnamed_files(connection: &Connection, folder: &Path) -> Vec<(String, PathBuf)> {
+    let mut unnamed = Vec::new();
     // A folder that cannot be listed now can be in an hour; nothing depends on it.
     for container in fs::read_dir(folder.join("blobs")).into_iter().flatten().flatten() {
         for entry in fs::read_dir(container.path()).into_iter().flatten().flatten() {
             let name = format!("{}/{}", container.file_name().to_string_lossy(), entry.file_name().to_string_lossy());
-            let is_unnamed = || is_named(connection, &name) == Ok(false);
-            if is_unnamed() {
-                // It may have been named until now.
-                files::unless_held(&entry.path(), || {
-                    if is_unnamed() {
-                        files::remove(&entry.path())
-                    }
-                });
+            if is_named(connection, &name) == Ok(false) {
+                unnamed.push((name, entry.path()));
             }
         }
+    }
+    unnamed
+}
+
+/// Removes those of them that nobody is putting: they may hold a mail in clear.
+pub(super) fn sweep_files(connection: &Connection, unnamed: &[(String, PathBuf)]) {
+    for (name, file) in unnamed {
+        // It may have been named until nobody held it.
+        files::unless_held(file, || {
+            if is_named(connection, name) == Ok(false) {
+                files::remove(file);
+            }
+        });
     }
 }
 

@@ -329,7 +329,17 @@ impl Writer {
         if let Err(error) = schema::sweep(&self.connection, now).map_err(fault) {
             tracing::warn!(%error, "expired documents could not be swept from the embedded store; the next hour tries again");
         }
-        schema::sweep_files(&self.connection, &self.folder);
+        let unnamed = schema::unnamed_files(&self.connection, &self.folder);
+        if !unnamed.is_empty() && self.flush().is_ok() {
+            schema::sweep_files(&self.connection, &unnamed);
+        }
+    }
+
+    /// Makes all that was committed durable, also by other processes: one flush of the log takes along what was written before. That a row is gone must
+    /// be on the disk before its file goes.
+    fn flush(&mut self) -> rusqlite::Result<()> {
+        self.set_durable(Durable::Now)?;
+        self.connection.execute("UPDATE sequence SET next = next", []).map(drop)
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use crate::mail::line::is_direction_mark;
+use crate::mail::line::{is_direction_mark, is_invisible};
 
 /// Bytes of a name. File systems take 255; the rest is left to who stores it.
 pub const NAME_BYTES_MAX: usize = 200;
@@ -71,11 +71,6 @@ fn is_device(name: &str) -> bool {
     let stem = name.split('.').next().unwrap_or_default().trim_end().to_lowercase();
     let port = stem.strip_prefix("com").or_else(|| stem.strip_prefix("lpt"));
     DEVICES.contains(&stem.as_str()) || port.is_some_and(|number| matches!(number.chars().collect::<Vec<_>>()[..], ['0'..='9' | '¹' | '²' | '³']))
-}
-
-/// Letters without width, which make two names look alike.
-fn is_invisible(letter: char) -> bool {
-    matches!(letter, '\u{ad}' | '\u{200b}' | '\u{2060}'..='\u{2064}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{2028}' | '\u{2029}')
 }
 
 fn cut(name: &str) -> String {

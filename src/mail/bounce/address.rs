@@ -44,7 +44,9 @@ fn bracketed<'a>(before: &'a str, after: &'a str) -> Option<(&'a str, &'a str)> 
     // A source route (`<@relay.example:a@b.example>`) and a type (`<smtp:a@b.example>`) come before the address.
     let local = local.rsplit(':').next().unwrap_or_default();
     let is_plain = |part: &str| !part.contains(|letter: char| letter.is_whitespace() || letter.is_control() || "<>@()[],;\"".contains(letter));
-    (is_plain(local) && is_plain(domain)).then_some((local, domain))
+    // An address literal (RFC 5321, section 4.1.3).
+    let host = domain.strip_prefix('[').and_then(|literal| literal.strip_suffix(']')).unwrap_or(domain);
+    (is_plain(local) && is_plain(host)).then_some((local, domain))
 }
 
 /// In running text. Letters beyond ASCII end it: in many scripts no blank stands between a word and an address.
@@ -52,10 +54,13 @@ fn bare<'a>(before: &'a str, after: &'a str) -> Option<(&'a str, &'a str)> {
     let is_local = |letter: char| letter.is_ascii_alphanumeric() || "!#$%&'*+/=?^_`{|}~.-".contains(letter);
     let is_domain = |letter: char| letter.is_ascii_alphanumeric() || ".-_".contains(letter);
     let local = &before[before.rfind(|letter| !is_local(letter)).map_or(0, |last| last + before[last..].chars().next().map_or(0, char::len_utf8))..];
-    let domain = &after[..after.find(|letter| !is_domain(letter)).unwrap_or(after.len())];
+    let literal = after.strip_prefix('[').and_then(|rest| rest.split_once(']')).map(|(literal, _)| literal);
+    let literal = literal.filter(|literal| literal.bytes().all(|byte| byte.is_ascii_alphanumeric() || b":.".contains(&byte)));
+    let name_bytes = after.find(|letter| !is_domain(letter)).unwrap_or(after.len());
+    let domain = &after[..literal.map_or(name_bytes, |literal| literal.len() + "[]".len())];
     // What follows another `@` is no mail address: a path, a cookie, a source route.
     let goes_on = after[domain.len()..].starts_with('@');
-    let is_host = domain.trim_end_matches('.').contains('.');
+    let is_host = literal.is_some() || domain.trim_end_matches('.').contains('.');
     (is_host && !goes_on).then_some((local, domain))
 }
 
@@ -73,6 +78,7 @@ mod tests {
         assert_eq!(found("[SMTP:a@d.example] 'b@d.example' F=<c@d.example>"), ["a@d.example", "b@d.example", "c@d.example"]);
         assert_eq!(found("宛先はa@d.exampleです <ü@ö.example> <root@localhost>"), ["a@d.example", "ü@ö.example", "root@localhost"]);
         assert_eq!(found("<@relay.example:a@d.example>"), ["a@d.example"]);
+        assert_eq!(found("<a@[127.0.0.1]> and b@[IPv6:2001:db8::1]."), ["a@[127.0.0.1]", "b@[ipv6:2001:db8::1]"]);
     }
 
     #[test]
