@@ -1,106 +1,23 @@
 //! Every setting, read once from the environment, as Azure's app settings are. A wrong one ends the start with one line that names all faults.
 
+mod settings;
+
 use std::{collections::HashMap, fmt, net::Ipv4Addr, ops::RangeInclusive, path::PathBuf, time::Duration};
 
 use percent_encoding::percent_decode_str;
 use tracing::level_filters::LevelFilter;
 use url::Url;
 
+use settings::{
+    CLIENT_ID, DATA, ENTRA_APPLICATION, FEDERATED_TOKEN, IDENTITY_ENDPOINT, KEY_CACHE, LOG, LOGS, MAIL_IN_FLIGHT, PORT, SERVICES, SMTP_URL,
+    SMTP_USER, VENDOR_TENANT,
+};
+pub use settings::{SETTINGS, Setting};
+
 /// The exit code of a start with wrong settings (EX_CONFIG of sysexits.h).
 pub const EXIT_CONFIG: u8 = 78;
 /// How a handler ends when it is told to: the Functions host starts it anew and counts no failure. After 0 it would not, and fail all that comes.
 pub const EXIT_RESTART: u8 = 200;
-
-/// A setting, as the README's table and `local.settings.sample.json` list it.
-pub struct Setting {
-    pub name: &'static str,
-    pub default: &'static str,
-    pub what: &'static str,
-}
-
-const PORT: Setting =
-    Setting { name: "FUNCTIONS_CUSTOMHANDLER_PORT", default: "", what: "Port of the handler on 127.0.0.1; set by the Functions host" };
-const DATA: Setting = Setting { name: "HELPDESK_DATA", default: "", what: "Folder of the embedded parts; they are used instead of Azure's" };
-const COSMOS: Setting = Setting {
-    name: "HELPDESK_COSMOS",
-    default: "",
-    what: "Azure: address of the Cosmos DB account, `https://ACCOUNT.documents.azure.com/`; its database is `helpdesk`, the container `documents`",
-};
-const BLOBS: Setting =
-    Setting { name: "HELPDESK_BLOBS", default: "", what: "Azure: address of the data account's blobs, `https://ACCOUNT.blob.core.windows.net/`" };
-const BACKUPS: Setting =
-    Setting { name: "HELPDESK_BACKUPS", default: "", what: "Azure: the same of the account for backups, in which the application cannot delete" };
-const QUEUES: Setting = Setting {
-    name: "HELPDESK_QUEUES__queueServiceUri",
-    default: "",
-    what: "Azure: address of the data account's queues, `https://ACCOUNT.queue.core.windows.net/`; the Functions host reads it too",
-};
-const VAULT: Setting = Setting { name: "HELPDESK_VAULT", default: "", what: "Azure: address of the Key Vault, `https://NAME.vault.azure.net/`" };
-const LOGS: Setting = Setting {
-    name: "HELPDESK_LOGS",
-    default: "",
-    what: "Azure: customer id of the Log Analytics workspace that holds the application's log, a UUID",
-};
-const CLIENT_ID: Setting =
-    Setting { name: "AZURE_CLIENT_ID", default: "", what: "Azure: client id of the user-assigned identity that calls the services" };
-const IDENTITY_ENDPOINT: Setting =
-    Setting { name: "IDENTITY_ENDPOINT", default: "", what: "Set by Azure where there is a managed identity, which is then used" };
-const FEDERATED_TOKEN: Setting =
-    Setting { name: "AZURE_FEDERATED_TOKEN_FILE", default: "", what: "Set by Kubernetes where there is a workload identity, which is then used" };
-const SMTP_USER: Setting = Setting {
-    name: "HELPDESK_SMTP_USER",
-    default: "",
-    what: "Name to log in with at the SMTP server; the password is the vault's secret `smtp-password`",
-};
-const SMTP_URL: Setting = Setting {
-    name: "HELPDESK_SMTP_URL",
-    default: "",
-    what: "Mail out goes to this server, `smtp://HOST:PORT` (with TLS when `?tls=required` follows) or `smtps://USER:PASSWORD@HOST:PORT`; without it, to files in DATA/outbox",
-};
-const LOG: Setting = Setting { name: "HELPDESK_LOG", default: "info", what: "Least level that is logged: error, warn, info, debug or trace" };
-const KEY_CACHE: Setting =
-    Setting { name: "HELPDESK_KEY_CACHE_SECONDS", default: "600", what: "How long a tenant's unwrapped keys stay in memory, 60 to 3600" };
-const MAIL_IN_FLIGHT: Setting = Setting {
-    name: "HELPDESK_MAIL_IN_FLIGHT_BYTES",
-    default: "134217728",
-    what: "Memory for mails in work, counted as four times their size, and twice as much for files over HTTP; more waits. At least 36700160",
-};
-
-const ENTRA_APPLICATION: Setting = Setting {
-    name: "HELPDESK_ENTRA_APPLICATION",
-    default: "",
-    what: "Application id in Entra ID: its access tokens (v2.0) are accepted, and no others; without it, the local issuer's. Needs the `azure` feature",
-};
-const VENDOR_TENANT: Setting = Setting {
-    name: "HELPDESK_VENDOR_TENANT",
-    default: "vendor",
-    what: "The vendor's own Entra tenant, as it stands in a token's `tid`: only its people are operators. `vendor` is for the local issuer",
-};
-
-/// All settings in the order of the documentation.
-pub const SETTINGS: &[Setting] = &[
-    PORT,
-    DATA,
-    COSMOS,
-    BLOBS,
-    BACKUPS,
-    QUEUES,
-    VAULT,
-    LOGS,
-    CLIENT_ID,
-    IDENTITY_ENDPOINT,
-    FEDERATED_TOKEN,
-    ENTRA_APPLICATION,
-    VENDOR_TENANT,
-    SMTP_URL,
-    SMTP_USER,
-    LOG,
-    KEY_CACHE,
-    MAIL_IN_FLIGHT,
-];
-
-/// Those that name Azure's services, in the order of [`Azure`].
-const SERVICES: [&Setting; 5] = [&COSMOS, &BLOBS, &BACKUPS, &QUEUES, &VAULT];
 
 /// Where Azure's services are, each as its address.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -141,6 +58,8 @@ pub struct Config {
     pub log: LevelFilter,
     pub key_cache: Duration,
     pub mail_in_flight_bytes: u32,
+    /// Names that begin as ours do and are none: misspelt, or another version's. They are told, and change nothing.
+    pub unknown: Vec<String>,
 }
 
 /// A value that never prints.
@@ -173,7 +92,8 @@ impl Config {
     /// Reads the process's environment.
     pub fn from_environment() -> Result<Self, WrongSettings> {
         #[expect(clippy::disallowed_methods, reason = "the one place that reads the environment")]
-        Self::read(|name| std::env::var(name).ok())
+        let (config, names) = (Self::read(|name| std::env::var(name).ok())?, std::env::vars_os());
+        Ok(Config { unknown: unknown(names.filter_map(|(name, _)| name.into_string().ok())), ..config })
     }
 
     /// Reads settings from anywhere. An empty value is an absent one.
@@ -206,6 +126,7 @@ impl Config {
             log,
             key_cache: Duration::from_secs(key_cache_seconds.into()),
             mail_in_flight_bytes,
+            unknown: Vec::new(),
         })
     }
 
@@ -213,6 +134,16 @@ impl Config {
     pub fn address(port: u16) -> (Ipv4Addr, u16) {
         (Ipv4Addr::LOCALHOST, port)
     }
+}
+
+/// Of these names those that could be meant for us and that nobody reads. The Functions host reads more about the queues.
+fn unknown(names: impl Iterator<Item = String>) -> Vec<String> {
+    let is_unknown = |name: &String| {
+        name.starts_with("HELPDESK_") && !name.starts_with("HELPDESK_QUEUES") && SETTINGS.iter().all(|setting| setting.name != name.as_str())
+    };
+    let mut unknown: Vec<String> = names.filter(is_unknown).collect();
+    unknown.sort();
+    unknown
 }
 
 /// What the settings say, and what is wrong with them.
@@ -380,6 +311,13 @@ impl Smtp {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn names_that_could_be_meant_for_us_are_told() {
+        let names =
+            ["HELPDESK_STMP_URL", "HELPDESK_DATA", "HELPDESK_QUEUES", "HELPDESK_QUEUES__credential", "PATH", "HELPDESK_BOGUS", "AZURE_CLIENT_ID"];
+        assert_eq!(unknown(names.into_iter().map(str::to_owned)), ["HELPDESK_BOGUS", "HELPDESK_STMP_URL"]);
+    }
 
     fn read(settings: &[(&str, &str)]) -> Result<Config, WrongSettings> {
         Config::read(|name| settings.iter().find(|(known, _)| *known == name).map(|(_, value)| (*value).to_owned()))

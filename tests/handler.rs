@@ -14,8 +14,9 @@ mod cursors;
 mod faults;
 mod wire;
 
-use std::net::SocketAddr;
+use std::{net::SocketAddr, time::Duration};
 
+use futures::{FutureExt, future::BoxFuture};
 use helpdesk::handler::{self, Ready};
 use tokio::{net::TcpListener, sync::watch, task::JoinHandle};
 
@@ -38,12 +39,23 @@ impl Served {
     }
 
     async fn when(ready: Ready) -> Served {
+        Served::serving(|listener, stopped| Box::pin(handler::serve(listener, ready, stopped))).await
+    }
+
+    /// One that waits so long for bodies.
+    async fn waiting(world: &World, body_wait: Duration) -> Served {
+        let (ready, readiness) = watch::channel(Some(world.app.clone()));
+        std::mem::forget(ready);
+        Served::serving(|listener, stopped| Box::pin(handler::serve_waiting(listener, readiness, stopped, body_wait))).await
+    }
+
+    async fn serving(serve: impl FnOnce(TcpListener, BoxFuture<'static, ()>) -> BoxFuture<'static, ()>) -> Served {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let (stop, mut stopped) = watch::channel(false);
         let stopped = async move {
             let _ = stopped.wait_for(|stopped| *stopped).await;
         };
-        Served { address, stop, serving: tokio::spawn(handler::serve(listener, ready, stopped)) }
+        Served { address, stop, serving: tokio::spawn(serve(listener, stopped.boxed())) }
     }
 }

@@ -16,6 +16,9 @@ pub(super) async fn run(config: Config, port: u16) -> Result<ExitCode> {
     let address = Config::address(port);
     let listener = TcpListener::bind(address).await.with_context(|| format!("port {port} of 127.0.0.1 cannot be bound"))?;
     logs::to_streams(config.log);
+    for setting in &config.unknown {
+        tracing::warn!(setting, "this is no setting of this version, and is ignored");
+    }
     let (ready, readiness) = watch::channel(None);
     let server = tokio::spawn(handler::serve(listener, readiness, handler::stop_signal()));
     match wiring::house(&config, Purpose::Host).await {

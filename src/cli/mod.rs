@@ -111,6 +111,9 @@ pub fn run(config: Config) -> ExitCode {
         }
     };
     let done = runtime.block_on(async move {
+        if command.is_some() {
+            config.unknown.iter().for_each(|name| complain(&format!("{name} is no setting of this version, and is ignored")));
+        }
         match command {
             None => match config.port {
                 Some(port) => handler::run(config, port).await,

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use anyhow::Result;
 
 use super::{Data, complain, say};
-use crate::{access::Role, config::Config, ids::TenantId, tenants, wiring};
+use crate::{access::Role, config::Config, ids::TenantId, mail::address, tenants, wiring};
 
 /// Hours that a token is valid.
 const HOURS_MAX: i64 = 24 * 7;
@@ -22,7 +22,7 @@ pub(super) struct Arguments {
     #[arg(long, value_enum)]
     role: RoleName,
     /// The address of a requester, whose tickets he sees
-    #[arg(long)]
+    #[arg(long, value_parser = |text: &str| address::given(text).ok_or("is no address that mail goes to"))]
     address: Option<String>,
     /// Hours that it is valid
     #[arg(long, default_value_t = 8, value_parser = clap::value_parser!(i64).range(1..=HOURS_MAX))]

@@ -237,7 +237,7 @@ impl Inbox {
         if misplaced > self.misplaced_told && self.misplaced == misplaced {
             warn!(
                 files = misplaced,
-                "files of the inbox are not taken in: a mail ends in .eml and lies in a folder named like the address of its mailbox"
+                "files of the inbox are not taken in: a mail is a file, ends in .eml and lies in a folder named like the address of its mailbox"
             );
             self.misplaced_told = misplaced;
         }
@@ -277,6 +277,8 @@ async fn files(folder: &Path) -> Found {
         let Ok(Some(entry)) = mailboxes.next_entry().await else { break };
         let Ok(mailbox) = entry.file_name().into_string() else { continue };
         if mailbox.starts_with('.') {
+            // Somebody's own, unless it looks like a mailbox's.
+            found.misplaced += usize::from(mailbox.contains('@'));
             continue;
         }
         let Ok(mut mails) = fs::read_dir(entry.path()).await else {
@@ -299,6 +301,7 @@ async fn sort(found: &mut Found, mailbox: &str, entry: &fs::DirEntry) {
     let name = entry.file_name().to_string_lossy().to_ascii_lowercase();
     let Ok(metadata) = entry.metadata().await else { return };
     if !metadata.is_file() {
+        found.misplaced += usize::from(name.ends_with(ENDING));
         return;
     }
     if name.starts_with(TAKING) {

@@ -135,8 +135,10 @@ pub const PROBLEMS: &[(&str, u16)] = &[
     ("conflict", 409),
     ("merged", 409),
     ("too-many-parties", 409),
+    ("not-held", 409),
     ("tenant-exists", 409),
     ("tenant-served", 409),
+    ("body-too-slow", 408),
     ("changed", 412),
     ("body-too-large", 413),
     ("not-a-mail", 415),
@@ -157,7 +159,7 @@ impl About {
             (is_for_callers, &["bad-query", "not-authenticated", "not-allowed", "tenant-not-served"]),
             (route.contains('{'), &["not-found", "no-such-route"]),
             (matches!(self.body, Body::Json(_)), &["bad-json"]),
-            (!matches!(self.body, Body::None), &["body-too-large", "broken-body"]),
+            (!matches!(self.body, Body::None), &["body-too-large", "body-too-slow", "broken-body"]),
             (has(self.query, CURSOR.name), &["bad-limit", "bad-cursor"]),
             (has(self.headers, KEY[0].name), &["bad-idempotency-key", "idempotency-key-used", "conflict"]),
             (has(self.headers, IF_MATCH[0].name), &["changed", "conflict"]),
@@ -247,9 +249,10 @@ pub fn about(function: &str) -> Option<About> {
         "ReplayUnprocessed" => {
             About { problems: &["conflict"], ..get("Send it through the intake again", Answer::Json(202, of::<unprocessed::RecordBody<'_>>)) }
         }
-        "ReleaseUnprocessed" => {
-            About { problems: &["conflict"], ..get("The same, whatever the limits say", Answer::Json(202, of::<unprocessed::RecordBody<'_>>)) }
-        }
+        "ReleaseUnprocessed" => About {
+            problems: &["conflict", "not-held"],
+            ..get("The same for a mail that a limit holds, whatever the limit says", Answer::Json(202, of::<unprocessed::RecordBody<'_>>))
+        },
         "PushMail" => About {
             headers: MAILBOX,
             body: Body::Bytes("message/rfc822"),

@@ -24,9 +24,9 @@ pub async fn push(app: &App, caller: Caller, request: HttpRequest) -> Result<Htt
     if !media_type.trim().eq_ignore_ascii_case("message/rfc822") {
         return Err(Problem::new(415, "not-a-mail", "The body is no mail", "Send a raw mail as `message/rfc822`."));
     }
-    let mailbox = request.headers.get(MAILBOX_HEADER).and_then(|text| Mailbox::parse(text).ok());
-    let mailbox =
-        mailbox.ok_or_else(|| Problem::new(400, "bad-mailbox", "The mailbox is missing", "Name its address in the header `Helpdesk-Mailbox`."))?;
+    let bad = |detail: String| Problem::new(400, "bad-mailbox", "The mailbox is missing or none", detail);
+    let named = request.headers.get(MAILBOX_HEADER).ok_or_else(|| bad("Name its address in the header `Helpdesk-Mailbox`.".to_owned()))?;
+    let mailbox = Mailbox::parse(named).map_err(|error| bad(format!("In the header `Helpdesk-Mailbox`: {error}.")))?;
     if request.body.is_empty() {
         return Err(Problem::new(400, "empty-mail", "The mail is empty", "Send a raw mail, RFC 5322."));
     }

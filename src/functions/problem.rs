@@ -164,6 +164,7 @@ impl From<tickets::Error> for Problem {
             }
             tickets::Error::BadField(_) => Problem::new(400, "bad-field", "A field cannot be like that", error.to_string()),
             tickets::Error::Merged { .. } => Problem::new(409, "merged", "The ticket was merged", error.to_string()),
+            tickets::Error::NotHeld => Problem::new(409, "not-held", "No limit holds the mail", error.to_string()),
             tickets::Error::TooManyParties => Problem::new(409, "too-many-parties", "Too many would be in copy", error.to_string()),
             tickets::Error::BadLink => Problem::new(400, "bad-link", "The tickets cannot be linked like that", error.to_string()),
             tickets::Error::BadChange => Problem::new(400, "bad-change", "The ticket cannot be like that", error.to_string()),

@@ -59,8 +59,8 @@ pub async fn dispatch_within(app: Arc<App>, request: WireRequest, deadlines: Dea
     let Some((function, params)) = found else {
         return refused(Problem::new(404, "no-such-route", "There is nothing here", "No function answers this method and path."), &invocation);
     };
-    let trace = trace_id(&request.headers).unwrap_or_default();
-    let span = tracing::info_span!("invocation", function = function.name, invocation_id = %invocation, trace_id = %trace);
+    let trace = trace_id(&request.headers);
+    let span = tracing::info_span!("invocation", function = function.name, invocation_id = %invocation, trace_id = trace);
     async {
         let deadline = if matches!(function.trigger, Trigger::Http { .. }) { deadlines.http } else { deadlines.envelope };
         // The panic is caught here; what it leaves behind is dropped, and stories keep no state in the process.

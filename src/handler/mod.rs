@@ -10,7 +10,11 @@ use std::{future::Future, sync::Arc, time::Duration};
 
 use bytes::{Buf, Bytes, BytesMut};
 use futures::{Stream, StreamExt};
-use tokio::{net::TcpListener, sync::watch};
+use tokio::{
+    net::TcpListener,
+    sync::{OwnedSemaphorePermit, Semaphore, watch},
+    time::{Instant, timeout, timeout_at},
+};
 use warp::{
     Filter,
     http::{HeaderMap, Method, Response, StatusCode},
@@ -24,22 +28,34 @@ pub use dispatch::{WireRequest, dispatch};
 pub const BODY_BYTES_MAX: usize = 10 * 1024 * 1024;
 /// How long a request waits for the house to be ready; the host waits 30 s for a start.
 const READY_WAIT: Duration = Duration::from_secs(25);
+/// How long a body may take to come. The Functions host has it whole before it calls.
+const BODY_WAIT: Duration = Duration::from_secs(30);
+/// Bytes above which a body is a large one, and how many of these are in memory at once. More wait for as long as a body may take; all other requests
+/// pass them by.
+const LARGE_BODY_BYTES: usize = 1024 * 1024;
+const LARGE_BODIES_MAX: usize = 16;
 /// How long running requests may go on after SIGTERM; the host itself kills without a word.
 const DRAIN_WAIT: Duration = Duration::from_secs(8);
 
 /// The house, as soon as it is ready.
 pub type Ready = watch::Receiver<Option<Arc<App>>>;
 
-/// Serves until `stop`, then lets running requests end.
+/// Serves until `stop`, then lets running requests end. A request whose head does not come is waited for, and keeps nobody else waiting.
 pub async fn serve(listener: TcpListener, ready: Ready, stop: impl Future<Output = ()> + Send + 'static) {
+    serve_waiting(listener, ready, stop, BODY_WAIT).await;
+}
+
+/// The same with another wait for bodies than [`BODY_WAIT`].
+pub async fn serve_waiting(listener: TcpListener, ready: Ready, stop: impl Future<Output = ()> + Send + 'static, body_wait: Duration) {
+    let front = Front { ready, large_bodies: Arc::new(Semaphore::new(LARGE_BODIES_MAX)), body_wait };
     let filter = warp::method()
         .and(warp::path::full())
         .and(warp::query::raw().or(warp::any().map(String::new)).unify())
         .and(warp::header::headers_cloned())
         .and(warp::body::stream())
         .then(move |method: Method, path: warp::path::FullPath, query: String, headers: HeaderMap, body| {
-            let ready = ready.clone();
-            async move { answer(ready, method, path.as_str().to_owned(), query, headers, body).await }
+            let front = front.clone();
+            async move { front.answer(method, path.as_str().to_owned(), query, headers, body).await }
         });
     let (stopping, stopped) = tokio::sync::oneshot::channel::<()>();
     let signal = async move {
@@ -62,49 +78,71 @@ pub async fn serve(listener: TcpListener, ready: Ready, stop: impl Future<Output
     }
 }
 
-async fn answer<S, B>(mut ready: Ready, method: Method, path: String, query: String, headers: HeaderMap, body: S) -> Response<WireBytes>
-where
-    S: Stream<Item = Result<B, warp::Error>> + Send,
-    B: Buf,
-{
-    // The host's readiness and health ping: at once, and no log line.
-    if method == Method::GET && path == "/" {
-        return Response::new(WireBytes::from_static(b"ok"));
-    }
-    let headers = dispatch::plain(&headers);
-    let invocation = dispatch::invocation_id(&headers);
-    let body = match collect(body).await {
-        Ok(body) => body,
-        Err(problem) => return wire(dispatch::refused(problem, &invocation)),
-    };
-    let app = match tokio::time::timeout(READY_WAIT, ready.wait_for(Option::is_some)).await {
-        Ok(Ok(app)) => app.clone(),
-        _ => None,
-    };
-    match app {
-        Some(app) => wire(dispatch(app, WireRequest { method: method.as_str().to_owned(), path, query, headers, body }).await),
-        None => wire(dispatch::refused(Problem::new(503, "not-ready", "The service is starting", ""), &invocation)),
-    }
+/// What all requests share.
+#[derive(Clone)]
+struct Front {
+    ready: Ready,
+    large_bodies: Arc<Semaphore>,
+    body_wait: Duration,
 }
 
-/// A body of at most [`BODY_BYTES_MAX`], whether its length was announced or not.
-async fn collect<S, B>(body: S) -> Result<Bytes, Problem>
-where
-    S: Stream<Item = Result<B, warp::Error>> + Send,
-    B: Buf,
-{
-    futures::pin_mut!(body);
-    let mut bytes = BytesMut::new();
-    while let Some(part) = body.next().await {
-        let mut part =
-            part.map_err(|_| Problem::new(400, "broken-body", "The body broke off", "The request's body ended before its announced length."))?;
-        if bytes.len() + part.remaining() > BODY_BYTES_MAX {
-            return Err(Problem::new(413, "body-too-large", "The body is too large", format!("A body has at most {BODY_BYTES_MAX} bytes.")));
+impl Front {
+    async fn answer<S, B>(mut self, method: Method, path: String, query: String, headers: HeaderMap, body: S) -> Response<WireBytes>
+    where
+        S: Stream<Item = Result<B, warp::Error>> + Send,
+        B: Buf,
+    {
+        // The host's readiness and health ping: at once, and no log line.
+        if method == Method::GET && path == "/" {
+            return Response::new(WireBytes::from_static(b"ok"));
         }
-        let length = part.remaining();
-        bytes.extend_from_slice(&part.copy_to_bytes(length));
+        let headers = dispatch::plain(&headers);
+        let invocation = dispatch::invocation_id(&headers);
+        // Its place is free again when the answer is made.
+        let (body, _place) = match self.body(body).await {
+            Ok(body) => body,
+            Err(problem) => return wire(dispatch::refused(problem, &invocation)),
+        };
+        let app = match timeout(READY_WAIT, self.ready.wait_for(Option::is_some)).await {
+            Ok(Ok(app)) => app.clone(),
+            _ => None,
+        };
+        match app {
+            Some(app) => wire(dispatch(app, WireRequest { method: method.as_str().to_owned(), path, query, headers, body }).await),
+            None => wire(dispatch::refused(Problem::new(503, "not-ready", "The service is starting", ""), &invocation)),
+        }
     }
-    Ok(bytes.freeze())
+
+    /// A body of at most [`BODY_BYTES_MAX`], whether its length was announced or not, and its place among the large ones if it is one of them.
+    async fn body<S, B>(&self, body: S) -> Result<(Bytes, Option<OwnedSemaphorePermit>), Problem>
+    where
+        S: Stream<Item = Result<B, warp::Error>> + Send,
+        B: Buf,
+    {
+        let late = |_| Problem::new(408, "body-too-slow", "The body did not come", "It was waited for, and broken off.");
+        futures::pin_mut!(body);
+        let (mut bytes, mut place, mut until) = (BytesMut::new(), None, Instant::now() + self.body_wait);
+        while let Some(part) = timeout_at(until, body.next()).await.map_err(late)? {
+            let mut part =
+                part.map_err(|_| Problem::new(400, "broken-body", "The body broke off", "The request's body ended before its announced length."))?;
+            let length = part.remaining();
+            if bytes.len() + length > BODY_BYTES_MAX {
+                return Err(Problem::new(413, "body-too-large", "The body is too large", format!("A body has at most {BODY_BYTES_MAX} bytes.")));
+            }
+            if place.is_none() && bytes.len() + length > LARGE_BODY_BYTES {
+                place = Some(self.place().await?);
+                until = Instant::now() + self.body_wait;
+            }
+            bytes.extend_from_slice(&part.copy_to_bytes(length));
+        }
+        Ok((bytes.freeze(), place))
+    }
+
+    async fn place(&self) -> Result<OwnedSemaphorePermit, Problem> {
+        let place = timeout(self.body_wait, self.large_bodies.clone().acquire_owned()).await;
+        let place = place.ok().and_then(Result::ok);
+        place.ok_or_else(|| Problem::new(503, "busy", "The service is busy", "too many large bodies came at once"))
+    }
 }
 
 fn wire(answer: HttpAnswer) -> Response<WireBytes> {

@@ -15,8 +15,12 @@ pub struct OutgoingMail {
 
 /// Why a mail was not taken.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{fault}")]
+#[error("{}", match fault {
+    Fault::Corrupt(words) => words.clone(),
+    fault => fault.to_string(),
+})]
 pub struct Undelivered {
+    /// [`Fault::Corrupt`]: it is refused for good.
     pub fault: Fault,
     /// What the other side answered: an enhanced status code (RFC 3463), or else the code of its reply (RFC 5321). Never its words, which may hold
     /// addresses.

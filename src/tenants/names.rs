@@ -146,7 +146,8 @@ impl Mailbox {
         let text = text.trim().to_lowercase();
         let well = text.len() <= ADDRESS_BYTES_MAX
             && !text.chars().any(|c| c.is_whitespace() || c.is_control() || matches!(c, '/' | '\\' | '<' | '>'))
-            && text.split_once('@').is_some_and(|(local, domain)| !local.is_empty() && domain.contains('.') && !domain.contains('@'));
+            // A dot begins no local part (RFC 5321, section 4.1.2), and the name of a folder that nobody looks into.
+            && text.split_once('@').is_some_and(|(local, domain)| !local.is_empty() && !local.starts_with('.') && domain.contains('.') && !domain.contains('@'));
         if well { Ok(Mailbox(text)) } else { Err(Error::NotAMailbox) }
     }
 
@@ -213,9 +214,17 @@ mod tests {
     fn a_mailbox_is_one_plain_address_in_lower_case() {
         assert_eq!(Mailbox::parse(" Help@Contoso.Example ").unwrap().as_str(), "help@contoso.example");
         assert_eq!(Mailbox::parse("hjälp@contoso.example").unwrap().domain(), "contoso.example");
-        for wrong in
-            ["", "help", "@contoso.example", "help@", "a@b@c.example", "../x@y.example", "a b@c.example", &format!("{}@c.example", "a".repeat(250))]
-        {
+        for wrong in [
+            "",
+            "help",
+            ".help@contoso.example",
+            "@contoso.example",
+            "help@",
+            "a@b@c.example",
+            "../x@y.example",
+            "a b@c.example",
+            &format!("{}@c.example", "a".repeat(250)),
+        ] {
             assert!(Mailbox::parse(wrong).is_err(), "{wrong}");
         }
     }

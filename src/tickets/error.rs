@@ -47,6 +47,8 @@ pub enum Error {
     },
     #[error("a ticket is linked or merged with another one of the same desk that is not merged itself, and has at most {LINKS_MAX} links")]
     BadLink,
+    #[error("no limit holds this mail: replay it, when what kept it is mended")]
+    NotHeld,
     #[error("together more than {CC_MAX} would be in copy: take some out first")]
     TooManyParties,
     #[error("a comment needs words, at most {COMMENT_CHARACTERS_MAX} characters")]

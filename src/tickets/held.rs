@@ -24,7 +24,7 @@ pub async fn release(desk: &Desk, owner: &TenantId) -> Result<usize, Error> {
     let calm = timestamp(desk.ports.clock.now() - rates::WINDOW);
     for reason in [Reason::TenantSuspended, Reason::TenantRestoring, Reason::SenderLimit, Reason::MailboxLimit, Reason::Loop] {
         let mut scan = Scan::prefix(&place, Slot::K1, &format!("{reason}+"), RELEASED_MAX);
-        if matches!(reason, Reason::SenderLimit | Reason::MailboxLimit | Reason::Loop) {
+        if reason.is_a_limit() {
             scan.range.end = format!("{reason}+{calm}");
         }
         let found = desk.ports.documents.scan(&scan).await?;

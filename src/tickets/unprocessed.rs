@@ -314,8 +314,12 @@ pub async fn replay(desk: &Desk, owner: &TenantId, id: RecordId, actor: &str) ->
     send_again(desk, owner, id, REPLAY_PREFIX, actor).await
 }
 
-/// The same, and no limit holds the mail: somebody looked at it.
+/// The same for a mail that a limit holds, which then does not hold it: somebody looked at it.
 pub async fn let_go(desk: &Desk, owner: &TenantId, id: RecordId, actor: &str) -> Result<(), Error> {
+    let (record, _) = get(desk, owner, id).await?.ok_or(Error::NotFound)?;
+    if !record.reason.is_a_limit() {
+        return Err(Error::NotHeld);
+    }
     send_again(desk, owner, id, LET_GO_PREFIX, actor).await
 }
 

@@ -21,12 +21,17 @@ use helpdesk::{
 };
 use serde_json::{Value, json};
 use time::OffsetDateTime;
+use tokio::io::AsyncWriteExt;
 
 use super::Served;
 use crate::support::{
-    http::{PATIENCE, request},
+    http::{Connection, PATIENCE, request},
     world::{HELP, World, mail, queue},
 };
+
+/// Bytes of a body of which only so many may be in memory at once, and how many.
+const LARGE: usize = 2 * 1024 * 1024;
+const PLACES: usize = 16;
 
 /// Documents of whom a get does what the mood says.
 struct Moody {
@@ -154,4 +159,40 @@ async fn a_wrong_traceparent_or_invocation_id_harms_nothing() {
         let answer = request(served.address, "GET", "/api/tickets", &[&line], b"").await;
         assert_eq!(answer.json()["instance"], format!("urn:helpdesk:invocation:{shown}"));
     }
+}
+
+#[tokio::test]
+async fn a_body_that_does_not_come_is_not_waited_for_without_end() {
+    let served = Served::waiting(&World::new().await, Duration::from_millis(300)).await;
+    let mut stalled = Connection::open(served.address).await;
+    stalled.stream.write_all(b"POST /api/tickets HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\nab").await.unwrap();
+    let answer = stalled.answer().await.unwrap();
+    assert_eq!((answer.status, &answer.json()["type"]), (408, &json!("urn:helpdesk:problem:body-too-slow")));
+    assert_eq!(request(served.address, "GET", "/api/health", &[], b"").await.status, 200);
+}
+
+#[tokio::test]
+async fn large_bodies_wait_for_each_other_and_keep_no_small_one_waiting() {
+    let world = World::new().await;
+    let served = Served::waiting(&world, Duration::from_secs(2)).await;
+    let head = format!("POST /api/uploads HTTP/1.1\r\nHost: x\r\nContent-Length: {LARGE}\r\n\r\n");
+    let mut all = Vec::new();
+    for _ in 0..PLACES {
+        let mut large = Connection::open(served.address).await;
+        large.stream.write_all(head.as_bytes()).await.unwrap();
+        // All but the last byte.
+        large.stream.write_all(&vec![b'x'; LARGE - 1]).await.unwrap();
+        all.push(large);
+    }
+    let started = Instant::now();
+    let mut more = Connection::open(served.address).await;
+    more.stream.write_all(head.as_bytes()).await.unwrap();
+    more.stream.write_all(&vec![b'x'; LARGE - 1]).await.unwrap();
+    assert_eq!(request(served.address, "GET", "/api/health", &[], b"").await.status, 200);
+    assert!(started.elapsed() < Duration::from_secs(1), "it passed them by");
+    // One of those that were first ends: its place is taken.
+    all[0].stream.write_all(b"x").await.unwrap();
+    assert_eq!(all[0].answer().await.unwrap().status, 401);
+    more.stream.write_all(b"x").await.unwrap();
+    assert_eq!(more.answer().await.unwrap().status, 401);
 }

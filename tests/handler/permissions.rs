@@ -75,6 +75,8 @@ async fn every_route_answers_each_caller_as_the_permission_table_says() {
                     // A tenant who is served is not removed, and what was sent is none, nor his settings.
                     (true, _) if *action == Action::ManageTenants => &[400, 409],
                     (true, _) if *action == Action::ChangeSettings => &[400],
+                    // No limit holds it.
+                    (true, _) if function.name == "ReleaseUnprocessed" => &[409],
                     (true, _) => &[200, 201, 202],
                 };
                 assert!(
@@ -188,6 +190,11 @@ async fn an_agent_sees_what_did_not_become_a_ticket_and_replays_it() {
     assert_eq!((&body["state"], &body["replays"]), (&json!("replayed"), &json!(1)));
     crate::intake::take_what_waits(&world).await;
     assert_eq!(world.get(&path, &agent).await.1["state"], "waiting", "it is still no mail");
+    // Nothing holds it: letting it go would promise what does not come.
+    let let_go = world.http("POST", &format!("{path}/release"), Some(&agent), b"").await;
+    let problem: Value = serde_json::from_slice(&let_go.body).unwrap();
+    assert_eq!((let_go.status, &problem["type"]), (409, &json!("urn:helpdesk:problem:not-held")));
+    assert_eq!(world.get(&path, &agent).await.1["replays"], 1);
     assert_eq!(world.get("/api/unprocessed/nonsense", &agent).await.0, 404);
 }
 

@@ -320,6 +320,9 @@ async fn a_mail_out_is_a_file_without_an_address_in_its_name() {
     let raw = b"From: help@contoso.example\r\n\r\nHello\r\n".to_vec();
     let mail = OutgoingMail { from: "help@contoso.example".to_owned(), to: vec!["ann@fabrikam.example".to_owned()], raw: raw.clone() };
     mailer.send(&mail).await.unwrap();
+    // Somebody cleared it away.
+    fs::remove_dir_all(folder.path().join("outbox")).unwrap();
+    mailer.send(&mail).await.unwrap();
     mailer.send(&mail).await.unwrap();
     assert_eq!(files(&folder.path().join("outbox")), 2);
     for file in fs::read_dir(folder.path().join("outbox")).unwrap() {

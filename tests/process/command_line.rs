@@ -51,6 +51,17 @@ fn wrong_settings_end_the_start_with_one_line_that_names_all() {
 }
 
 #[test]
+fn a_setting_that_is_none_is_told() {
+    let mut command = helpdesk(&["inspect", "/dev/null"]);
+    let ended = run({
+        command.env("HELPDESK_STMP_URL", "smtp://127.0.0.1");
+        command
+    });
+    assert!(ended.stderr.contains("HELPDESK_STMP_URL is no setting of this version, and is ignored"), "{}", ended.stderr);
+    assert!(!ended.stderr.contains("127.0.0.1"));
+}
+
+#[test]
 fn a_handler_without_a_folder_says_so_in_one_line() {
     let mut command = helpdesk(&[]);
     command.env("FUNCTIONS_CUSTOMHANDLER_PORT", http::unused_port().port().to_string());
@@ -148,6 +159,29 @@ fn sent_mails_wait_side_by_side_for_their_owner() {
     assert_eq!(waiting.len(), 4);
     assert!(waiting.iter().all(|mail| mail.extension().unwrap() == "eml" && mode(mail) == 0o600));
     assert_eq!((mode(&inbox), mode(&data.join("inbox"))), (0o700, 0o700));
+}
+
+#[test]
+fn mail_where_nobody_looks_is_told_of() {
+    for misplaced in [".help@contoso.example/", "help@contoso.example/folder.eml/"] {
+        let folder = tempfile::tempdir().unwrap();
+        let inbox = folder.path().join("inbox");
+        // Somebody's own.
+        fs::create_dir_all(inbox.join(".cache")).unwrap();
+        let dev = Dev::start(folder.path(), &[]);
+        std::thread::sleep(Duration::from_secs(1));
+        assert_eq!(dev.process.stderr.so_far(), Vec::<String>::new());
+        fs::create_dir_all(inbox.join(misplaced)).unwrap();
+        let told = dev.process.stderr.wait_for("are not taken in");
+        assert!(told.contains("files=1") && !told.contains("contoso"), "{told}");
+        dev.stop();
+    }
+    let folder = tempfile::tempdir().unwrap();
+    Dev::start(folder.path(), &[]).stop();
+    let mut send = helpdesk(&["send", "Cargo.toml", "--mailbox", ".help@contoso.example", "--data"]);
+    send.arg(folder.path());
+    let sent = run(send);
+    assert!(sent.code != Some(0) && sent.stderr.contains("no dot at its beginning"), "{}", sent.stderr);
 }
 
 /// As on a full disk: files end after 400 KiB.

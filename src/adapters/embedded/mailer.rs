@@ -28,8 +28,10 @@ impl Mailer for FolderMailer {
     async fn send(&self, mail: &OutgoingMail) -> Result<(), Undelivered> {
         let name = new_ulid(self.entropy.as_ref(), self.clock.now());
         let (file, temporary) = (self.folder.join(format!("{name}.eml")), self.folder.join(format!("{name}.tmp")));
-        let raw = mail.raw.clone();
-        tokio::task::spawn_blocking(move || files::replace(&file, &temporary, &raw))
+        let (raw, folder) = (mail.raw.clone(), self.folder.clone());
+        // Somebody may have cleared it away.
+        let write = move || files::create_folder(&folder).and_then(|()| files::replace(&file, &temporary, &raw));
+        tokio::task::spawn_blocking(write)
             .await
             .map_err(|_| Fault::Unavailable("writing a mail to the outbox folder was interrupted".to_owned()))?
             .map_err(|error| files::fault("a mail could not be written to the outbox folder")(error).into())

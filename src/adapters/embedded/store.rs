@@ -166,6 +166,7 @@ pub(super) fn fault(error: rusqlite::Error) -> Fault {
     match error.sqlite_error_code() {
         Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => Fault::Corrupt("the embedded store's file is damaged".to_owned()),
         Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => Fault::Unavailable("another process holds the embedded store".to_owned()),
+        Some(ErrorCode::ReadOnly) => Fault::Unavailable("the embedded store's folder may not be written to".to_owned()),
         Some(ErrorCode::DiskFull) => Fault::Unavailable("no space is left for the embedded store".to_owned()),
         Some(code) => Fault::Unavailable(format!("the embedded store refused: {code:?}")),
         None => Fault::Corrupt("the embedded store holds a value of another type".to_owned()),

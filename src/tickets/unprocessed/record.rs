@@ -60,6 +60,13 @@ impl Reason {
     }
 }
 
+impl Reason {
+    /// Whether the mail is held because too much came of late.
+    pub fn is_a_limit(self) -> bool {
+        matches!(self, Reason::SenderLimit | Reason::MailboxLimit | Reason::Loop)
+    }
+}
+
 impl fmt::Display for Reason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.name())
