@@ -91,5 +91,5 @@ pub const SETTINGS: &[Setting] = &[
     MAIL_IN_FLIGHT,
 ];
 
-/// Those that name Azure's services, in the order of [`Azure`].
+/// Those that name Azure's services, in the order of [`Azure`](super::Azure).
 pub(super) const SERVICES: [&Setting; 5] = [&COSMOS, &BLOBS, &BACKUPS, &QUEUES, &VAULT];

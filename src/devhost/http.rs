@@ -11,6 +11,7 @@ use tokio::{
     net::TcpListener,
     sync::{Mutex, Semaphore, watch},
     task::JoinSet,
+    time::timeout,
 };
 use tracing::warn;
 use warp::{
@@ -34,6 +35,8 @@ const QUERY_BYTES_MAX: usize = 4096;
 const HEADER_BYTES_MAX: usize = 32 * 1024;
 /// Requests with their bodies in memory at the same time; more wait.
 const FORWARDS_AT_ONCE_MAX: usize = 100;
+/// How long the next part of a body may take. The real host gives up one that brings less than 240 bytes a second for as long (MinRequestBodyDataRate).
+const PART_WAIT: Duration = Duration::from_secs(5);
 /// Calls by hand that run at the same time; more are refused.
 const ADMIN_RUNS_MAX: usize = 32;
 /// Of a call by hand: an input as long as a queue message, escaped.
@@ -197,7 +200,7 @@ where
 {
     futures::pin_mut!(body);
     let mut bytes = Vec::new();
-    while let Some(part) = body.next().await {
+    while let Some(part) = timeout(PART_WAIT, body.next()).await.map_err(|_| StatusCode::REQUEST_TIMEOUT)? {
         let mut part = part.map_err(|_| StatusCode::BAD_REQUEST)?;
         if part.remaining() > limit - bytes.len() {
             return Err(StatusCode::PAYLOAD_TOO_LARGE);

@@ -30,8 +30,8 @@ pub const BODY_BYTES_MAX: usize = 10 * 1024 * 1024;
 const READY_WAIT: Duration = Duration::from_secs(25);
 /// How long a body may take to come. The Functions host has it whole before it calls.
 const BODY_WAIT: Duration = Duration::from_secs(30);
-/// Bytes above which a body is a large one, and how many of these are in memory at once. More wait for as long as a body may take; all other requests
-/// pass them by.
+/// Bytes above which a body is a large one, and how many of these are in memory whole at once. More wait, each with its beginning, for as long as a body
+/// may take; all other requests pass them by.
 const LARGE_BODY_BYTES: usize = 1024 * 1024;
 const LARGE_BODIES_MAX: usize = 16;
 /// How long running requests may go on after SIGTERM; the host itself kills without a word.
@@ -45,7 +45,7 @@ pub async fn serve(listener: TcpListener, ready: Ready, stop: impl Future<Output
     serve_waiting(listener, ready, stop, BODY_WAIT).await;
 }
 
-/// The same with another wait for bodies than [`BODY_WAIT`].
+/// The same with another wait for bodies than 30 s.
 pub async fn serve_waiting(listener: TcpListener, ready: Ready, stop: impl Future<Output = ()> + Send + 'static, body_wait: Duration) {
     let front = Front { ready, large_bodies: Arc::new(Semaphore::new(LARGE_BODIES_MAX)), body_wait };
     let filter = warp::method()

@@ -1,5 +1,7 @@
 //! Addresses as people and programs write them (RFC 5322, section 3.4, and what is found in its place).
 
+use std::net::IpAddr;
+
 use super::{
     Address, charset, encoded_word,
     limits::ADDRESS_BYTES_MAX,
@@ -20,6 +22,8 @@ pub(super) fn list(value: &[u8], label: Option<&str>) -> Vec<Address> {
 
 /// An address alone, lower-case, if this is one, without what some programs put around it.
 pub(super) fn address(written: &str) -> Option<String> {
+    // Pasted along, and seen by nobody.
+    let written = written.replace(|letter| is_invisible(letter) || is_direction_mark(letter), "");
     // The quotation marks of a local part stay.
     let is_quoted = written.contains("\"@");
     let mut bare = written.trim_matches(|letter: char| letter.is_whitespace() || "<>'[](),;:".contains(letter) || letter == '"' && !is_quoted);
@@ -32,20 +36,35 @@ pub(super) fn address(written: &str) -> Option<String> {
     // A route (RFC 5322, section 4.4): `@relay.example:user@a.example`.
     let bare = if bare.starts_with('@') { bare.rsplit_once(':').map_or(bare, |(_, last)| last) } else { bare };
     let bare = bare.trim_end_matches('.');
-    // The bracket of a literal was no bracket around it.
     match bare.rsplit_once('@') {
-        Some((_, domain)) if domain.starts_with('[') => sound(&format!("{bare}]")),
+        // The bracket of a literal was no bracket around it.
+        Some((_, domain)) if domain.starts_with('[') => sound(&format!("{}]", bare.trim_end_matches(']'))),
+        // Without quotes the rest of these would be read otherwise.
+        Some((local, domain)) if !local.starts_with('"') && local.contains(['[', ']', ':', '\\']) => {
+            sound(&format!("\"{}\"@{domain}", local.replace('\\', "\\\\").replace('"', "\\\"")))
+        }
         _ => sound(bare),
     }
 }
 
-/// An address that somebody gives, lower-case, if mail can go there and come from there as it stands.
+/// An address that somebody gives, lower-case, if mail can go there and come from there as it stands: that there is such a mailbox is not looked for.
 pub fn given(written: &str) -> Option<String> {
     let written = written.trim();
     let address = address(written).filter(|read| *read == written.to_lowercase())?;
     let (local, domain) = address.rsplit_once('@')?;
-    let goes = (local.starts_with('"') || !local.contains('@')) && domain.split('.').all(|label| !label.is_empty());
-    goes.then_some(address)
+    let is_host = match domain.strip_prefix('[').and_then(|literal| literal.strip_suffix(']')) {
+        Some(literal) => literal.trim_start_matches("ipv6:").parse::<IpAddr>().is_ok(),
+        None => domain.split('.').all(is_label),
+    };
+    ((local.starts_with('"') || !local.contains('@')) && is_host).then_some(address)
+}
+
+/// A part of a domain: letters of any script, digits, hyphens between them; the underscore is used and no host's.
+fn is_label(label: &str) -> bool {
+    !label.is_empty()
+        && !label.starts_with('-')
+        && !label.ends_with('-')
+        && label.chars().all(|letter| letter.is_alphanumeric() || "-_".contains(letter))
 }
 
 /// An address in lower case that can stand in a header (RFC 5322, section 3.4.1, and RFC 6532). More may be wrong with one that a mail has: forgers write a
@@ -334,6 +353,13 @@ mod tests {
             ("ann@[127.0.0.1]", "ann@[127.0.0.1]"),
             ("Ann <Ann@[IPv6:2001:DB8::1]>", "Ann <ann@[ipv6:2001:db8::1]>"),
             ("Ann ann@[127.0.0.1]", "Ann <ann@[127.0.0.1]>"),
+            ("<ann@[10.0.0.1].>", "ann@[10.0.0.1]"),
+            (r"CONTOSO\ann@srv.contoso.example", r#""contoso\\ann"@srv.contoso.example"#),
+            ("Fax <fax:+123@f.example>", r#"Fax <"fax:+123"@f.example>"#),
+            ("<user[1]@a.example>", r#""user[1]"@a.example"#),
+            ("<ann@a.example\u{200b}>", "ann@a.example"),
+            ("<\u{202a}ann@a.example\u{202c}>", "ann@a.example"),
+            ("\u{200e}ann@a.exam\u{ad}ple", "ann@a.example"),
             ("Ann[ann@a.example]", "Ann <ann@a.example>"),
             ("Team [Support]ann@a.example", "Team [Support <ann@a.example>"),
             ("ann@a.example[Ann]", "Ann <ann@a.example>"),
@@ -384,6 +410,11 @@ mod tests {
             "x@c.example.",
             "x@.",
             "x@c..d",
+            "x@host:25",
+            "x@-.-",
+            "x@[boss]",
+            "x@c.example|y",
+            "x@%00",
             "x@.c",
             "x@\u{200b}c.example",
             "a@b@c.example",

@@ -15,7 +15,7 @@ fn is_override(letter: char) -> bool {
 
 /// Letters without width, which make two names look alike.
 pub fn is_invisible(letter: char) -> bool {
-    matches!(letter, '\u{ad}' | '\u{200b}' | '\u{2060}'..='\u{2064}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{2028}' | '\u{2029}')
+    matches!(letter, '\u{ad}' | '\u{115f}' | '\u{1160}' | '\u{200b}' | '\u{2060}'..='\u{2064}' | '\u{3164}' | '\u{feff}' | '\u{ffa0}' | '\u{fff9}'..='\u{fffb}' | '\u{2028}' | '\u{2029}')
 }
 
 /// Whether a text that somebody gives stands on one line and shows as it is read.
@@ -26,7 +26,8 @@ pub fn is_one_line(text: &str) -> bool {
 /// A line that somebody gives, as it may be kept: without the marks that come along with what is pasted, and what stands around it.
 pub fn given(text: &str) -> Option<String> {
     let line = without_overrides(text.to_owned()).trim().to_owned();
-    (!line.is_empty() && is_one_line(&line)).then_some(line)
+    let shows = line.chars().any(|letter| !is_invisible(letter) && !is_direction_mark(letter) && !letter.is_whitespace());
+    (shows && is_one_line(&line)).then_some(line)
 }
 
 /// A line without what would show it, and what stands beside it, otherwise than it is read.
@@ -122,6 +123,10 @@ mod tests {
         }
         for not in ["a\nb", "a\rb", "a\tb", "a\u{85}b", "a\u{2028}b", "a\u{2029}b", "a\u{202e}b", "a\u{2066}b\u{2069}", "\0"] {
             assert!(!is_one_line(not), "{not:?}");
+        }
+        assert_eq!(given(" \u{202a}A call\u{202c} ").as_deref(), Some("A call"));
+        for nothing in ["", " ", "\u{200b}", "\u{200e} \u{200f}", "\u{202e}", "\u{3164}", "a\nb"] {
+            assert_eq!(given(nothing), None, "{nothing:?}");
         }
         assert_eq!(without_overrides("Invoice \u{202e}fdp.exe".to_owned()), "Invoice fdp.exe");
     }

@@ -78,7 +78,7 @@ pub enum Error {
     #[error(transparent)]
     Fault(#[from] Fault),
     #[error(
-        "a mailbox is an address of at most {ADDRESS_BYTES_MAX} bytes with one @, without blanks, slashes and brackets, and no dot at its beginning"
+        "a mailbox is an address of at most {ADDRESS_BYTES_MAX} bytes with one @, without blanks, slashes, quotes and brackets, and no dot at its beginning"
     )]
     NotAMailbox,
     #[error("a tenant has at most {MAILBOXES_MAX} mailboxes")]

@@ -6,6 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::Error;
+use crate::mail::address;
 
 /// Bytes of a mailbox's address (RFC 5321 section 4.5.3.1).
 pub(super) const ADDRESS_BYTES_MAX: usize = 254;
@@ -143,9 +144,10 @@ impl From<DirectoryId> for String {
 
 impl Mailbox {
     pub fn parse(text: &str) -> Result<Self, Error> {
-        let text = text.trim().to_lowercase();
+        let text = address::given(text).ok_or(Error::NotAMailbox)?;
         let well = text.len() <= ADDRESS_BYTES_MAX
-            && !text.chars().any(|c| c.is_whitespace() || c.is_control() || matches!(c, '/' | '\\' | '<' | '>'))
+            // It names a folder too.
+            && !text.contains(['/', '"', '['])
             // A dot begins no local part (RFC 5321, section 4.1.2), and the name of a folder that nobody looks into.
             && text.split_once('@').is_some_and(|(local, domain)| !local.is_empty() && !local.starts_with('.') && domain.contains('.') && !domain.contains('@'));
         if well { Ok(Mailbox(text)) } else { Err(Error::NotAMailbox) }

@@ -44,10 +44,9 @@ pub async fn create_ticket(desk: &Desk, id: &TenantId, new: &NewTicket<'_>) -> R
     let text = redact_text(text.ok_or(Error::BadTicket)?).0;
     let keys = desk.keyring.keys(id).await?;
     let (tenant, _) = tenants::get(desk.ports.documents.as_ref(), &desk.keyring, id).await?.ok_or(tenants::Error::NotFound)?;
-    let mailbox = mailbox(&tenant, new.mailbox.as_ref())?;
     let now = desk.ports.clock.now();
     let id = TicketId::new(new_ulid(desk.ports.entropy.as_ref(), now));
-    let mut draft = Draft { id, subject, text, mailbox, now, number: None, content: None };
+    let mut draft = Draft { id, subject, text, now, number: None, content: None };
     let mut tries = Tries::within(TRYING_FOR_A_CALLER);
     loop {
         match create_once(desk, &keys, &tenant, new, &mut draft).await {
@@ -70,7 +69,6 @@ struct Draft {
     id: TicketId,
     subject: String,
     text: String,
-    mailbox: Mailbox,
     now: OffsetDateTime,
     number: Option<u64>,
     content: Option<(CommentId, Content)>,
@@ -83,6 +81,7 @@ async fn create_once(desk: &Desk, keys: &TenantKeys, tenant: &Tenant, new: &NewT
         let made: TicketId = made.parse().map_err(|_| Error::NotFound)?;
         return store::ticket(desk, keys, &tenant.id, made).await?.ok_or(Error::NotFound);
     }
+    let mailbox = mailbox(tenant, new.mailbox.as_ref())?;
     let (now, entropy) = (draft.now, desk.ports.entropy.as_ref());
     let number = match draft.number {
         Some(number) => number,
@@ -94,7 +93,7 @@ async fn create_once(desk: &Desk, keys: &TenantKeys, tenant: &Tenant, new: &NewT
     };
     let (comment, content) = draft.content.insert((comment, content)).clone();
     let id = draft.id;
-    let empty = Ticket::opened(id, number, draft.subject.clone(), draft.mailbox.clone(), new.requester.clone(), now);
+    let empty = Ticket::opened(id, number, draft.subject.clone(), mailbox, new.requester.clone(), now);
     let mut ticket = change::changed(empty.clone(), &change::checked(&new.set)?, now, &tenant.settings)?;
     ticket.requester_proven = new.requester_proven;
     if matches!(new.author, Author::Agent(_)) {

@@ -162,6 +162,14 @@ async fn heads_have_limits() {
 }
 
 #[tokio::test]
+async fn a_body_that_does_not_come_is_given_up() {
+    let host = host().await;
+    let stalled = "POST /api/tickets HTTP/1.1\r\nHost: d\r\nConnection: close\r\nContent-Length: 100\r\n\r\nab";
+    assert_eq!(status(&host.send(stalled).await), "408");
+    assert!(host.handler.calls().is_empty());
+}
+
+#[tokio::test]
 async fn functions_are_fired_by_hand() {
     let mut host = host().await;
     assert_eq!(status(&host.post("/admin/functions/IntakeMail", "application/json", r#"{"input":"hello"}"#).await), "202");

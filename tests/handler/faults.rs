@@ -2,6 +2,7 @@
 
 use std::{
     collections::BTreeMap,
+    net::SocketAddr,
     sync::{
         Arc,
         atomic::{AtomicU8, Ordering},
@@ -171,28 +172,44 @@ async fn a_body_that_does_not_come_is_not_waited_for_without_end() {
     assert_eq!(request(served.address, "GET", "/api/health", &[], b"").await.status, 200);
 }
 
+/// A large upload without its last byte.
+async fn upload_but_one(address: SocketAddr) -> Connection {
+    let mut upload = Connection::open(address).await;
+    let head = format!("POST /api/uploads HTTP/1.1\r\nHost: x\r\nContent-Length: {LARGE}\r\n\r\n");
+    upload.stream.write_all(head.as_bytes()).await.unwrap();
+    upload.stream.write_all(&vec![b'x'; LARGE - 1]).await.unwrap();
+    upload
+}
+
 #[tokio::test]
 async fn large_bodies_wait_for_each_other_and_keep_no_small_one_waiting() {
-    let world = World::new().await;
-    let served = Served::waiting(&world, Duration::from_secs(2)).await;
-    let head = format!("POST /api/uploads HTTP/1.1\r\nHost: x\r\nContent-Length: {LARGE}\r\n\r\n");
+    let served = Served::waiting(&World::new().await, PATIENCE).await;
     let mut all = Vec::new();
     for _ in 0..PLACES {
-        let mut large = Connection::open(served.address).await;
-        large.stream.write_all(head.as_bytes()).await.unwrap();
-        // All but the last byte.
-        large.stream.write_all(&vec![b'x'; LARGE - 1]).await.unwrap();
-        all.push(large);
+        all.push(upload_but_one(served.address).await);
     }
+    // Until all of these have their places, one more may pass them; then it waits, though it is whole.
     let started = Instant::now();
-    let mut more = Connection::open(served.address).await;
-    more.stream.write_all(head.as_bytes()).await.unwrap();
-    more.stream.write_all(&vec![b'x'; LARGE - 1]).await.unwrap();
+    let mut more = loop {
+        assert!(started.elapsed() < PATIENCE, "it never waited");
+        let mut more = upload_but_one(served.address).await;
+        more.stream.write_all(b"x").await.unwrap();
+        if tokio::time::timeout(Duration::from_millis(500), more.answer()).await.is_err() {
+            break more;
+        }
+    };
     assert_eq!(request(served.address, "GET", "/api/health", &[], b"").await.status, 200);
-    assert!(started.elapsed() < Duration::from_secs(1), "it passed them by");
     // One of those that were first ends: its place is taken.
     all[0].stream.write_all(b"x").await.unwrap();
-    assert_eq!(all[0].answer().await.unwrap().status, 401);
-    more.stream.write_all(b"x").await.unwrap();
-    assert_eq!(more.answer().await.unwrap().status, 401);
+    assert_eq!((all[0].answer().await.unwrap().status, more.answer().await.unwrap().status), (401, 401));
+}
+
+#[tokio::test]
+async fn a_large_body_that_gets_no_place_is_told_so() {
+    let served = Served::waiting(&World::new().await, Duration::from_secs(1)).await;
+    let connections = futures::future::join_all((0..4 * PLACES).map(|_| upload_but_one(served.address))).await;
+    let answers = futures::future::join_all(connections.into_iter().map(|mut upload| async move { upload.answer().await.unwrap() })).await;
+    // Those with a place wait for their last byte, the others for a place.
+    let of = |status: u16| answers.iter().filter(|answer| answer.status == status).count();
+    assert!(of(503) > 0 && of(408) >= PLACES && of(503) + of(408) == answers.len(), "{} were busy, {} too slow", of(503), of(408));
 }

@@ -302,9 +302,12 @@ impl Writer {
                 return Err(rusqlite::Error::SqliteFailure(rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_ABORT), None));
             }
         }
+        let (next, is_changed) = (writing.next, writing.next != first);
         // Without a change there is nothing to flush.
-        if writing.next != first || !self.orphans.is_empty() {
-            self.connection.prepare_cached("UPDATE sequence SET next = ?1")?.execute([writing.next])?;
+        if is_changed {
+            self.connection.prepare_cached("UPDATE sequence SET next = ?1")?.execute([next])?;
+        } else if !self.orphans.is_empty() {
+            schema::touch(&self.connection)?;
         }
         let mut orphans = std::mem::take(&mut writing.orphans);
         execute("COMMIT")?;
@@ -340,7 +343,7 @@ impl Writer {
     /// be on the disk before its file goes.
     fn flush(&mut self) -> rusqlite::Result<()> {
         self.set_durable(Durable::Now)?;
-        self.connection.execute("UPDATE sequence SET next = next", []).map(drop)
+        schema::touch(&self.connection)
     }
 }
 

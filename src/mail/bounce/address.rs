@@ -55,7 +55,9 @@ fn bare<'a>(before: &'a str, after: &'a str) -> Option<(&'a str, &'a str)> {
     let is_domain = |letter: char| letter.is_ascii_alphanumeric() || ".-_".contains(letter);
     let local = &before[before.rfind(|letter| !is_local(letter)).map_or(0, |last| last + before[last..].chars().next().map_or(0, char::len_utf8))..];
     let literal = after.strip_prefix('[').and_then(|rest| rest.split_once(']')).map(|(literal, _)| literal);
-    let literal = literal.filter(|literal| literal.bytes().all(|byte| byte.is_ascii_alphanumeric() || b":.".contains(&byte)));
+    let is_address =
+        |literal: &&str| literal.contains(['.', ':']) && literal.bytes().all(|byte| byte.is_ascii_alphanumeric() || b":.".contains(&byte));
+    let literal = literal.filter(is_address);
     let name_bytes = after.find(|letter| !is_domain(letter)).unwrap_or(after.len());
     let domain = &after[..literal.map_or(name_bytes, |literal| literal.len() + "[]".len())];
     // What follows another `@` is no mail address: a path, a cookie, a source route.
@@ -83,7 +85,7 @@ mod tests {
 
     #[test]
     fn what_only_looks_like_an_address_is_none() {
-        for line in ["@", "a@", "@b.example", "me @ home", "a@b", "a@b..c.example", "user@-.example"] {
+        for line in ["@", "a@", "@b.example", "me @ home", "a@b", "a@b..c.example", "user@-.example", "root@[alpha]"] {
             assert!(found(line).is_empty(), "{line}: {:?}", found(line));
         }
     }
