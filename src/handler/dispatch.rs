@@ -137,24 +137,28 @@ async fn run(app: &App, function: &Function, params: route::Params, request: Wir
             let request = HttpRequest { params, query: query(&request.query), headers: request.headers, body: request.body };
             Outcome::Http(match access {
                 Access::Everyone(run) => run(app, request).await,
-                Access::Callers(action, run) => match caller(app, *action, authorization.as_deref()).await {
-                    Ok(caller) => match functions::known(app, caller).await {
-                        Ok(caller) => match functions::check_query(function.name, &request.query) {
-                            Ok(()) => run(app, caller, request).await,
-                            Err(problem) => Err(problem),
-                        },
-                        Err(error) => Err(error.into()),
-                    },
-                    Err(error) => Err(Problem::from(error)),
+                Access::Callers(action, run) => match caller(app, function, *action, authorization.as_deref(), &request).await {
+                    Ok(caller) => run(app, caller, request).await,
+                    Err(problem) => Err(problem),
                 },
             })
         }
     }
 }
 
-async fn caller(app: &App, action: access::Action, authorization: Option<&str>) -> Result<access::Caller, access::Error> {
+/// Who calls, if he may, and asks for what the route knows.
+async fn caller(
+    app: &App,
+    function: &Function,
+    action: access::Action,
+    authorization: Option<&str>,
+    request: &HttpRequest,
+) -> Result<access::Caller, Problem> {
     let proven = token::verify(app.ports.identity.as_ref(), authorization, app.ports.clock.now()).await?;
-    access::admit(&proven, action, &app.vendor, app.ports.documents.as_ref(), &app.keyring).await
+    let caller = access::admit(&proven, action, &app.vendor, app.ports.documents.as_ref(), &app.keyring).await?;
+    let caller = functions::known(app, caller).await?;
+    functions::check_query(function.name, &request.query)?;
+    Ok(caller)
 }
 
 /// Headers with one text each. What is no UTF-8 in a value becomes replacement characters: a condition that cannot be read must not be none.

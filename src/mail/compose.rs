@@ -7,7 +7,7 @@ use mail_builder::{
 };
 use time::OffsetDateTime;
 
-use super::{Address, address};
+use super::{Address, address, line::one_line};
 
 /// Message-IDs in a References header: the first, which began the thread, and the last ones. Longer headers are refused by some mail systems.
 pub const REFERENCES_MAX: usize = 20;
@@ -70,7 +70,7 @@ pub fn compose(draft: &Draft) -> Vec<u8> {
         message = message.references(MessageId::new_list(references.into_iter()));
     }
     for (name, value) in &draft.headers {
-        message = message.header(*name, Text::new(one_line(value)));
+        message = message.header(*name, Text::new(one_line(value).into_owned()));
     }
     let mut bytes = Vec::new();
     with_body(message, draft).serialize(&mut bytes);
@@ -110,7 +110,10 @@ fn media_type(named: &str) -> &str {
 }
 
 fn mailbox(address: &Address) -> BuilderAddress<'static> {
-    BuilderAddress::new_address(address.name.as_deref().map(one_line).filter(|name| !name.is_empty()), written(&address.address))
+    BuilderAddress::new_address(
+        address.name.as_deref().map(|name| one_line(name).into_owned()).filter(|name| !name.is_empty()),
+        written(&address.address),
+    )
 }
 
 /// An address stays as it is, also one with a quoted local part, which would be somebody else's without its marks (RFC 5322, section 3.4.1). Of what is
@@ -128,10 +131,6 @@ fn references(all: &[String]) -> Vec<String> {
 /// A Message-ID holds neither blanks nor brackets; what a stranger's mail named as one may.
 fn id(bare: &str) -> String {
     bare.chars().filter(|letter| letter.is_ascii_graphic() && !matches!(letter, '<' | '>')).collect()
-}
-
-fn one_line(text: &str) -> String {
-    text.split(|letter: char| letter.is_control() || letter.is_whitespace()).filter(|word| !word.is_empty()).collect::<Vec<_>>().join(" ")
 }
 
 fn crlf(text: &str) -> String {

@@ -164,46 +164,42 @@ pub async fn change(
     meant: &Versions,
     change: &Change,
 ) -> Result<(Tenant, Etag), Error> {
+    let documents = ports.documents.as_ref();
+    let system = TenantId::system();
+    let (keys, place) = (keyring.keys(&system).await?, partition(&system, Kind::Tenant));
     let mut again = 1..TRIES;
     loop {
-        match change_once(ports, keyring, actor, id, meant, change).await {
-            Err(Error::Fault(Fault::Conflict)) if again.next().is_some() => {}
-            done => return done,
+        let Some((before, etag)) = get(documents, keyring, id).await? else { return Err(Error::NotFound) };
+        let tenant = checked(&changed(before.clone(), change))?;
+        if tenant == before {
+            return Ok((before, etag));
+        }
+        if !meant.take(&etag) {
+            return Err(Error::Changed);
+        }
+        is_free(documents, keyring, &tenant).await?;
+        let changed = Write::Replace { document: sealed_tenant(&keys, &place, &tenant)?, etag };
+        match documents.commit(&place, vec![changed, event(ports, &keys, actor, Action::TenantChanged, id)?]).await {
+            Err(Fault::Conflict) if again.next().is_some() => {}
+            Err(fault) => return Err(fault.into()),
+            Ok(etags) => {
+                let etag = etags.into_iter().next().ok_or_else(|| Fault::Corrupt("a commit names no version of what it wrote".to_owned()))?;
+                return Ok((tenant, etag));
+            }
         }
     }
 }
 
-async fn change_once(
-    ports: &Ports,
-    keyring: &Keyring,
-    actor: &str,
-    id: &TenantId,
-    meant: &Versions,
-    change: &Change,
-) -> Result<(Tenant, Etag), Error> {
-    let documents = ports.documents.as_ref();
-    let Some((before, etag)) = get(documents, keyring, id).await? else { return Err(Error::NotFound) };
-    let (mut tenant, change) = (before.clone(), change.clone());
-    tenant.name = change.name.unwrap_or(tenant.name);
-    tenant.entra_tenant = change.entra_tenant.unwrap_or(tenant.entra_tenant);
-    tenant.region = change.region.unwrap_or(tenant.region);
-    tenant.state = change.state.unwrap_or(tenant.state);
-    tenant.settings = change.settings.unwrap_or(tenant.settings);
-    let tenant = checked(&tenant)?;
-    if tenant == before {
-        return Ok((before, etag));
+fn changed(tenant: Tenant, change: &Change) -> Tenant {
+    let Change { name, entra_tenant, region, state, settings } = change.clone();
+    Tenant {
+        name: name.unwrap_or(tenant.name),
+        entra_tenant: entra_tenant.unwrap_or(tenant.entra_tenant),
+        region: region.unwrap_or(tenant.region),
+        state: state.unwrap_or(tenant.state),
+        settings: settings.unwrap_or(tenant.settings),
+        ..tenant
     }
-    if !meant.take(&etag) {
-        return Err(Error::Changed);
-    }
-    is_free(documents, keyring, &tenant).await?;
-    let system = TenantId::system();
-    let keys = keyring.keys(&system).await?;
-    let place = partition(&system, Kind::Tenant);
-    let changed = Write::Replace { document: sealed_tenant(&keys, &place, &tenant)?, etag };
-    let etags = documents.commit(&place, vec![changed, event(ports, &keys, actor, Action::TenantChanged, id)?]).await?;
-    let etag = etags.into_iter().next().ok_or_else(|| Fault::Corrupt("a commit names no version of what it wrote".to_owned()))?;
-    Ok((tenant, etag))
 }
 
 /// Fails if the tenant's directory is another's. Two that are added at the same moment are both refused when somebody logs in.
@@ -241,57 +237,44 @@ pub async fn add_mailbox(
     trust: Option<&Trust>,
     meant: &Versions,
 ) -> Result<(), Error> {
+    let documents = ports.documents.as_ref();
+    let system = TenantId::system();
+    let (keys, place) = (keyring.keys(&system).await?, partition(&system, Kind::Tenant));
     let mut again = 1..TRIES;
     loop {
-        match add_mailbox_once(ports, keyring, actor, id, mailbox, trust, meant).await {
-            Err(Error::Fault(Fault::Conflict)) if again.next().is_some() => {}
-            done => return done,
+        let Some((mut tenant, etag)) = get(documents, keyring, id).await? else { return Err(Error::NotFound) };
+        let stored = documents.get(&place, &mailbox_document(&keys, mailbox)).await?;
+        let known: Option<MailboxBody> = stored.as_ref().map(|document| keys.open_document(document)).transpose()?;
+        if known.as_ref().is_some_and(|known| known.tenant != *id) {
+            return Err(Error::Exists);
+        }
+        let is_new = !tenant.mailboxes.contains(mailbox);
+        let wanted = trust.or(known.as_ref().map(|known| &known.trust)).unwrap_or(&Trust::Nobody);
+        if !is_new && known.as_ref().is_some_and(|known| known.trust == *wanted) {
+            return Ok(());
+        }
+        if !meant.take(&etag) {
+            return Err(Error::Changed);
+        }
+        if is_new {
+            tenant.mailboxes.push(mailbox.clone());
+        }
+        let tenant = checked(&tenant)?;
+        let document = sealed_mailbox(&keys, &place, id, mailbox, wanted)?;
+        let writes = vec![
+            // Also for another trust: it is part of what a caller reads under this version.
+            Write::Replace { document: sealed_tenant(&keys, &place, &tenant)?, etag },
+            match stored {
+                Some(stored) => Write::Replace { document, etag: stored.etag },
+                None => Write::Create(document),
+            },
+            event(ports, &keys, actor, if is_new { Action::MailboxAdded } else { Action::TenantChanged }, id)?,
+        ];
+        match documents.commit(&place, writes).await {
+            Err(Fault::Conflict) if again.next().is_some() => {}
+            done => return Ok(done.map(drop)?),
         }
     }
-}
-
-async fn add_mailbox_once(
-    ports: &Ports,
-    keyring: &Keyring,
-    actor: &str,
-    id: &TenantId,
-    mailbox: &Mailbox,
-    trust: Option<&Trust>,
-    meant: &Versions,
-) -> Result<(), Error> {
-    let documents = ports.documents.as_ref();
-    let Some((mut tenant, etag)) = get(documents, keyring, id).await? else { return Err(Error::NotFound) };
-    let system = TenantId::system();
-    let keys = keyring.keys(&system).await?;
-    let place = partition(&system, Kind::Tenant);
-    let stored = documents.get(&place, &mailbox_document(&keys, mailbox)).await?;
-    let known: Option<MailboxBody> = stored.as_ref().map(|document| keys.open_document(document)).transpose()?;
-    if known.as_ref().is_some_and(|known| known.tenant != *id) {
-        return Err(Error::Exists);
-    }
-    let is_new = !tenant.mailboxes.contains(mailbox);
-    let wanted = trust.or(known.as_ref().map(|known| &known.trust)).unwrap_or(&Trust::Nobody);
-    if !is_new && known.as_ref().is_some_and(|known| known.trust == *wanted) {
-        return Ok(());
-    }
-    if !meant.take(&etag) {
-        return Err(Error::Changed);
-    }
-    if is_new {
-        tenant.mailboxes.push(mailbox.clone());
-    }
-    let tenant = checked(&tenant)?;
-    let document = sealed_mailbox(&keys, &place, id, mailbox, wanted)?;
-    let writes = vec![
-        // Also for another trust: it is part of what a caller reads under this version.
-        Write::Replace { document: sealed_tenant(&keys, &place, &tenant)?, etag },
-        match stored {
-            Some(stored) => Write::Replace { document, etag: stored.etag },
-            None => Write::Create(document),
-        },
-        event(ports, &keys, actor, if is_new { Action::MailboxAdded } else { Action::TenantChanged }, id)?,
-    ];
-    Ok(documents.commit(&place, writes).await.map(drop)?)
 }
 
 /// The event of a change, for its commit: it stands beside the tenants.
