@@ -303,7 +303,8 @@ async fn mail_for_an_unknown_mailbox_becomes_a_ticket_when_somebody_owns_it_and_
     unprocessed::replay(&world.app.desk, &house, record.id, "test").await.unwrap();
     take_what_waits(&world).await;
     assert_eq!(world.tickets("sales").await.len(), 1);
-    assert_eq!(world.unprocessed("sys").await[0].state, State::Processed);
+    let closed = world.unprocessed("sys").await.remove(0);
+    assert_eq!((closed.state, closed.ticket), (State::Processed, Some(1)));
     // Replayed once more, it is still one ticket.
     unprocessed::replay(&world.app.desk, &house, record.id, "test").await.unwrap();
     take_what_waits(&world).await;
@@ -334,6 +335,37 @@ async fn a_mail_that_came_after_its_message_closes_the_record_of_that() {
     let records = world.unprocessed("contoso").await;
     assert_eq!(records.len(), 3);
     assert!(records.iter().all(|record| record.state == State::Processed), "{records:?}");
+    // Records of one millisecond have no other order.
+    let mut tickets: Vec<_> = records.iter().map(|record| record.ticket).collect();
+    tickets.sort_unstable();
+    assert_eq!(tickets, [Some(1), Some(1), Some(2)]);
+}
+
+#[tokio::test]
+async fn nobodys_record_without_a_mail_is_closed_by_a_replay_and_by_nothing_else() {
+    use helpdesk::{
+        ids::TenantId,
+        tenants::{self, Mailbox, Tenant},
+        tickets::unprocessed::{self, State},
+    };
+    let world = World::new().await;
+    let sales = "sales@contoso.example";
+    let message = json!({ "v": 1, "mailbox": sales, "blob": "a.eml" }).to_string();
+    assert!(queue(&world.app, "IntakeMail", &message).await.1.ends_with("blob_missing"));
+    let record = world.unprocessed("sys").await.remove(0);
+    let tenant = Tenant::new("sales".parse().unwrap(), "Sales", vec![Mailbox::parse(sales).unwrap()]);
+    tenants::add(&world.ports, &world.app.keyring, "test", &tenant, &Trust::Nobody).await.unwrap();
+    // Whoever may write into the queue says that another mail is this one.
+    world.leave(sales, "b.eml", &mail(ANN, "b@a.example", "Another", "", "Words.")).await;
+    let forged = json!({ "v": 1, "mailbox": sales, "blob": "b.eml", "record": record.id }).to_string();
+    assert_eq!(queue(&world.app, "IntakeMail", &forged).await.1, "opened ticket 1");
+    assert_eq!(world.unprocessed("sys").await[0].state, State::Waiting);
+    world.leave(sales, "a.eml", &mail(ANN, "a@a.example", "The one", "", "Words.")).await;
+    unprocessed::replay(&world.app.desk, &TenantId::system(), record.id, "test").await.unwrap();
+    assert_eq!(world.unprocessed("sys").await[0].state, State::Replayed);
+    take_what_waits(&world).await;
+    let closed = world.unprocessed("sys").await.remove(0);
+    assert_eq!((closed.state, closed.ticket), (State::Processed, Some(2)));
 }
 
 #[tokio::test]

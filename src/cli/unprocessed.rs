@@ -151,7 +151,8 @@ async fn show(app: &App, entry: &Entry, raw: bool, json: bool) -> Result<()> {
     say(&format!("reason    {}: {}", record.reason, record.detail))?;
     say(&format!("mail      {place}"))?;
     say(&format!("message   {}", printable(&unprocessed::message(&app.desk, &entry.tenant, record).await?)))?;
-    say(&format!("state     {}, replayed {} time(s)", state(record.state), record.replays))
+    let ticket = record.ticket.map(|number| format!(", in ticket {number}")).unwrap_or_default();
+    say(&format!("state     {}{ticket}, replayed {} time(s)", state(record.state), record.replays))
 }
 
 fn line(entry: &Entry) -> String {

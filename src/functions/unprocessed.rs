@@ -87,6 +87,9 @@ pub struct RecordBody<'a> {
     mailbox: Option<&'a str>,
     state: State,
     replays: u32,
+    /// The number of the ticket that its mail is in by now.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    ticket: Option<u64>,
     /// Bytes that are kept of the mail; absent if there is none, or if it still lies in the intake container.
     #[serde(skip_serializing_if = "Option::is_none")]
     bytes: Option<u64>,
@@ -108,6 +111,7 @@ impl<'a> RecordBody<'a> {
             mailbox: record.mailbox.as_deref(),
             state: record.state,
             replays: record.replays,
+            ticket: record.ticket,
             bytes,
             altered,
         }

@@ -3,6 +3,7 @@
 use serde::Deserialize;
 
 use super::unprocessed::record::Reason;
+use crate::ids::RecordId;
 
 /// The version of the contract.
 const VERSION: u64 = 1;
@@ -19,11 +20,19 @@ pub(super) struct Request {
     v: u64,
     pub(super) mailbox: String,
     pub(super) blob: String,
+    /// The record that a replay of ours sends again by its own message. No feeder sets it.
+    #[serde(default)]
+    pub(super) record: Option<String>,
 }
 
 /// A message of this version.
 pub(super) fn message(mailbox: &str, blob: &str) -> String {
     serde_json::json!({ "v": VERSION, "mailbox": mailbox, "blob": blob }).to_string()
+}
+
+/// The same, sent again for a record.
+pub(super) fn again(mailbox: &str, blob: &str, record: RecordId) -> String {
+    serde_json::json!({ "v": VERSION, "mailbox": mailbox, "blob": blob, "record": record }).to_string()
 }
 
 /// Reads a message, or says why it is none.

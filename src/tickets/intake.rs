@@ -96,8 +96,8 @@ pub async fn take_in(desk: &Desk, message: &str) -> Result<Outcome, Error> {
         return refuse(desk, tenant, reason, detail, message, Some(&request), Some(&raw)).await;
     }
     let outcome = take_in_mail(desk, &served, owner, mailbox, &request, message, &raw).await?;
-    if !matches!(outcome, Outcome::Unprocessed { .. }) {
-        unprocessed::processed(desk, tenant, &request.mailbox, &request.blob, &raw).await?;
+    if let Outcome::Opened { number } | Outcome::Joined { number, .. } | Outcome::Seen { number } = outcome {
+        unprocessed::processed(desk, tenant, &request, &raw, number).await?;
         desk.ports.blobs.delete(INTAKE_CONTAINER, &request.blob).await?;
     }
     Ok(outcome)
@@ -145,7 +145,7 @@ pub async fn take_in_poison(desk: &Desk, message: &str) -> Result<Outcome, Error
         && let Some(Delivery::Ticket { number }) = delivered(desk, &tenant, request, message).await?
     {
         if let Some(raw) = &raw {
-            unprocessed::processed(desk, &tenant, &request.mailbox, &request.blob, raw).await?;
+            unprocessed::processed(desk, &tenant, request, raw, number).await?;
         }
         desk.ports.blobs.delete(INTAKE_CONTAINER, &request.blob).await?;
         return Ok(Outcome::Seen { number });
@@ -163,8 +163,7 @@ async fn refuse(
     request: Option<&Request>,
     raw: Option<&Bytes>,
 ) -> Result<Outcome, Error> {
-    let (mailbox, blob) = (request.map(|r| r.mailbox.as_str()), request.map(|r| r.blob.as_str()));
-    let kept = unprocessed::keep(desk, Keep { owner, reason, detail, message, mailbox, blob, raw }).await?;
+    let kept = unprocessed::keep(desk, Keep { owner, reason, detail, message, request, raw }).await?;
     Ok(Outcome::Unprocessed { record: kept.record, reason: kept.reason, first: kept.first })
 }
 
@@ -362,7 +361,7 @@ async fn commit(desk: &Desk, arrival: &Arrival<'_>, decided: Decided, parts: &Pa
     let why = link.as_ref().map(|(.., why)| *why);
     let comment = comment(desk, arrival, ticket.id, parts, refs.message_id_reused());
     let mut more = refs.writes(arrival, &ticket, why)?;
-    more.extend(refs.closing(desk, arrival).await?);
+    more.extend(refs.closing(desk, arrival, ticket.number).await?);
     if let Some(bounce) = &arrival.mail.bounce
         && let Some(reported) = thread::references(&arrival.mail).into_iter().find_map(|id| thread::own_comment(arrival.keys, id))
     {

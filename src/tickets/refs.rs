@@ -139,9 +139,9 @@ impl Refs {
     }
 
     /// The record that the delivery had become, closed.
-    pub(super) async fn closing(&self, desk: &Desk, arrival: &Arrival<'_>) -> Result<Option<Write>, Error> {
+    pub(super) async fn closing(&self, desk: &Desk, arrival: &Arrival<'_>, number: u64) -> Result<Option<Write>, Error> {
         match &self.delivered {
-            Some(delivered) => unprocessed::closing(desk, arrival.keys, &arrival.tenant.id, delivered).await,
+            Some(delivered) => unprocessed::closing(desk, arrival.keys, &arrival.tenant.id, delivered, number).await,
             None => Ok(None),
         }
     }
@@ -178,7 +178,7 @@ pub(super) async fn remember(desk: &Desk, arrival: &Arrival<'_>, number: u64, un
     let remembered = mail_ref(arrival, untold.document, Default::default(), &Delivery::Ticket { number })?;
     let mut writes = vec![create_or_replace(remembered, untold.before.as_ref().map(|before| before.etag.clone()))];
     if let Some(before) = &untold.before {
-        writes.extend(unprocessed::closing(desk, arrival.keys, &arrival.tenant.id, before).await?);
+        writes.extend(unprocessed::closing(desk, arrival.keys, &arrival.tenant.id, before, number).await?);
     }
     match desk.ports.documents.commit(&partition(&arrival.tenant.id, Kind::MailRef), writes).await {
         // Somebody else remembered it.

@@ -10,7 +10,7 @@ use tokio::sync::SemaphorePermit;
 use super::{
     Desk, Error, INTAKE, MEMORY_FOR_A_SEALED_BYTE,
     aside::{Cut, cut},
-    contract::{self, PUSHED_PREFIX},
+    contract::{self, PUSHED_PREFIX, Request},
     new_ulid, store,
     tries::{TRYING_IN_THE_QUEUE, Tries},
 };
@@ -46,11 +46,20 @@ pub(super) struct Keep<'a> {
     pub reason: Reason,
     pub detail: String,
     pub message: &'a str,
-    pub mailbox: Option<&'a str>,
-    /// The intake blob, if it has a usable name.
-    pub blob: Option<&'a str>,
-    /// Its bytes, to be sealed; without them the blob stays where it is.
+    /// The message as it was read, if it could be.
+    pub request: Option<&'a Request>,
+    /// The bytes of the intake blob, to be sealed; without them the blob stays where it is.
     pub raw: Option<&'a Bytes>,
+}
+
+impl Keep<'_> {
+    fn mailbox(&self) -> &str {
+        self.request.map_or("", |request| &request.mailbox)
+    }
+
+    fn blob(&self) -> Option<&str> {
+        self.request.map(|request| request.blob.as_str())
+    }
 }
 
 /// A record, and whether it is new.
@@ -69,14 +78,14 @@ pub(super) enum Delivery {
 }
 
 /// The record that a delivery had become, closed, for the commit that makes its mail a ticket. One that cannot be read keeps no mail out.
-pub(super) async fn closing(desk: &Desk, keys: &TenantKeys, owner: &TenantId, delivered: &Document) -> Result<Option<Write>, Error> {
+pub(super) async fn closing(desk: &Desk, keys: &TenantKeys, owner: &TenantId, delivered: &Document, ticket: u64) -> Result<Option<Write>, Error> {
     let Some(Delivery::Unprocessed { record }) = readable(keys, delivered) else { return Ok(None) };
     let place = partition(owner, Kind::Unprocessed);
     let Some(document) = desk.ports.documents.get(&place, &format!("unprocessed:{record}")).await? else { return Ok(None) };
     match readable::<Unprocessed>(keys, &document) {
         // One whose bytes we sealed is replayed under a name of its own, and closed by that.
         Some(mut record) if !matches!(record.raw, Raw::Sealed { .. }) && record.state != State::Processed => {
-            record.state = State::Processed;
+            record.close(Some(ticket));
             Ok(Some(write(keys, owner, &record, Some(document.etag))?))
         }
         _ => Ok(None),
@@ -141,7 +150,7 @@ pub(super) async fn delivered(desk: &Desk, keys: &TenantKeys, owner: &TenantId, 
 /// Keeps a mail as a record, once however often it is delivered, and then removes the intake blob that it sealed; one that [`cut`] gives up stays there.
 pub(super) async fn keep(desk: &Desk, mut keep: Keep<'_>) -> Result<Kept, Error> {
     let keys = desk.keyring.keys(keep.owner).await?;
-    let cut = if let (Some(bytes), Some(_)) = (keep.raw, keep.blob) { cut(bytes).await } else { None };
+    let cut = if let (Some(bytes), Some(_)) = (keep.raw, keep.request) { cut(bytes).await } else { None };
     keep.raw = keep.raw.filter(|_| cut.is_some());
     // Against a redelivery that stores the record too.
     let mut tries = Tries::within(TRYING_IN_THE_QUEUE);
@@ -149,12 +158,12 @@ pub(super) async fn keep(desk: &Desk, mut keep: Keep<'_>) -> Result<Kept, Error>
         match keep_once(desk, &keys, &keep, cut.as_ref()).await {
             Err(error) if error.is_conflict() && tries.again(desk).await => {}
             Ok(kept) => {
-                if let (Some(blob), Some(raw)) = (keep.blob, keep.raw) {
+                if let (Some(request), Some(raw)) = (keep.request, keep.raw) {
                     // Nobody's mail that somebody owns by now is kept with him.
                     if !keep.owner.is_system() {
-                        close(desk, &TenantId::system(), keep.mailbox.unwrap_or_default(), blob, raw).await?;
+                        close(desk, &TenantId::system(), request, raw, None).await?;
                     }
-                    desk.ports.blobs.delete(INTAKE_CONTAINER, blob).await?;
+                    desk.ports.blobs.delete(INTAKE_CONTAINER, &request.blob).await?;
                 }
                 return Ok(kept);
             }
@@ -167,9 +176,10 @@ async fn keep_once(desk: &Desk, keys: &TenantKeys, keep: &Keep<'_>, cut: Option<
     let place = partition(keep.owner, Kind::Unprocessed);
     let now = desk.ports.clock.now();
     let raw = seal_raw(desk, keys, keep, cut).await?;
-    let delivery = delivery_name(keys, keep.mailbox.unwrap_or_default(), keep.blob.unwrap_or_default(), keep.message);
+    let delivery = delivery_name(keys, keep.mailbox(), keep.blob().unwrap_or_default(), keep.message);
     let (known, before) = delivered(desk, keys, keep.owner, &delivery).await?.unzip();
-    if let Some((mut record, etag)) = replayed(desk, keys, keep.owner, keep.blob).await?
+    if let Some(id) = keep.blob().and_then(replay_of)
+        && let Some((mut record, etag)) = open(desk, keys, keep.owner, id).await?
         && record.raw.may_be(&raw)
     {
         // It came from a record of ours and failed again. A redelivery after that finds nothing new to say.
@@ -200,11 +210,12 @@ async fn keep_once(desk: &Desk, keys: &TenantKeys, keep: &Keep<'_>, cut: Option<
         reason: keep.reason,
         detail: keep.detail.clone(),
         at: now,
-        mailbox: keep.mailbox.map(str::to_owned),
+        mailbox: keep.request.map(|request| request.mailbox.clone()),
         message: seal_message(desk, keys, keep).await?,
         raw,
         state: State::Waiting,
         replays: 0,
+        ticket: None,
         kept_again_at: None,
     };
     let expires_at = Some(now + DELIVERY_REMEMBERED);
@@ -226,9 +237,9 @@ async fn keep_once(desk: &Desk, keys: &TenantKeys, keep: &Keep<'_>, cut: Option<
 /// Where the bytes are kept. The name is made from what is kept, so that a second try, or a replay, finds the same blob.
 async fn seal_raw(desk: &Desk, keys: &TenantKeys, keep: &Keep<'_>, cut: Option<&Cut>) -> Result<Raw, Error> {
     let Some(Cut { bytes, altered }) = cut else {
-        return Ok(keep.blob.map_or(Raw::Nowhere, |blob| Raw::Intake { blob: blob.to_owned() }));
+        return Ok(keep.blob().map_or(Raw::Nowhere, |blob| Raw::Intake { blob: blob.to_owned() }));
     };
-    let blob = sealed_name(keys, keep.owner, keep.mailbox.unwrap_or_default(), bytes);
+    let blob = sealed_name(keys, keep.owner, keep.mailbox(), bytes);
     store::seal_blob(desk.ports.blobs.as_ref(), keys, &blob, bytes).await?;
     Ok(Raw::Sealed { blob, bytes: bytes.len() as u64, altered: *altered })
 }
@@ -306,7 +317,8 @@ pub async fn raw(desk: &Desk, owner: &TenantId, record: &Unprocessed) -> Result<
     }
 }
 
-/// Sends a mail through the intake again: what we sealed under a name that tells of the record, anything else by its own message.
+/// Sends a mail through the intake again: what we sealed under a name that tells of the record, what lies in the intake by a message that
+/// does, anything else by its own message.
 ///
 /// Killed in between, it has done nothing or has sent the mail without saying so; sent twice, the mail still becomes one ticket. A conflict says that the
 /// mail was sent and that somebody, the intake perhaps, changed the record at that moment.
@@ -332,6 +344,7 @@ async fn send_again(desk: &Desk, owner: &TenantId, id: RecordId, prefix: &str, a
             desk.ports.blobs.put(INTAKE_CONTAINER, &blob, bytes).await?;
             contract::message(mailbox, &blob)
         }
+        (Raw::Intake { blob }, Some(mailbox)) => contract::again(mailbox, blob, id),
         _ => message(desk, owner, &record).await?,
     };
     // Sent before it is marked: a record that says so was sent. What the intake makes of it meanwhile is not overwritten, by the version that was read.
@@ -351,34 +364,36 @@ async fn sealed<'a>(desk: &'a Desk, owner: &TenantId, blob: &str, size: u64) -> 
     Ok((Bytes::from_owner(store::open_blob(desk.ports.blobs.as_ref(), &keys, blob).await?), room))
 }
 
-/// After a mail became a ticket: if it came from a record, the record says so.
-pub(super) async fn processed(desk: &Desk, tenant: &TenantId, mailbox: &str, blob: &str, raw: &[u8]) -> Result<(), Error> {
+/// After a mail became a ticket: if it came from a record, the record says so, and which.
+pub(super) async fn processed(desk: &Desk, tenant: &TenantId, request: &Request, raw: &[u8], ticket: u64) -> Result<(), Error> {
     // The record stands with the tenant, or, if nobody owned the mailbox then, with the house.
     for owner in [tenant, &TenantId::system()] {
-        close(desk, owner, mailbox, blob, raw).await?;
+        close(desk, owner, request, raw, Some(ticket)).await?;
     }
     Ok(())
 }
 
-/// Closes the owner's record that this blob was replayed from, if the bytes are the record's.
-async fn close(desk: &Desk, owner: &TenantId, mailbox: &str, blob: &str, raw: &[u8]) -> Result<(), Error> {
-    if replay_of(blob).is_none() {
-        return Ok(());
-    }
+/// Closes the owner's record that a mail was replayed from, if the mail is the record's.
+async fn close(desk: &Desk, owner: &TenantId, request: &Request, raw: &[u8], ticket: Option<u64>) -> Result<(), Error> {
+    let named = || request.record.as_ref().and_then(|id| id.parse().ok());
+    let Some(id) = replay_of(&request.blob).or_else(named) else { return Ok(()) };
     let keys = desk.keyring.keys(owner).await?;
-    let found = replayed(desk, &keys, owner, Some(blob)).await?;
-    // Whoever puts another mail under the record's name does not close it.
-    let same = |record: &Unprocessed| matches!(&record.raw, Raw::Sealed { blob, .. } if *blob == sealed_name(&keys, owner, mailbox, raw));
-    if let Some((mut record, etag)) = found.filter(|(record, _)| same(record)) {
-        record.state = State::Processed;
+    let Some((mut record, etag)) = open(desk, &keys, owner, id).await? else { return Ok(()) };
+    // Whoever sends another mail in the record's name does not close it.
+    let is_the_same = match &record.raw {
+        Raw::Sealed { blob, .. } => *blob == sealed_name(&keys, owner, &request.mailbox, raw),
+        Raw::Intake { blob } => *blob == request.blob && record.mailbox.as_ref() == Some(&request.mailbox),
+        Raw::Nowhere => false,
+    };
+    if is_the_same {
+        record.close(ticket);
         desk.ports.documents.commit(&partition(owner, Kind::Unprocessed), vec![write(&keys, owner, &record, Some(etag))?]).await?;
     }
     Ok(())
 }
 
-/// The record that an intake blob was replayed from, unless that is over.
-async fn replayed(desk: &Desk, keys: &TenantKeys, owner: &TenantId, blob: Option<&str>) -> Result<Option<(Unprocessed, Etag)>, Error> {
-    let Some(id) = blob.and_then(replay_of) else { return Ok(None) };
+/// A record whose mail is not dealt with.
+async fn open(desk: &Desk, keys: &TenantKeys, owner: &TenantId, id: RecordId) -> Result<Option<(Unprocessed, Etag)>, Error> {
     let found = desk.ports.documents.get(&partition(owner, Kind::Unprocessed), &format!("unprocessed:{id}")).await?;
     let Some(document) = found else { return Ok(None) };
     let record: Unprocessed = keys.open_document(&document)?;

@@ -71,9 +71,11 @@ async fn what_was_put_aside_becomes_one_record_and_replayed_one_ticket() {
         // Whoever's lease failed comes later.
         world.clock.advance(time::Duration::minutes(11));
         super::take_what_waits(&world).await;
-        assert_eq!(world.tickets("contoso").await.len(), 1, "{when:?}");
+        let tickets = world.tickets("contoso").await;
+        assert_eq!(tickets.len(), 1, "{when:?}");
         let records = world.unprocessed("contoso").await;
-        assert_eq!((records.len(), records[0].state), (1, State::Processed), "{when:?}");
+        let number = tickets[0]["number"].as_u64();
+        assert_eq!((records.len(), records[0].state, records[0].ticket), (1, State::Processed, number), "{when:?}");
         assert!(world.ports.blobs.list("mail-intake", "", None, 10).await.unwrap().is_empty(), "{when:?}");
         calls
     })

@@ -90,6 +90,9 @@ pub struct Unprocessed {
     pub state: State,
     /// Times that it was tried again.
     pub replays: u32,
+    /// The number of the ticket that its mail is in, once it is in one; with the tenant whose mailbox it is, if the record is nobody's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ticket: Option<u64>,
     /// When it was last kept; since it came, unless a replay came to nothing.
     #[serde(default, with = "time::serde::rfc3339::option", skip_serializing_if = "Option::is_none")]
     pub kept_again_at: Option<OffsetDateTime>,
@@ -143,6 +146,12 @@ impl Raw {
 }
 
 impl Unprocessed {
+    /// Its mail is dealt with: it is in this ticket or, without one, in the record of a tenant.
+    pub(super) fn close(&mut self, ticket: Option<u64>) {
+        self.state = State::Processed;
+        self.ticket = ticket;
+    }
+
     pub(super) fn failed_again(&mut self, reason: Reason, detail: &str, raw: Raw, now: OffsetDateTime) {
         self.kept_again_at = Some(now);
         self.reason = reason;
