@@ -1,25 +1,20 @@
 //! A mail's bytes to what it means. Whatever comes in, the answer is a `Mail` or a reason; no input panics, recurses without bound or is read twice over.
 
-use std::borrow::Cow;
-
 use super::{
-    Address, Attachment, LOOP_HEADER, Mail, MailKind, Unreadable, Warning,
-    attachment::{self, Sent},
-    bounce, clean,
+    Address, Attachment, LOOP_HEADER, Mail, MailKind, Unreadable, Warning, attachment, bounce, clean,
     header::Header,
-    kind::{self, Seen},
-    limits::{ADDRESS_NAME_BYTES_MAX, ADDRESSES_MAX, MAIL_BYTES_MAX, MESSAGE_ID_BYTES_MAX, SUBJECT_CHARS_MAX, TEXT_BYTES_MAX},
+    kind,
+    limits::{ADDRESS_NAME_BYTES_MAX, ADDRESSES_MAX, MESSAGE_ID_BYTES_MAX, SUBJECT_CHARS_MAX, TEXT_BYTES_MAX},
     line::{cut_bytes, cut_chars, own_line, without_overrides},
     mime,
-    part::{Bodies, Part},
+    part::{Bodies, Part, with_parts},
     plain::{self, Page},
     redact, reply,
+    seen::Seen,
     sender::{self, Trust},
-    tnef, transfer, wire,
+    sent::Sent,
+    tnef, transfer,
 };
-
-/// Headers of which a mail has at least one.
-const HEADERS_OF_A_MAIL: [&str; 8] = ["from", "sender", "return-path", "subject", "date", "to", "message-id", "received"];
 
 /// How often a mail is read and cut until no card number is left: nearly always once.
 const CUTS_MAX: usize = 4;
@@ -55,31 +50,6 @@ pub fn cut_and_parse(raw: &[u8], trust: &Trust) -> Kept {
     }
     let mail = with_parts(kept.as_deref().unwrap_or(raw), |_, parts| mail(parts, trust)).and_then(|mail| mail);
     Kept { cut: kept, mail: mail.map(|mail| Mail { redactions: mail.redactions + redactions, ..mail }) }
-}
-
-/// Hands on a mail's bytes as the readers want them, and its parts.
-pub(super) fn with_parts<T>(raw: &[u8], read: impl FnOnce(&[u8], &[Part<'_>]) -> T) -> Result<T, Unreadable> {
-    if raw.trim_ascii().is_empty() {
-        return Err(Unreadable::Empty);
-    }
-    if raw.len() > MAIL_BYTES_MAX {
-        return Err(Unreadable::TooLarge { bytes: raw.len(), limit: MAIL_BYTES_MAX });
-    }
-    let bytes = wire::repair(raw);
-    let mut parts = mime::read(&bytes)?;
-    if !HEADERS_OF_A_MAIL.iter().any(|name| parts[0].header.has(name)) {
-        return Err(Unreadable::NoHeaders);
-    }
-    // The charset that the mail names first is what its raw 8-bit headers are probably written in.
-    let label = parts.iter().find_map(Part::label);
-    for part in &mut parts {
-        part.header.set_label(label.as_deref());
-    }
-    if matches!(bytes, Cow::Owned(_)) {
-        // A server may have read other lines than those that were made here.
-        parts[0].header.doubt();
-    }
-    Ok(read(&bytes, &parts))
 }
 
 fn mail(parts: &[Part<'_>], trust: &Trust) -> Result<Mail, Unreadable> {
@@ -320,7 +290,7 @@ mod tests {
     use super::*;
     use crate::mail::{
         MailKind,
-        limits::{PARTS_MAX, REFERENCES_MAX},
+        limits::{MAIL_BYTES_MAX, PARTS_MAX, REFERENCES_MAX},
     };
 
     fn read(raw: &str) -> Mail {

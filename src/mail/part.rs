@@ -1,19 +1,48 @@
-//! What a part of a mail holds: its bytes, its letters, its name; and which parts are the mail's own words (RFC 8621, section 4.1.4).
+//! A mail's parts, and what each holds: its bytes, its letters, its name; and which parts are the mail's own words (RFC 8621, section 4.1.4).
 
 use std::borrow::Cow;
 
 use super::{
-    attachment::Sent,
-    charset,
-    limits::MESSAGE_ID_BYTES_MAX,
+    Unreadable, charset,
+    limits::{MAIL_BYTES_MAX, MESSAGE_ID_BYTES_MAX},
     mime,
+    sent::Sent,
     transfer::{self, Encoding},
+    wire,
 };
 
 pub(super) use mime::Part;
 
+/// Headers of which a mail has at least one.
+const HEADERS_OF_A_MAIL: [&str; 8] = ["from", "sender", "return-path", "subject", "date", "to", "message-id", "received"];
+
 /// Bytes of a page in which it names its charset.
 const META_BYTES_MAX: usize = 1024;
+
+/// Hands on a mail's bytes as the readers want them, and its parts.
+pub(super) fn with_parts<T>(raw: &[u8], read: impl FnOnce(&[u8], &[Part<'_>]) -> T) -> Result<T, Unreadable> {
+    if raw.trim_ascii().is_empty() {
+        return Err(Unreadable::Empty);
+    }
+    if raw.len() > MAIL_BYTES_MAX {
+        return Err(Unreadable::TooLarge { bytes: raw.len(), limit: MAIL_BYTES_MAX });
+    }
+    let bytes = wire::repair(raw);
+    let mut parts = mime::read(&bytes)?;
+    if !HEADERS_OF_A_MAIL.iter().any(|name| parts[0].header.has(name)) {
+        return Err(Unreadable::NoHeaders);
+    }
+    // The charset that the mail names first is what its raw 8-bit headers are probably written in.
+    let label = parts.iter().find_map(Part::label);
+    for part in &mut parts {
+        part.header.set_label(label.as_deref());
+    }
+    if matches!(bytes, Cow::Owned(_)) {
+        // A server may have read other lines than those that were made here.
+        parts[0].header.doubt();
+    }
+    Ok(read(&bytes, &parts))
+}
 
 impl Part<'_> {
     /// As the sender had them: without transfer encoding, in his charset.

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use mail_parser::decoders::{base64::base64_decode, quoted_printable::quoted_printable_decode};
 
-use super::{attachment::Sent, line::line_end};
+use super::{line::line_end, sent::Sent};
 
 /// Of so many bytes in a line of base64 one may be something else.
 const STRAYS_RATIO: usize = 8;

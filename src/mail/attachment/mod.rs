@@ -6,6 +6,7 @@ use super::{
     Attachment, Unreadable,
     limits::{ATTACHMENTS_MAX, EXPANDED_BYTES_MAX},
     redact,
+    sent::Sent,
 };
 
 mod content;
@@ -16,16 +17,6 @@ mod ole;
 mod zip;
 
 pub use held::Held;
-
-/// A file as the sender sent it.
-#[derive(Debug, Clone, Default, PartialEq)]
-pub(super) struct Sent {
-    pub(super) name: Option<String>,
-    pub(super) media_type: String,
-    pub(super) bytes: Vec<u8>,
-    pub(super) content_id: Option<String>,
-    pub(super) content_location: Option<String>,
-}
 
 /// All that came with one mail, and how many card numbers were cut out of the names. `shown` is the HTML that may show some of it.
 pub(super) fn all(sent: Vec<Sent>, shown: Option<&str>) -> Result<(Vec<Attachment>, usize), Unreadable> {

@@ -17,7 +17,7 @@ pub(super) use words::normalized;
 
 use std::borrow::Cow;
 
-use super::{Bounce, MailKind, Recipient, charset, kind::Seen, line::cut_bytes, part::without_carriage_returns};
+use super::{Bounce, MailKind, Recipient, charset, line::cut_bytes, part::without_carriage_returns, seen::Seen};
 
 /// Recipients of a report that are kept. The rest is dropped.
 pub const RECIPIENTS_MAX: usize = 100;

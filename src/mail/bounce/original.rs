@@ -3,7 +3,7 @@
 use std::{borrow::Cow, sync::LazyLock};
 
 use super::{address, fields};
-use crate::mail::{Attachment, charset, kind::Seen, limits::MESSAGE_ID_BYTES_MAX, line, part::without_carriage_returns, phrase_set::PhraseSet};
+use crate::mail::{Attachment, charset, limits::MESSAGE_ID_BYTES_MAX, line, part::without_carriage_returns, phrase_set::PhraseSet, seen::Seen};
 
 /// Bytes of an attached mail's header that are read.
 const HEADER_BYTES_MAX: usize = 256 * 1024;

@@ -8,24 +8,13 @@ mod subject;
 mod failure;
 mod words;
 
-use super::{Address, Attachment, MailKind, bounce, header::Headers};
+use super::{MailKind, bounce, header::Headers, seen::Seen};
 
 /// Bytes of a calendar part that are searched for its method.
 const CALENDAR_BYTES_MAX: usize = 64 * 1024;
 
 /// Methods by which somebody answers an invitation or asks about one (RFC 5546). Invitations themselves are written by people.
 const CALENDAR_ANSWERS: [&str; 4] = ["reply", "counter", "refresh", "declinecounter"];
-
-/// What is looked at to tell who speaks.
-#[derive(Debug, Clone, Copy)]
-pub struct Seen<'a> {
-    pub headers: &'a Headers<'a>,
-    pub subject: &'a str,
-    pub from: Option<&'a Address>,
-    pub text: &'a str,
-    /// Mails inside the mail are among them, unread.
-    pub attachments: &'a [Attachment],
-}
 
 pub fn kind(seen: &Seen<'_>) -> MailKind {
     let text = bounce::body(seen);
@@ -83,7 +72,10 @@ fn is_answer(headers: &Headers<'_>) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::mail::header::{HeaderLine, Line};
+    use crate::mail::{
+        Address, Attachment,
+        header::{HeaderLine, Line},
+    };
 
     pub(super) fn of(headers: &[(&str, &str)], subject: &str, from: &str, text: &str, parts: &[(&str, &str)]) -> MailKind {
         let headers: Vec<HeaderLine<'_>> = headers.iter().map(|(name, value)| (*name, Line::from((*value).to_owned()))).collect();

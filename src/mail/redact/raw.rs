@@ -5,7 +5,7 @@ use std::{borrow::Cow, ops::Range};
 use super::{Reading, Sheet, header, transfer::Transfer};
 use crate::mail::{
     mime::Part,
-    parse,
+    part::with_parts,
     transfer::{self, Encoding},
 };
 
@@ -120,7 +120,7 @@ fn nested(bytes: &[u8], depth: usize) -> Sheet<'_> {
         let cut = cut(read, parts, depth);
         Sheet { original: bytes, after: cut.after.map(|after| carry_back(bytes, read, &after)), cards: cut.cards }
     };
-    let structured = if depth <= NESTED_MAX { parse::with_parts(bytes, by_parts).ok() } else { None };
+    let structured = if depth <= NESTED_MAX { with_parts(bytes, by_parts).ok() } else { None };
     structured.unwrap_or_else(|| flat(bytes))
 }
 

@@ -4,9 +4,9 @@
 //! not looked at: programs exist that write them wrongly.
 
 use super::{
-    attachment::Sent,
     charset,
     limits::{ATTACHMENTS_MAX, MAIL_BYTES_MAX},
+    sent::Sent,
 };
 
 mod properties;
