@@ -85,15 +85,70 @@ async fn after_a_year_a_new_data_key_seals_and_the_old_one_still_opens() {
     let before = ring.keys(&contoso()).await.unwrap();
     let old = before.seal(&PLACE, b"words").unwrap();
     world.clock.advance(time::Duration::days(366));
+    // It is there, and seals when all others know it.
+    let meanwhile = ring.keys(&contoso()).await.unwrap().seal(&PLACE, b"words").unwrap();
+    world.clock.advance(time::Duration::minutes(121));
     let after = ring.keys(&contoso()).await.unwrap();
     let new = after.seal(&PLACE, b"words").unwrap();
     // The number stands behind the format's byte.
-    assert_eq!((&old[1..5], &new[1..5]), (&[0, 0, 0, 1][..], &[0, 0, 0, 2][..]));
-    assert!(after.open(&PLACE, &old).is_ok() && after.open(&PLACE, &new).is_ok());
+    assert_eq!([&old, &meanwhile, &new].map(|sealed| sealed[4]), [1, 1, 2]);
+    assert!([&old, &meanwhile, &new].iter().all(|sealed| after.open(&PLACE, sealed).is_ok()));
     // What must be found for ever does not rotate with it.
     assert_eq!(before.index("x", &[b"1"]), after.index("x", &[b"1"]));
     let (number, signature) = before.sign("x", &[b"1"]);
     assert!(after.verify("x", &[b"1"], number, &signature));
+    // The next year it is followed by one more, and only by one.
+    world.clock.advance(time::Duration::days(366));
+    for _ in 0..3 {
+        keyring(&world).keys(&contoso()).await.unwrap();
+        world.clock.advance(time::Duration::minutes(121));
+    }
+    assert_eq!(ring.keys(&contoso()).await.unwrap().seal(&PLACE, b"words").unwrap()[4], 3);
+    let stored = world.ports.documents.get("sys:keys", "contoso").await.unwrap().unwrap();
+    let stored: serde_json::Value = serde_json::from_slice(&stored.body).unwrap();
+    assert_eq!(stored["keys"].as_array().unwrap().iter().filter(|key| key["purpose"] == "data").count(), 3);
+}
+
+#[tokio::test]
+async fn a_new_data_key_shuts_nobody_out_who_keeps_keys_for_the_longest_time() {
+    let world = World::new().await;
+    let (minute, hour) = (time::Duration::minutes(1), Duration::from_secs(3600));
+    let processes = [Keyring::new(&world.ports, hour), Keyring::new(&world.ports, hour), Keyring::new(&world.ports, Duration::from_secs(60))];
+    for process in &processes {
+        process.keys(&contoso()).await.unwrap();
+    }
+    world.clock.advance(time::Duration::days(365) - minute * 10);
+    let mut sealed_by = std::collections::BTreeSet::new();
+    for at in 0..300 {
+        world.clock.advance(minute);
+        // Each at times of its own, so that what they know is of different ages.
+        for process in processes.iter().enumerate().filter(|(index, _)| at % (index + 1) == 0).map(|(_, process)| process) {
+            let sealed = process.keys(&contoso()).await.unwrap().seal(&PLACE, b"words").unwrap();
+            sealed_by.insert(sealed[4]);
+            for other in &processes {
+                assert!(other.keys(&contoso()).await.unwrap().open(&PLACE, &sealed).is_ok(), "minute {at}");
+            }
+        }
+    }
+    assert_eq!(sealed_by.into_iter().collect::<Vec<_>>(), [1, 2]);
+}
+
+#[tokio::test]
+async fn whose_keys_are_gone_never_has_keys_again() {
+    let world = World::new().await;
+    let (ring, other) = (keyring(&world), keyring(&world));
+    let sealed = ring.keys(&contoso()).await.unwrap().seal(&PLACE, b"words").unwrap();
+    other.keys(&contoso()).await.unwrap();
+    assert!(ring.exists(&contoso()).await.unwrap() && !ring.is_gone(&contoso()).await.unwrap());
+    ring.forget(&contoso()).await.unwrap();
+    assert!(matches!(ring.keys(&contoso()).await, Err(Error::Gone)));
+    assert!(!ring.exists(&contoso()).await.unwrap() && ring.is_gone(&contoso()).await.unwrap());
+    // Who has them in memory has them until his time is over.
+    assert!(other.keys(&contoso()).await.unwrap().open(&PLACE, &sealed).is_ok());
+    world.clock.advance(time::Duration::seconds(601));
+    assert!(matches!(other.keys(&contoso()).await, Err(Error::Gone)));
+    ring.forget(&contoso()).await.unwrap();
+    ring.rewrap(|_| {}).await.unwrap();
 }
 
 #[tokio::test]

@@ -145,7 +145,8 @@ async fn add_demo_tenants(app: &Arc<App>) -> Result<()> {
     ] {
         let tenant = Tenant::new(id.parse()?, name, vec![Mailbox::parse(mailbox)?]);
         match tenants::add(&app.ports, &app.keyring, COMMAND_LINE, &tenant, &trust).await {
-            Ok(()) | Err(tenants::Error::Exists) => {}
+            // Who was removed stays so.
+            Ok(()) | Err(tenants::Error::Exists | tenants::Error::IdUsed) => {}
             Err(error) => return Err(error.into()),
         }
     }

@@ -91,6 +91,7 @@ impl From<keys::Error> for Problem {
     fn from(error: keys::Error) -> Self {
         match error {
             keys::Error::Fault(inner) => fault(&inner),
+            keys::Error::Gone => Problem::new(404, "not-found", "It does not exist", error.to_string()),
             keys::Error::SealsUsedUp => Problem::new(503, "busy", "The service is busy", error.to_string()),
             keys::Error::DoesNotOpen { .. } | keys::Error::UnknownShape { .. } => {
                 Problem::new(500, "internal", "Something went wrong here", error.to_string())
@@ -115,7 +116,9 @@ impl From<tenants::Error> for Problem {
             tenants::Error::Changed => changed(),
             tenants::Error::NotFound => Problem::new(404, "not-found", "It does not exist", error.to_string()),
             tenants::Error::StillServed => Problem::new(409, "tenant-served", "The tenant is served", error.to_string()),
-            tenants::Error::Exists | tenants::Error::DirectoryTaken => Problem::new(409, "tenant-exists", "The tenant exists", error.to_string()),
+            tenants::Error::Exists | tenants::Error::IdUsed | tenants::Error::DirectoryTaken => {
+                Problem::new(409, "tenant-exists", "The tenant exists", error.to_string())
+            }
         }
     }
 }

@@ -25,6 +25,8 @@ pub enum Error {
     /// What opened is not what this version writes.
     #[error("a document of kind {kind} has a shape that this version does not know")]
     UnknownShape { kind: String },
+    #[error("the tenant was removed, and his keys with him")]
+    Gone,
     /// This process has used up the seals it leased for the current data key; loading the keys again leases more.
     #[error("the leased seals are used up")]
     SealsUsedUp,

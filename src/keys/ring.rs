@@ -1,4 +1,4 @@
-//! The keyring of a tenant: made on first use, cached unwrapped for a bounded time, rotated when its data key is worn or old.
+//! The keyring of a tenant: made on first use, cached unwrapped for a bounded time, rotated when its data key is worn or old, gone for good with him.
 
 use std::{
     collections::{BTreeMap, HashMap},
@@ -33,6 +33,9 @@ const SEALS_LEASED: u64 = 1 << 16;
 const SEALS_LOW: u64 = 1 << 12;
 /// A data key older than this is followed by a new one.
 const DATA_KEY_AGE_MAX: time::Duration = time::Duration::days(365);
+/// A new data key seals only after this long. Until then it is in the keyring for all to know: nobody keeps keys in memory for more than an hour, so
+/// that whoever is to open what it sealed has it.
+const DATA_KEY_KNOWN_AFTER: time::Duration = time::Duration::hours(2);
 /// Tenants whose keys are cached at once; beyond it the cache starts anew.
 const TENANTS_CACHED_MAX: usize = 10_000;
 /// Tries to store a keyring against others who store it too.
@@ -84,9 +87,13 @@ struct PurposeKeys {
 
 #[derive(Serialize, Deserialize)]
 pub(super) struct RingBody {
+    /// None if the tenant was removed.
     pub(super) keys: Vec<RingKey>,
-    /// Seals leased under the newest data key.
+    /// Seals leased under the data key that seals.
     seals_leased: u64,
+    /// Its number; that of the newest one in keyrings of before.
+    #[serde(default)]
+    sealing: Option<u32>,
 }
 
 #[derive(Serialize, Deserialize, Clone)]
@@ -151,20 +158,29 @@ impl Keyring {
         });
     }
 
-    /// Whether the tenant has keys.
+    /// Whether the tenant has keys, whether they open or not.
     pub async fn exists(&self, tenant: &TenantId) -> Result<bool, Error> {
-        Ok(self.documents.get(&partition(tenant, Kind::Keyring), tenant.as_str()).await?.is_some())
+        Ok(self.stored(tenant).await?.is_some_and(|document| !is_empty(&document)))
     }
 
-    /// Deletes a tenant's keys: what they sealed cannot be read any more, wherever it is. Another process may have them for as long as it keeps keys
-    /// in memory; a backup of the keyrings, for as long as it is kept.
+    /// Whether the tenant had keys, and was removed.
+    pub async fn is_gone(&self, tenant: &TenantId) -> Result<bool, Error> {
+        Ok(self.stored(tenant).await?.is_some_and(|document| is_empty(&document)))
+    }
+
+    /// Deletes a tenant's keys: what they sealed cannot be read any more, wherever it is, and there will never be others for him. Another process may
+    /// have them for as long as it keeps keys in memory; a backup of the keyrings, for as long as it is kept.
     pub async fn forget(&self, tenant: &TenantId) -> Result<(), Error> {
-        let place = partition(tenant, Kind::Keyring);
-        if let Some(document) = self.documents.get(&place, tenant.as_str()).await? {
-            self.documents.commit(&place, vec![Write::Delete { id: document.id, etag: document.etag }]).await?;
+        if let Some(stored) = self.stored(tenant).await?.filter(|document| !is_empty(document)) {
+            let document = ring_document(tenant, &RingBody { keys: Vec::new(), seals_leased: 0, sealing: None })?;
+            self.documents.commit(&partition(tenant, Kind::Keyring), vec![Write::Replace { document, etag: stored.etag }]).await?;
         }
         self.cache.lock().unwrap_or_else(PoisonError::into_inner).remove(tenant);
         Ok(())
+    }
+
+    async fn stored(&self, tenant: &TenantId) -> Result<Option<Document>, Error> {
+        Ok(self.documents.get(&partition(tenant, Kind::Keyring), tenant.as_str()).await?)
     }
 
     fn slot(&self, tenant: &TenantId) -> Arc<tokio::sync::Mutex<Slot>> {
@@ -179,36 +195,28 @@ impl Keyring {
     async fn load(&self, tenant: &TenantId, now: OffsetDateTime, leased: Option<(u32, Arc<AtomicU64>)>) -> Result<TenantKeys, Error> {
         let partition = partition(tenant, Kind::Keyring);
         for _ in 0..TRIES_MAX {
-            let stored = self.documents.get(&partition, tenant.as_str()).await?;
-            let (mut ring, etag) = match stored {
-                Some(document) => {
-                    let ring: RingBody =
-                        serde_json::from_slice(&document.body).map_err(|_| Error::UnknownShape { kind: Kind::Keyring.name().to_owned() })?;
-                    (ring, Some(document.etag))
-                }
-                None => (RingBody { keys: self.first_keys(now).await?, seals_leased: 0 }, None),
+            let (mut ring, etag) = match self.stored(tenant).await? {
+                Some(document) if is_empty(&document) => return Err(Error::Gone),
+                Some(document) => (ring_in(&document)?, Some(document.etag)),
+                None => (RingBody { keys: self.first_keys(now).await?, seals_leased: 0, sealing: None }, None),
             };
-            let enough = |(number, left): &(u32, Arc<AtomicU64>)| {
-                ring.newest_data_key().is_some_and(|key| key.number == *number) && left.load(Ordering::Relaxed) >= SEALS_LOW
+            let (Some(newest), Some(sealing)) = (ring.data_keys().map(|key| key.number).max(), ring.sealing_key(now).cloned()) else {
+                return Err(lacks_a_key());
             };
-            if let Some((_, left)) = leased.as_ref().filter(|leased| enough(leased))
-                && !ring.worn(now)
-            {
-                return self.unwrap(&ring, left.clone()).await;
-            }
-            if ring.worn(now) {
-                let number = ring.newest_data_key().map_or(1, |key| key.number + 1);
-                ring.keys.push(self.new_key(Purpose::Data, number, now).await?);
+            if ring.sealing.unwrap_or(newest) != sealing.number {
                 ring.seals_leased = 0;
             }
+            ring.sealing = Some(sealing.number);
+            let is_worn = newest == sealing.number && ring.is_worn(&sealing, now);
+            let enough = |(number, left): &(u32, Arc<AtomicU64>)| *number == sealing.number && left.load(Ordering::Relaxed) >= SEALS_LOW;
+            if let Some((_, left)) = leased.as_ref().filter(|leased| enough(leased) && !is_worn) {
+                return self.unwrap(&ring, left.clone()).await;
+            }
+            if is_worn {
+                ring.keys.push(self.new_key(Purpose::Data, newest + 1, now).await?);
+            }
             ring.seals_leased += SEALS_LEASED;
-            let document = NewDocument {
-                id: tenant.to_string(),
-                kind: Kind::Keyring.name().to_owned(),
-                keys: Default::default(),
-                expires_at: None,
-                body: serde_json::to_vec(&ring).map_err(|_| Error::UnknownShape { kind: Kind::Keyring.name().to_owned() })?,
-            };
+            let document = ring_document(tenant, &ring)?;
             let write = match etag {
                 None => Write::Create(document),
                 Some(etag) => Write::Replace { document, etag },
@@ -242,7 +250,7 @@ impl Keyring {
     async fn unwrap(&self, ring: &RingBody, seals_left: Arc<AtomicU64>) -> Result<TenantKeys, Error> {
         let (mut data, mut signing, mut index) = (BTreeMap::new(), BTreeMap::new(), None);
         for key in &ring.keys {
-            let bytes = STANDARD.decode(&key.wrapped).map_err(|_| Error::UnknownShape { kind: Kind::Keyring.name().to_owned() })?;
+            let bytes = STANDARD.decode(&key.wrapped).map_err(|_| unknown_shape())?;
             let opened = self.vault.unwrap(WRAPPING_KEY, &Wrapped { version: key.vault_version.clone(), bytes }).await?;
             let opened: Zeroizing<[u8; 32]> =
                 Zeroizing::new(opened.as_slice().try_into().map_err(|_| Fault::Corrupt("a key of the keyring does not have 32 bytes".to_owned()))?);
@@ -252,25 +260,56 @@ impl Keyring {
                 Purpose::Index => index = Some(opened),
             }
         }
-        match (data.keys().next_back().copied(), index) {
+        match (ring.sealing.filter(|number| data.contains_key(number)), index) {
             (Some(current), Some(index)) if !signing.is_empty() => {
                 Ok(TenantKeys { data, current, index, signing, seals_left, entropy: self.entropy.clone() })
             }
-            _ => Err(Fault::Corrupt("a keyring lacks a key".to_owned()).into()),
+            _ => Err(lacks_a_key()),
         }
     }
 }
 
 impl RingBody {
-    fn newest_data_key(&self) -> Option<&RingKey> {
-        self.keys.iter().filter(|key| key.purpose == Purpose::Data).max_by_key(|key| key.number)
+    fn data_keys(&self) -> impl Iterator<Item = &RingKey> {
+        self.keys.iter().filter(|key| key.purpose == Purpose::Data)
     }
 
-    fn worn(&self, now: OffsetDateTime) -> bool {
-        self.newest_data_key().is_none_or(|key| {
-            self.seals_leased + SEALS_LEASED > SEALS_MAX || now.unix_timestamp() - key.created_at > DATA_KEY_AGE_MAX.whole_seconds()
-        })
+    /// The newest data key that everybody knows; the first one, if there is none.
+    fn sealing_key(&self, now: OffsetDateTime) -> Option<&RingKey> {
+        let known = self.data_keys().filter(|key| now.unix_timestamp() - key.created_at >= DATA_KEY_KNOWN_AFTER.whole_seconds());
+        known.max_by_key(|key| key.number).or_else(|| self.data_keys().min_by_key(|key| key.number))
     }
+
+    fn is_worn(&self, sealing: &RingKey, now: OffsetDateTime) -> bool {
+        self.seals_leased + SEALS_LEASED > SEALS_MAX || now.unix_timestamp() - sealing.created_at > DATA_KEY_AGE_MAX.whole_seconds()
+    }
+}
+
+fn ring_document(tenant: &TenantId, ring: &RingBody) -> Result<NewDocument, Error> {
+    Ok(NewDocument {
+        id: tenant.to_string(),
+        kind: Kind::Keyring.name().to_owned(),
+        keys: Default::default(),
+        expires_at: None,
+        body: serde_json::to_vec(ring).map_err(|_| unknown_shape())?,
+    })
+}
+
+fn ring_in(document: &Document) -> Result<RingBody, Error> {
+    serde_json::from_slice(&document.body).map_err(|_| unknown_shape())
+}
+
+/// What is left of the keyring of a tenant who was removed.
+fn is_empty(document: &Document) -> bool {
+    ring_in(document).is_ok_and(|ring| ring.keys.is_empty())
+}
+
+fn unknown_shape() -> Error {
+    Error::UnknownShape { kind: Kind::Keyring.name().to_owned() }
+}
+
+fn lacks_a_key() -> Error {
+    Fault::Corrupt("a keyring lacks a key".to_owned()).into()
 }
 
 impl PurposeKeys {

@@ -99,6 +99,9 @@ pub enum Error {
     StillServed,
     #[error("{0}")]
     BadSettings(String),
+    /// What still goes on under a removed tenant's id, in a queue or in another process, is not to become another's.
+    #[error("a tenant of this id was removed, and an id is given once: choose another")]
+    IdUsed,
     #[error("there is no such tenant")]
     NotFound,
     #[error("somebody changed the tenant: it is no longer as you read it")]
@@ -141,6 +144,9 @@ pub async fn add_trusting(ports: &Ports, keyring: &Keyring, actor: &str, tenant:
     let tenant = checked(tenant)?;
     let documents = ports.documents.as_ref();
     is_free(documents, keyring, &tenant).await?;
+    if keyring.is_gone(&tenant.id).await? {
+        return Err(Error::IdUsed);
+    }
     let system = TenantId::system();
     let keys = keyring.keys(&system).await?;
     let place = partition(&system, Kind::Tenant);
