@@ -129,7 +129,9 @@ enum State {
 /// refuses keeps nobody else waiting. A long mail is sealed into a blob first, once for all.
 pub async fn rows(ports: &Ports, keys: &TenantKeys, tenant: &TenantId, mail: &Leaving<'_>, now: OffsetDateTime) -> Result<Vec<Write>, Error> {
     let raw = if mail.raw.len() > MAIL_HERE_BYTES_MAX {
-        let name = format!("{tenant}/{}", mail.record);
+        // A second try of the story may say something else, to others: it has a blob of its own, and the first one's stays until its tenant goes, because
+        // nobody can know whether that try was stored.
+        let name = format!("{tenant}/{}-{}", mail.record, keys.index("outgoing-mail", &[mail.raw]));
         let sealed = keys.seal(&Place::blob(CONTAINER, &name), mail.raw)?;
         ports.blobs.put(CONTAINER, &name, Bytes::from(sealed)).await?;
         Raw::Blob(name)
