@@ -412,6 +412,39 @@ async fn a_replay_that_the_host_gave_up_on_after_its_commit_closes_its_record() 
 }
 
 #[tokio::test]
+async fn a_blob_that_the_host_gave_up_on_is_kept_although_its_name_brought_another_mail() {
+    let world = World::new().await;
+    let one = mail(ANN, "1@a.example", "One", "", "Words.");
+    for (blob, raw) in [("a.eml", one.clone()), ("b.eml", b"From: ann@a.example\r\n\r\nNo id.".to_vec()), ("c.eml", one)] {
+        world.mail(HELP, blob, &raw).await;
+        // The tries failed after the commit.
+        let message = world.leave(HELP, blob, &raw).await;
+        assert!(queue(&world.app, "MailIntakePoison", &message).await.1.starts_with("seen before"), "{blob}");
+        assert!(world.unprocessed("contoso").await.is_empty());
+    }
+    for (at, blob) in ["a.eml", "b.eml", "c.eml"].into_iter().enumerate() {
+        let message = world.leave(HELP, blob, &mail(ANN, &format!("new-{at}@a.example"), "Another", "", "Words.")).await;
+        assert!(queue(&world.app, "MailIntakePoison", &message).await.1.ends_with("kept_failing"), "{blob}");
+        assert_eq!(world.unprocessed("contoso").await.len(), at + 1);
+    }
+    assert!(world.ports.blobs.list("mail-intake", "", None, 10).await.unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn a_replay_under_a_name_that_is_just_deleted_waits_again() {
+    use helpdesk::tickets::unprocessed::{self, State};
+    let world = World::new().await;
+    world.mail(HELP, "a.eml", &mail(ANN, "x@a.example", "Away", "Auto-Submitted: auto-replied\r\n", "I am away.")).await;
+    let (contoso, record) = ("contoso".parse().unwrap(), world.unprocessed("contoso").await[0].id);
+    unprocessed::replay(&world.app.desk, &contoso, record, "test").await.unwrap();
+    // The one before came to nothing, and deletes what this one found there.
+    world.ports.blobs.delete("mail-intake", &format!("replay/{record}.eml")).await.unwrap();
+    take_what_waits(&world).await;
+    let kept = world.unprocessed("contoso").await.remove(0);
+    assert_eq!((kept.state, kept.reason.name(), kept.replays), (State::Waiting, "automatic", 1));
+}
+
+#[tokio::test]
 async fn a_record_never_swallows_another_mail() {
     let world = World::new().await;
     // The message came before its blob, then the blob came, then the name was used again.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use helpdesk::{
     access::Role,
-    ids::TenantId,
+    ids::{Kind, TenantId, partition},
     mail::sender::Trust,
     ports::{Etag, NewDocument, Versions, Write},
     tenants::{self, Change, DirectoryId, Error, Mailbox, State, Tenant},
@@ -221,8 +221,11 @@ async fn a_tenant_who_goes_takes_all_that_is_his_with_him_and_nothing_of_others(
     assert!(left.documents.is_empty() && left.deleted.len() == removal.documents);
     assert_eq!(world.ports.blobs.list("mail", "contoso/", None, 10).await.unwrap(), Vec::<String>::new());
     assert_eq!(world.ports.blobs.list("mail-intake", "", None, 10).await.unwrap(), ["feeder/large-1.eml"]);
-    assert_eq!(world.ports.documents.get("sys:keys", "contoso").await.unwrap(), None);
+    assert!(has_no_keys(&world).await);
     assert!(matches!(remove().await, Err(Error::NotFound)), "nothing is left to remove");
+    // What is still under way for him, or in the memory of another process, is not to become another's.
+    let again = Tenant::new(contoso.clone(), "Another", vec![Mailbox::parse("new@contoso.example").unwrap()]);
+    assert!(matches!(tenants::add(&world.ports, &world.app.keyring, "test", &again, &Trust::Nobody).await, Err(Error::IdUsed)));
     // Who asks is nobody, and what comes is nobody's.
     let agent = world.token("contoso", Role::Agent, None);
     assert_eq!(world.http("GET", "/api/tickets", Some(&agent), b"").await.status, 401);
@@ -232,7 +235,33 @@ async fn a_tenant_who_goes_takes_all_that_is_his_with_him_and_nothing_of_others(
     assert_eq!(world.tickets("fabrikam").await.len(), 1);
     // A wake-up that was under way makes no keys for him.
     assert_eq!(queue(&world.app, "DeliverOutbox", r#"{"v":1,"tenant":"contoso"}"#).await.0, 200);
-    assert_eq!(world.ports.documents.get("sys:keys", "contoso").await.unwrap(), None);
+    assert!(has_no_keys(&world).await);
+}
+
+async fn has_no_keys(world: &World) -> bool {
+    let left = world.ports.documents.get("sys:keys", "contoso").await.unwrap().unwrap();
+    let left: serde_json::Value = serde_json::from_slice(&left.body).unwrap();
+    left["keys"] == serde_json::json!([])
+}
+
+#[tokio::test]
+async fn mail_that_comes_while_its_tenant_goes_is_nobodys() {
+    let world = World::new().await;
+    let message = world.leave(HELP, "a.eml", &mail("ann@a.example", "a@a.example", "Late", "", "Words.")).await;
+    // His mailbox was read, and then he was removed.
+    world.app.keyring.keys(&"contoso".parse().unwrap()).await.unwrap();
+    let place = partition(&TenantId::system(), Kind::Tenant);
+    let tenant = world.ports.documents.get(&place, "tenant:contoso").await.unwrap().unwrap();
+    world.ports.documents.commit(&place, vec![Write::Delete { id: tenant.id, etag: tenant.etag }]).await.unwrap();
+    world.app.keyring.forget(&"contoso".parse().unwrap()).await.unwrap();
+    for function in ["IntakeMail", "MailIntakePoison"] {
+        let (status, note) = queue(&world.app, function, &message).await;
+        assert!(status == 200 && note.contains("unknown_mailbox"), "{function}: {status} {note}");
+    }
+    let records = world.unprocessed("sys").await;
+    assert_eq!((records.len(), records[0].mailbox.as_deref()), (1, Some(HELP)));
+    assert!(world.ports.documents.changed_since("t:contoso", None, 10).await.unwrap().documents.is_empty());
+    assert!(has_no_keys(&world).await);
 }
 
 #[tokio::test]
@@ -246,7 +275,7 @@ async fn a_tenant_goes_whose_keys_do_not_open() {
     let (app, contoso) = (world.another(), "contoso".parse().unwrap());
     let removal = tenants::remove(&world.ports, &app.keyring, "test", &contoso, &tickets::blobs::blobs_of(&contoso), &Versions::Any).await.unwrap();
     assert!(removal.done, "{removal:?}");
-    assert_eq!(world.ports.documents.get("sys:keys", "contoso").await.unwrap(), None);
+    assert!(has_no_keys(&world).await);
 }
 
 #[tokio::test]
@@ -269,7 +298,7 @@ async fn a_removal_that_is_cut_off_anywhere_is_finished_by_the_next() {
                 Err(error) => panic!("call {call}: {error}"),
             }
             assert!(world.ports.documents.changed_since("t:contoso", None, 10).await.unwrap().documents.is_empty());
-            assert_eq!(world.ports.documents.get("sys:keys", "contoso").await.unwrap(), None);
+            assert!(has_no_keys(&world).await);
             if call > planned {
                 assert!(call > 8, "only {planned} calls were tried");
                 break;

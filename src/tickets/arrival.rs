@@ -25,10 +25,14 @@ pub(super) struct Arrival<'a> {
     pub(super) keys: &'a TenantKeys,
     pub(super) mailbox: &'a Mailbox,
     pub(super) blob: &'a str,
+    /// Somebody looked at it: no limit holds it.
+    pub(super) let_go: bool,
     pub(super) mail: Mail,
     pub(super) altered: bool,
     /// Names the mail in this mailbox: of its bytes as they came.
     pub(super) content: String,
+    /// The comment that it becomes.
+    pub(super) comment: CommentId,
     pub(super) now: OffsetDateTime,
 }
 
@@ -148,9 +152,9 @@ pub(super) fn continued(before: &Ticket, arrival: &Arrival<'_>, counts: bool) ->
 }
 
 /// The comment that the mail becomes.
-pub(super) fn comment(desk: &Desk, arrival: &Arrival<'_>, ticket: TicketId, parts: &Parts, message_id_reused: bool) -> Comment {
+pub(super) fn comment(arrival: &Arrival<'_>, ticket: TicketId, parts: &Parts, message_id_reused: bool) -> Comment {
     Comment {
-        id: CommentId::new(new_ulid(desk.ports.entropy.as_ref(), arrival.now)),
+        id: arrival.comment,
         ticket,
         at: arrival.now,
         public: is_for_everybody(arrival.mail.kind),

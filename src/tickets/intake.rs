@@ -10,10 +10,10 @@ use zeroize::Zeroizing;
 use super::{
     Desk, Error, INTAKE, Ticket, Why,
     arrival::{Arrival, Parts, comment, continued, opened, opens_ticket, store_parts, writes},
-    aside::{READ_TIME_MAX, within},
+    aside::{READ_TIME_MAX, cut, within},
     contacts,
     contract::{self, Request},
-    deliveries, history, letters, links, rates,
+    deliveries, history, letters, links, new_ulid, rates,
     refs::{self, Loaded},
     store,
     thread::{self, Because, Known, Verdict},
@@ -21,10 +21,10 @@ use super::{
     unprocessed::{self, Delivery, INTAKE_CONTAINER, INTAKE_QUEUE, Keep, Reason},
 };
 use crate::{
-    ids::{Kind, RecordId, TenantId, partition},
+    ids::{CommentId, Kind, RecordId, TenantId, partition},
     mail::{self, MailKind},
     ports::{Etag, Fault, encode_text},
-    tenants::{self, Mailbox, Owner, State, Tenant},
+    tenants::{self, Mailbox, Owner, State, Tenant, Trust},
 };
 
 /// Bytes of a raw mail.
@@ -62,27 +62,23 @@ pub async fn take_in(desk: &Desk, message: &str) -> Result<Outcome, Error> {
         Ok(request) => request,
         Err((reason, detail)) => return refuse(desk, &TenantId::system(), reason, detail, message, None, None).await,
     };
-    let documents = desk.ports.documents.as_ref();
-    let owner = owner(desk, &request.mailbox).await?;
-    let system = TenantId::system();
-    let tenant = owner.as_ref().map_or(&system, |(_, owner)| &owner.tenant);
     let size = desk.ports.blobs.size(INTAKE_CONTAINER, &request.blob).await?;
+    // Held until the mail is dealt with, so that memory does not grow with the queue.
+    let weight = size.filter(|size| *size <= MAIL_BYTES_MAX).unwrap_or_default().saturating_mul(MEMORY_FOR_A_RAW_BYTE);
+    let _in_flight = desk.room_for(weight.max(1)).await?;
+    // Looked up when there is room: who waits for it may be removed meanwhile.
+    let served = served(desk, &request.mailbox).await?;
+    let system = TenantId::system();
+    let tenant = served.as_ref().map_or(&system, |served| &served.tenant.id);
     let Some(size) = size else { return without_blob(desk, tenant, &request, message).await };
     if size > MAIL_BYTES_MAX {
         let detail = format!("the mail has {size} bytes, over the limit of {MAIL_BYTES_MAX}; it stays in the intake container");
         return refuse(desk, tenant, Reason::Unreadable, detail, message, Some(&request), None).await;
     }
-    // Held until the mail is dealt with, so that memory does not grow with the queue.
-    let weight = size.saturating_mul(MEMORY_FOR_A_RAW_BYTE);
-    let _in_flight = desk.room_for(weight.max(1)).await?;
     let Some(raw) = desk.ports.blobs.get(INTAKE_CONTAINER, &request.blob, None).await? else {
         return without_blob(desk, tenant, &request, message).await;
     };
-    let served = match &owner {
-        Some((_, owner)) => tenants::get(documents, &desk.keyring, &owner.tenant).await?.map(|(tenant, _)| tenant),
-        None => None,
-    };
-    let (Some((mailbox, owner)), Some(served)) = (&owner, served) else {
+    let Some(Served { mailbox, trust, tenant: served }) = &served else {
         let detail = "no tenant has this mailbox: give it to one with `helpdesk tenant mailbox`, then replay".to_owned();
         return refuse(desk, tenant, Reason::UnknownMailbox, detail, message, Some(&request), Some(&raw)).await;
     };
@@ -95,7 +91,7 @@ pub async fn take_in(desk: &Desk, message: &str) -> Result<Outcome, Error> {
         let detail = format!("the tenant is {}; the mail is held until he is served again", served.state.name());
         return refuse(desk, tenant, reason, detail, message, Some(&request), Some(&raw)).await;
     }
-    let outcome = take_in_mail(desk, &served, owner, mailbox, &request, message, &raw).await?;
+    let outcome = take_in_mail(desk, served, trust, mailbox, &request, message, &raw).await?;
     if let Outcome::Opened { number } | Outcome::Joined { number, .. } | Outcome::Seen { number } = outcome {
         unprocessed::processed(desk, tenant, &request, &raw, number).await?;
         desk.ports.blobs.delete(INTAKE_CONTAINER, &request.blob).await?;
@@ -106,8 +102,7 @@ pub async fn take_in(desk: &Desk, message: &str) -> Result<Outcome, Error> {
 /// Takes a mail that a machine of the tenant pushes: it lies in the intake, and is told of, when this returns. Pushed twice it becomes one ticket,
 /// because its blob is named by what it is.
 pub async fn accept(desk: &Desk, tenant: &TenantId, mailbox: &Mailbox, raw: Bytes) -> Result<(), Error> {
-    let owner = tenants::of_mailbox(desk.ports.documents.as_ref(), &desk.keyring, mailbox).await?;
-    if owner.is_none_or(|owner| owner.tenant != *tenant) {
+    if owner(desk, mailbox.as_str()).await?.is_none_or(|(_, owner)| owner.tenant != *tenant) {
         return Err(Error::NotFound);
     }
     let keys = desk.keyring.keys(tenant).await?;
@@ -126,23 +121,24 @@ pub(super) fn pushed_prefix(tenant: &TenantId) -> String {
 /// What the host gave up on: kept as a record, with the mail if it is there.
 pub async fn take_in_poison(desk: &Desk, message: &str) -> Result<Outcome, Error> {
     let request = contract::read(message).ok();
-    let owner = match &request {
-        Some(request) => owner(desk, &request.mailbox).await?,
-        None => None,
-    };
-    let tenant = owner.map_or_else(TenantId::system, |(_, owner)| owner.tenant);
     let size = match &request {
         Some(request) => desk.ports.blobs.size(INTAKE_CONTAINER, &request.blob).await?.filter(|size| *size <= MAIL_BYTES_MAX),
         None => None,
     };
     let _in_flight = desk.room_for(size.unwrap_or_default().saturating_mul(MEMORY_FOR_A_RAW_BYTE).max(1)).await?;
+    let served = match &request {
+        Some(request) => served(desk, &request.mailbox).await?,
+        None => None,
+    };
+    let tenant = served.as_ref().map_or_else(TenantId::system, |served| served.tenant.id.clone());
     let raw = match (&request, size) {
         (Some(request), Some(_)) => desk.ports.blobs.get(INTAKE_CONTAINER, &request.blob, None).await?,
         _ => None,
     };
-    // The tries may have failed after the commit.
+    // The tries may have failed after the commit. Or the blob's name was used again: then this is another mail.
     if let Some(request) = &request
-        && let Some(Delivery::Ticket { number }) = delivered(desk, &tenant, request, message).await?
+        && let Some(Delivery::Ticket { number, content }) = delivered(desk, &tenant, request, message).await?
+        && is_the_mail(desk, served.as_ref(), raw.as_ref(), content.as_ref()).await?
     {
         if let Some(raw) = &raw {
             unprocessed::processed(desk, &tenant, request, raw, number).await?;
@@ -152,6 +148,14 @@ pub async fn take_in_poison(desk: &Desk, message: &str) -> Result<Outcome, Error
     }
     let detail = "taking it in failed every time; the log of the invocations says why".to_owned();
     refuse(desk, &tenant, Reason::KeptFailing, detail, message, request.as_ref(), raw.as_ref()).await
+}
+
+/// Whether these bytes, if there are any, are the mail that a ticket has under this name.
+async fn is_the_mail(desk: &Desk, served: Option<&Served>, raw: Option<&Bytes>, content: Option<&String>) -> Result<bool, Error> {
+    let Some(raw) = raw else { return Ok(true) };
+    let (Some(served), Some(cut)) = (served, cut(raw).await) else { return Ok(false) };
+    let keys = desk.keyring.keys(&served.tenant.id).await?;
+    Ok(content == Some(&refs::content(&keys, &served.mailbox, &cut.bytes)))
 }
 
 async fn refuse(
@@ -169,7 +173,7 @@ async fn refuse(
 
 /// No blob: either this delivery was dealt with before, or there never was one.
 async fn without_blob(desk: &Desk, owner: &TenantId, request: &Request, message: &str) -> Result<Outcome, Error> {
-    if let Some(Delivery::Ticket { number }) = delivered(desk, owner, request, message).await? {
+    if let Some(Delivery::Ticket { number, .. }) = delivered(desk, owner, request, message).await? {
         return Ok(Outcome::Seen { number });
     }
     let detail = "the blob that the message names is not in the container `mail-intake`".to_owned();
@@ -183,7 +187,21 @@ async fn delivered(desk: &Desk, owner: &TenantId, request: &Request, message: &s
     Ok(unprocessed::delivered(desk, &keys, owner, &name).await?.map(|(delivery, _)| delivery))
 }
 
-/// Whose mail for this address is, and the mailbox itself: an address may have a mark behind its local part.
+/// Whose mail for an address is.
+struct Served {
+    mailbox: Mailbox,
+    trust: Trust,
+    tenant: Tenant,
+}
+
+/// Whose mail for this address is, if anybody's: an address may have a mark behind its local part. Who was removed has none.
+async fn served(desk: &Desk, address: &str) -> Result<Option<Served>, Error> {
+    let (documents, keyring) = (desk.ports.documents.as_ref(), desk.keyring.as_ref());
+    let Some((mailbox, owner)) = owner(desk, address).await? else { return Ok(None) };
+    let tenant = tenants::get(documents, keyring, &owner.tenant).await?;
+    Ok(tenant.map(|(tenant, _)| Served { mailbox, trust: owner.trust, tenant }))
+}
+
 async fn owner(desk: &Desk, address: &str) -> Result<Option<(Mailbox, Owner)>, Error> {
     for address in [address.to_owned(), tenants::without_mark(address)] {
         let Ok(mailbox) = Mailbox::parse(&address) else { continue };
@@ -197,7 +215,7 @@ async fn owner(desk: &Desk, address: &str) -> Result<Option<(Mailbox, Owner)>, E
 async fn take_in_mail(
     desk: &Desk,
     tenant: &Tenant,
-    owner: &Owner,
+    trust: &Trust,
     mailbox: &Mailbox,
     request: &Request,
     message: &str,
@@ -205,11 +223,11 @@ async fn take_in_mail(
 ) -> Result<Outcome, Error> {
     let keys = desk.keyring.keys(&tenant.id).await?;
     let read = {
-        let (keys, mailbox, trust, bytes) = (keys.clone(), mailbox.clone(), owner.trust.clone(), raw.clone());
+        let (keys, mailbox, trust, bytes) = (keys.clone(), mailbox.clone(), trust.clone(), raw.clone());
         move || {
             // Named by its bytes as they are kept, without card numbers: a record of it that is replayed is the same mail.
             let read = mail::parse::cut_and_parse(&bytes, &trust);
-            let content = keys.index("mail-content", &[mailbox.as_str().as_bytes(), read.cut.as_deref().unwrap_or(&bytes)]);
+            let content = refs::content(&keys, &mailbox, read.cut.as_deref().unwrap_or(&bytes));
             (content, read.cut.map(Zeroizing::new), read.mail)
         }
     };
@@ -222,7 +240,10 @@ async fn take_in_mail(
         Ok(mail) => mail,
         Err(why) => return keep(Reason::Unreadable, why.to_string()).await,
     };
-    let arrival = Arrival { tenant, keys: &keys, mailbox, blob: &request.blob, mail, altered: cut.is_some(), content, now: desk.ports.clock.now() };
+    let let_go = unprocessed::is_let_go(desk, &tenant.id, request, raw).await?;
+    let (blob, altered, now) = (&request.blob, cut.is_some(), desk.ports.clock.now());
+    let comment = CommentId::new(new_ulid(desk.ports.entropy.as_ref(), now));
+    let arrival = Arrival { tenant, keys: &keys, mailbox, blob, let_go, mail, altered, content, comment, now };
     let kept: &[u8] = cut.as_ref().map_or(raw, |cut| cut.as_slice());
     let (mut parts, mut number) = (None, None);
     let mut tries = Tries::within(TRYING_IN_THE_QUEUE);
@@ -262,7 +283,7 @@ enum Taken {
 
 /// Load, decide, commit.
 async fn take_in_once(desk: &Desk, arrival: &Arrival<'_>, raw: &[u8], parts: &mut Option<Parts>, number: &mut Option<u64>) -> Result<Taken, Error> {
-    let is_limited = !unprocessed::is_let_go(arrival.blob);
+    let is_limited = !arrival.let_go;
     let (known, counted) = futures::try_join!(refs::look_up(desk, arrival), rates::count(desk, arrival))?;
     let (known, refs) = match known {
         Loaded::Seen { number, untold } => {
@@ -359,7 +380,7 @@ async fn find_place(desk: &Desk, arrival: &Arrival<'_>, known: &Known) -> Result
 async fn commit(desk: &Desk, arrival: &Arrival<'_>, decided: Decided, parts: &Parts, refs: &refs::Refs) -> Result<(), Error> {
     let Decided { mut ticket, before, link, acknowledges } = decided;
     let why = link.as_ref().map(|(.., why)| *why);
-    let comment = comment(desk, arrival, ticket.id, parts, refs.message_id_reused());
+    let comment = comment(arrival, ticket.id, parts, refs.message_id_reused());
     let mut more = refs.writes(arrival, &ticket, why)?;
     more.extend(refs.closing(desk, arrival, ticket.number).await?);
     if let Some(bounce) = &arrival.mail.bounce

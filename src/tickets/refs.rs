@@ -163,7 +163,7 @@ impl Refs {
         }
         // It became a record before.
         if let Some(before) = &self.delivered {
-            let delivered = mail_ref(arrival, delivery.document, Default::default(), &Delivery::Ticket { number: ticket.number })?;
+            let delivered = mail_ref(arrival, delivery.document, Default::default(), &in_ticket(arrival, ticket.number))?;
             writes.push(create_or_replace(delivered, Some(before.etag.clone())));
         }
         for id in &self.unknown {
@@ -175,7 +175,7 @@ impl Refs {
 
 /// Remembers a delivery of a mail that had come before, so that its blob may go.
 pub(super) async fn remember(desk: &Desk, arrival: &Arrival<'_>, number: u64, untold: Box<Untold>) -> Result<(), Error> {
-    let remembered = mail_ref(arrival, untold.document, Default::default(), &Delivery::Ticket { number })?;
+    let remembered = mail_ref(arrival, untold.document, Default::default(), &in_ticket(arrival, number))?;
     let mut writes = vec![create_or_replace(remembered, untold.before.as_ref().map(|before| before.etag.clone()))];
     if let Some(before) = &untold.before {
         writes.extend(unprocessed::closing(desk, arrival.keys, &arrival.tenant.id, before, number).await?);
@@ -185,6 +185,10 @@ pub(super) async fn remember(desk: &Desk, arrival: &Arrival<'_>, number: u64, un
         Err(Fault::Conflict) if untold.before.is_none() => Ok(()),
         done => Ok(done.map(drop)?),
     }
+}
+
+fn in_ticket(arrival: &Arrival<'_>, number: u64) -> Delivery {
+    Delivery::Ticket { number, content: Some(arrival.content.clone()) }
 }
 
 /// A message id that is known, with one mailbox more.
@@ -208,6 +212,11 @@ fn create_or_replace(document: NewDocument, before: Option<Etag>) -> Write {
         Some(etag) => Write::Replace { document, etag },
         None => Write::Create(document),
     }
+}
+
+/// The name of a mail in a mailbox, by its bytes as they are kept.
+pub(super) fn content(keys: &TenantKeys, mailbox: &Mailbox, kept: &[u8]) -> String {
+    keys.index("mail-content", &[mailbox.as_str().as_bytes(), kept])
 }
 
 fn content_document(arrival: &Arrival<'_>) -> String {

@@ -99,7 +99,8 @@ impl Known {
 /// from there on it counts who writes: an address that nobody vouches for neither joins a conversation that it takes no part in, nor changes one.
 pub fn judge(ticket: &Ticket, because: Because, mail: &Facts<'_>) -> Verdict {
     let takes_part = mail.address.is_some_and(|address| ticket.takes_part(address));
-    let is_requester = mail.address == ticket.requester.address.as_deref();
+    // Nobody is not the same sender as nobody.
+    let is_requester = mail.address.is_some() && mail.address == ticket.requester.address.as_deref();
     let belongs = match because {
         Because::OurOwnMessage => true,
         Because::Reference => mail.proven || takes_part,

@@ -73,8 +73,15 @@ pub(super) struct Kept {
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum Delivery {
-    Ticket { number: u64 },
-    Unprocessed { record: RecordId },
+    Ticket {
+        number: u64,
+        /// The mail, by its content; not known of deliveries of before.
+        #[serde(default)]
+        content: Option<String>,
+    },
+    Unprocessed {
+        record: RecordId,
+    },
 }
 
 /// The record that a delivery had become, closed, for the commit that makes its mail a ticket. One that cannot be read keeps no mail out.
@@ -138,13 +145,18 @@ pub(super) async fn delivered(desk: &Desk, keys: &TenantKeys, owner: &TenantId, 
     #[derive(Deserialize)]
     struct Brought {
         number: u64,
+        content: Option<String>,
     }
     let (place, documents) = (partition(owner, Kind::MailRef), desk.ports.documents.as_ref());
     if let Some(document) = documents.get(&place, &name.document).await? {
         return Ok(Some((keys.open_document(&document)?, Some(document.etag))));
     }
     let brought = documents.scan(&Scan::prefix(&place, Slot::K1, &name.key, 1)).await?;
-    brought.first().map(|document| Ok((Delivery::Ticket { number: keys.open_document::<Brought>(document)?.number }, None))).transpose()
+    let Some(document) = brought.first() else { return Ok(None) };
+    let Brought { number, content } = keys.open_document(document)?;
+    // What stands for a mail without a message id of its own is named by the content.
+    let content = content.or_else(|| document.id.strip_prefix("mail:").map(str::to_owned));
+    Ok(Some((Delivery::Ticket { number, content }, None)))
 }
 
 /// Keeps a mail as a record, once however often it is delivered, and then removes the intake blob that it sealed; one that [`cut`] gives up stays there.
@@ -184,6 +196,12 @@ async fn keep_once(desk: &Desk, keys: &TenantKeys, keep: &Keep<'_>, cut: Option<
     {
         // It came from a record of ours and failed again. A redelivery after that finds nothing new to say.
         if matches!(record.raw, Raw::Sealed { .. }) && !matches!(raw, Raw::Sealed { .. }) {
+            // But if it was replayed meanwhile under the name that was then deleted, that came to nothing.
+            if record.state == State::Replayed {
+                record.state = State::Waiting;
+                record.kept_again_at = Some(now);
+                desk.ports.documents.commit(&place, vec![write(keys, keep.owner, &record, Some(etag))?]).await?;
+            }
             return Ok(Kept { record: record.id, reason: record.reason, first: false });
         }
         record.failed_again(keep.reason, &keep.detail, raw, now);
@@ -380,16 +398,20 @@ async fn close(desk: &Desk, owner: &TenantId, request: &Request, raw: &[u8], tic
     let keys = desk.keyring.keys(owner).await?;
     let Some((mut record, etag)) = open(desk, &keys, owner, id).await? else { return Ok(()) };
     // Whoever sends another mail in the record's name does not close it.
-    let is_the_same = match &record.raw {
-        Raw::Sealed { blob, .. } => *blob == sealed_name(&keys, owner, &request.mailbox, raw),
-        Raw::Intake { blob } => *blob == request.blob && record.mailbox.as_ref() == Some(&request.mailbox),
-        Raw::Nowhere => false,
-    };
-    if is_the_same {
+    if is_of(&record, &keys, owner, request, raw) {
         record.close(ticket);
         desk.ports.documents.commit(&partition(owner, Kind::Unprocessed), vec![write(&keys, owner, &record, Some(etag))?]).await?;
     }
     Ok(())
+}
+
+/// Whether this is the record's mail.
+fn is_of(record: &Unprocessed, keys: &TenantKeys, owner: &TenantId, request: &Request, raw: &[u8]) -> bool {
+    match &record.raw {
+        Raw::Sealed { blob, .. } => *blob == sealed_name(keys, owner, &request.mailbox, raw),
+        Raw::Intake { blob } => *blob == request.blob && record.mailbox.as_ref() == Some(&request.mailbox),
+        Raw::Nowhere => false,
+    }
 }
 
 /// A record whose mail is not dealt with.
@@ -408,9 +430,17 @@ fn replay_of(blob: &str) -> Option<RecordId> {
     blob.strip_prefix(REPLAY_PREFIX).or_else(|| blob.strip_prefix(LET_GO_PREFIX))?.strip_suffix(".eml")?.parse().ok()
 }
 
-/// Whether a person let the mail of this intake blob go, so that no limit holds it.
-pub(super) fn is_let_go(blob: &str) -> bool {
-    blob.starts_with(LET_GO_PREFIX)
+/// Whether a person let this mail go, so that no limit holds it: its name says so, and a record of the same mail.
+pub(super) async fn is_let_go(desk: &Desk, tenant: &TenantId, request: &Request, raw: &[u8]) -> Result<bool, Error> {
+    let Some(id) = replay_of(&request.blob).filter(|_| request.blob.starts_with(LET_GO_PREFIX)) else { return Ok(false) };
+    for owner in [tenant, &TenantId::system()] {
+        let keys = desk.keyring.keys(owner).await?;
+        let found = get(desk, owner, id).await?;
+        if found.is_some_and(|(record, _)| is_of(&record, &keys, owner, request, raw)) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 pub(super) fn write(keys: &TenantKeys, owner: &TenantId, record: &Unprocessed, read: Option<Etag>) -> Result<Write, Error> {

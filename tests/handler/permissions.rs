@@ -217,7 +217,9 @@ async fn a_machine_pushes_mail_to_the_mailboxes_of_its_tenant() {
     let tickets = world.tickets("contoso").await;
     assert_eq!((tickets.len(), &tickets[0]["subject"]), (1, &json!("Pushed")));
     for (mailbox, media_type, raw, status) in [
-        (SUPPORT, "message/rfc822", raw.as_slice(), 404),
+        ("help+x1@contoso.example", "message/rfc822", raw.as_slice(), 202),
+        (SUPPORT, "message/rfc822", &raw, 404),
+        ("support+x1@fabrikam.example", "message/rfc822", &raw, 404),
         ("nobody@contoso.example", "message/rfc822", &raw, 404),
         ("help", "message/rfc822", &raw, 400),
         (HELP, "message/rfc822", b"", 400),

@@ -150,6 +150,31 @@ async fn one_mail_to_two_mailboxes_is_a_ticket_in_each_and_answers_find_their_ow
 }
 
 #[tokio::test]
+async fn a_name_alone_lets_no_mail_go() {
+    let world = asked().await;
+    world.set(|settings| settings.mails_a_sender = 2).await;
+    let says = |number: u32| proven(ANN, &format!("s{number}@adventure-works.example"), "Question", "", "Words.");
+    assert!(world.mail(HELP, "0.eml", &says(0)).await.1.starts_with("opened"));
+    assert!(world.mail(HELP, "1.eml", &says(1)).await.1.ends_with("sender_limit"));
+    let held = world.unprocessed("contoso").await[0].id.to_string();
+    // Of no record, and of one, for another mail.
+    for (number, record) in [(2, "01JD7Z3M9QK4T5V6W7X8Y9Z0AB"), (3, &held)] {
+        let (_, note) = world.mail(HELP, &format!("let-go/{record}.eml"), &says(number)).await;
+        assert!(note.ends_with("sender_limit"), "{note}");
+    }
+    assert_eq!(world.unprocessed("contoso").await.len(), 3);
+}
+
+#[tokio::test]
+async fn nobody_is_not_the_same_sender_as_nobody() {
+    let world = asked().await;
+    for (at, text) in ["One.", "Two."].into_iter().enumerate() {
+        let raw = format!("Subject: Scan\r\nMessage-ID: <const@scanner.example>\r\n\r\n{text}\r\n");
+        assert_eq!(world.mail(HELP, &format!("{at}.eml"), raw.as_bytes()).await.1, format!("opened ticket {}", at + 2));
+    }
+}
+
+#[tokio::test]
 async fn mail_to_an_address_with_a_mark_is_the_mailboxs() {
     let world = asked().await;
     let raw = proven(ANN, "p@adventure-works.example", "By a mark", "", "Words.");
