@@ -139,16 +139,66 @@ async fn whose_keys_are_gone_never_has_keys_again() {
     let (ring, other) = (keyring(&world), keyring(&world));
     let sealed = ring.keys(&contoso()).await.unwrap().seal(&PLACE, b"words").unwrap();
     other.keys(&contoso()).await.unwrap();
-    assert!(ring.exists(&contoso()).await.unwrap() && !ring.is_gone(&contoso()).await.unwrap());
+    assert!(ring.exists(&contoso()).await.unwrap());
     ring.forget(&contoso()).await.unwrap();
     assert!(matches!(ring.keys(&contoso()).await, Err(Error::Gone)));
-    assert!(!ring.exists(&contoso()).await.unwrap() && ring.is_gone(&contoso()).await.unwrap());
+    assert!(!ring.exists(&contoso()).await.unwrap());
     // Who has them in memory has them until his time is over.
     assert!(other.keys(&contoso()).await.unwrap().open(&PLACE, &sealed).is_ok());
     world.clock.advance(time::Duration::seconds(601));
     assert!(matches!(other.keys(&contoso()).await, Err(Error::Gone)));
     ring.forget(&contoso()).await.unwrap();
     ring.rewrap(|_| {}).await.unwrap();
+    // Nor has one who never had any.
+    let northwind = "northwind".parse().unwrap();
+    ring.forget(&northwind).await.unwrap();
+    assert!(matches!(ring.keys(&northwind).await, Err(Error::Gone)));
+}
+
+/// Changes a keyring as it is stored.
+async fn rewrite(world: &World, change: impl FnOnce(&mut serde_json::Value)) {
+    let stored = world.ports.documents.get("sys:keys", "contoso").await.unwrap().unwrap();
+    let mut ring: serde_json::Value = serde_json::from_slice(&stored.body).unwrap();
+    change(&mut ring);
+    let body = serde_json::to_vec(&ring).unwrap();
+    let document = NewDocument { id: stored.id, kind: stored.kind, keys: stored.keys, expires_at: None, body };
+    world.ports.documents.commit("sys:keys", vec![Write::Replace { document, etag: stored.etag }]).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_keyring_of_the_version_before_goes_on_with_the_key_that_everybody_knows() {
+    let world = World::new().await;
+    keyring(&world).keys(&contoso()).await.unwrap();
+    world.clock.advance(time::Duration::days(366));
+    let newest = keyring(&world).keys(&contoso()).await.unwrap().seal(&PLACE, b"words").unwrap();
+    assert_eq!(newest[4], 1);
+    // It did not say which key seals, and would have sealed with the second one already.
+    rewrite(&world, |ring| drop(ring.as_object_mut().unwrap().remove("sealing"))).await;
+    for (minutes, key) in [(0, 1), (119, 1), (2, 2), (0, 2)] {
+        world.clock.advance(time::Duration::minutes(minutes));
+        let keys = keyring(&world).keys(&contoso()).await.unwrap();
+        assert_eq!(keys.seal(&PLACE, b"words").unwrap()[4], key);
+        rewrite(&world, |ring| drop(ring.as_object_mut().unwrap().remove("sealing"))).await;
+    }
+}
+
+#[tokio::test]
+async fn a_key_that_is_dated_ahead_seals_two_hours_after_somebody_saw_that() {
+    let world = World::new().await;
+    keyring(&world).keys(&contoso()).await.unwrap();
+    world.clock.advance(time::Duration::days(366));
+    keyring(&world).keys(&contoso()).await.unwrap();
+    // Made by a process whose clock was years ahead.
+    let ahead = world.ports.clock.now().unix_timestamp() + 100_000_000;
+    rewrite(&world, |ring| {
+        let keys = ring["keys"].as_array_mut().unwrap();
+        keys.iter_mut().filter(|key| key["purpose"] == "data" && key["number"] == 2).for_each(|key| key["created_at"] = ahead.into());
+    })
+    .await;
+    for (minutes, key) in [(0, 1), (60, 1), (61, 2)] {
+        world.clock.advance(time::Duration::minutes(minutes));
+        assert_eq!(keyring(&world).keys(&contoso()).await.unwrap().seal(&PLACE, b"words").unwrap()[4], key, "{minutes}");
+    }
 }
 
 #[tokio::test]

@@ -1,22 +1,27 @@
 //! Who is a customer, who logs in as one, and what becomes of the mail of one who is not served.
 
-use std::sync::Arc;
+use std::{ops::Range, sync::Arc};
 
+use async_trait::async_trait;
+use bytes::Bytes;
 use helpdesk::{
     access::Role,
-    ids::{Kind, TenantId, partition},
+    config::Config,
+    ids::TenantId,
     mail::sender::Trust,
-    ports::{Etag, NewDocument, Versions, Write},
+    ports::{Blobs, Etag, Fault, NewDocument, Pieces, Ports, Put, Versions, Write},
     tenants::{self, Change, DirectoryId, Error, Mailbox, State, Tenant},
     tickets::{self, held, unprocessed},
+    wiring,
 };
 use serde_json::Value;
+use tokio::sync::Semaphore;
 
 use crate::{
     intake::take_what_waits,
     support::{
         faulty::{Plan, faulty},
-        world::{HELP, SUPPORT, World, mail, queue},
+        world::{HELP, SUPPORT, World, config, mail, queue},
     },
 };
 
@@ -238,26 +243,91 @@ async fn a_tenant_who_goes_takes_all_that_is_his_with_him_and_nothing_of_others(
     assert!(has_no_keys(&world).await);
 }
 
+#[tokio::test]
+async fn who_never_had_keys_leaves_his_id_to_nobody_either() {
+    let world = World::new().await;
+    let northwind: TenantId = "northwind".parse().unwrap();
+    let tenant = Tenant::new(northwind.clone(), "Northwind", Vec::new());
+    let add = async || tenants::add(&world.ports, &world.app.keyring, "test", &tenant, &Trust::Nobody).await;
+    let blobs = tickets::blobs::blobs_of(&northwind);
+    let remove = async || tenants::remove(&world.ports, &world.app.keyring, "test", &northwind, &blobs, &Versions::Any).await;
+    add().await.unwrap();
+    assert!(matches!(add().await, Err(Error::Exists)));
+    change(&world, "northwind", Change { state: Some(State::Suspended), ..Change::default() }).await.unwrap();
+    assert!(remove().await.unwrap().done);
+    assert!(matches!(add().await, Err(Error::IdUsed)));
+    assert!(matches!(remove().await, Err(Error::NotFound)));
+    assert!(matches!(change(&world, "northwind", Change::default()).await, Err(Error::NotFound)));
+    // Something of his was under way, and came after he was gone.
+    world.ports.blobs.put("mail", "northwind/late/raw", Bytes::from_static(b"sealed")).await.unwrap();
+    assert_eq!(remove().await.unwrap(), tenants::Removal { done: true, documents: 0, blobs: 1 });
+    assert!(matches!(remove().await, Err(Error::NotFound)));
+    // Pages of tenants pass over him.
+    let page = tenants::page(world.ports.documents.as_ref(), &world.app.keyring, None, 3).await.unwrap();
+    let after = tenants::page(world.ports.documents.as_ref(), &world.app.keyring, Some("fabrikam"), 1).await.unwrap();
+    assert!(page.iter().chain(&after).all(|tenant| tenant.id != northwind) && page.len() >= 2);
+}
+
 async fn has_no_keys(world: &World) -> bool {
     let left = world.ports.documents.get("sys:keys", "contoso").await.unwrap().unwrap();
     let left: serde_json::Value = serde_json::from_slice(&left.body).unwrap();
     left["keys"] == serde_json::json!([])
 }
 
-#[tokio::test]
-async fn mail_that_comes_while_its_tenant_goes_is_nobodys() {
-    let world = World::new().await;
-    let message = world.leave(HELP, "a.eml", &mail("ann@a.example", "a@a.example", "Late", "", "Words.")).await;
-    // His mailbox was read, and then he was removed.
-    world.app.keyring.keys(&"contoso".parse().unwrap()).await.unwrap();
-    let place = partition(&TenantId::system(), Kind::Tenant);
-    let tenant = world.ports.documents.get(&place, "tenant:contoso").await.unwrap().unwrap();
-    world.ports.documents.commit(&place, vec![Write::Delete { id: tenant.id, etag: tenant.etag }]).await.unwrap();
-    world.app.keyring.forget(&"contoso".parse().unwrap()).await.unwrap();
-    for function in ["IntakeMail", "MailIntakePoison"] {
-        let (status, note) = queue(&world.app, function, &message).await;
-        assert!(status == 200 && note.contains("unknown_mailbox"), "{function}: {status} {note}");
+/// Blobs of which one is handed out only when somebody says so.
+struct Gated {
+    inner: Arc<dyn Blobs>,
+    name: &'static str,
+    open: Semaphore,
+}
+
+#[async_trait]
+impl Blobs for Gated {
+    async fn put(&self, container: &str, name: &str, bytes: Bytes) -> Result<Put, Fault> {
+        self.inner.put(container, name, bytes).await
     }
+    async fn put_pieces(&self, container: &str, name: &str, pieces: Pieces<'_>) -> Result<Put, Fault> {
+        self.inner.put_pieces(container, name, pieces).await
+    }
+    async fn get(&self, container: &str, name: &str, range: Option<Range<u64>>) -> Result<Option<Bytes>, Fault> {
+        if name == self.name {
+            self.open.acquire().await.unwrap().forget();
+        }
+        self.inner.get(container, name, range).await
+    }
+    async fn size(&self, container: &str, name: &str) -> Result<Option<u64>, Fault> {
+        self.inner.size(container, name).await
+    }
+    async fn list(&self, container: &str, prefix: &str, after: Option<&str>, limit: usize) -> Result<Vec<String>, Fault> {
+        self.inner.list(container, prefix, after, limit).await
+    }
+    async fn delete(&self, container: &str, name: &str) -> Result<(), Fault> {
+        self.inner.delete(container, name).await
+    }
+}
+
+#[tokio::test]
+async fn mail_that_waits_for_room_while_its_tenant_goes_is_nobodys() {
+    let world = World::new().await;
+    let gated = Arc::new(Gated { inner: world.ports.blobs.clone(), name: "first.eml", open: Semaphore::new(0) });
+    let ports = Ports { blobs: gated.clone(), ..world.ports.clone() };
+    let app = wiring::app(ports, &Config { mail_in_flight_bytes: 100, ..config() });
+    let first = world.leave(SUPPORT, "first.eml", &mail("ann@a.example", "first@a.example", "First", "", "Words.")).await;
+    let late = world.leave(HELP, "late.eml", &mail("ann@a.example", "late@a.example", "Late", "", "Words.")).await;
+    app.keyring.keys(&"contoso".parse().unwrap()).await.unwrap();
+    let mut first = Box::pin(queue(&app, "IntakeMail", &first));
+    let mut late = Box::pin(queue(&app, "IntakeMail", &late));
+    // The first one has all the room there is.
+    for waiting in [&mut first, &mut late] {
+        assert!(tokio::time::timeout(std::time::Duration::from_millis(200), waiting).await.is_err());
+    }
+    set_state(&world, State::Suspended).await;
+    let contoso = "contoso".parse().unwrap();
+    tenants::remove(&world.ports, &app.keyring, "test", &contoso, &tickets::blobs::blobs_of(&contoso), &Versions::Any).await.unwrap();
+    gated.open.add_permits(1);
+    assert_eq!(first.await.1, "opened ticket 1");
+    let (status, note) = late.await;
+    assert!(status == 200 && note.ends_with("unknown_mailbox"), "{status} {note}");
     let records = world.unprocessed("sys").await;
     assert_eq!((records.len(), records[0].mailbox.as_deref()), (1, Some(HELP)));
     assert!(world.ports.documents.changed_since("t:contoso", None, 10).await.unwrap().documents.is_empty());
@@ -292,6 +362,10 @@ async fn a_removal_that_is_cut_off_anywhere_is_finished_by_the_next() {
             let first = tenants::remove(ports, &world.app.keyring, "test", &contoso, &blobs, &Versions::Any).await;
             let planned = plan.calls();
             plan.fail_at(0, false);
+            // Wherever it broke off: the id is not another's.
+            let another = Tenant::new(contoso.clone(), "Another", vec![Mailbox::parse("new@contoso.example").unwrap()]);
+            let refused = tenants::add(ports, &world.app.keyring, "test", &another, &Trust::Nobody).await;
+            assert!(matches!(refused, Err(Error::Exists | Error::IdUsed)), "call {call}: {refused:?}");
             match tenants::remove(ports, &world.app.keyring, "test", &contoso, &blobs, &Versions::Any).await {
                 Ok(removal) => assert!(removal.done, "call {call}"),
                 Err(Error::NotFound) => assert!(first.is_ok() || after, "call {call}: {first:?}"),
@@ -299,6 +373,7 @@ async fn a_removal_that_is_cut_off_anywhere_is_finished_by_the_next() {
             }
             assert!(world.ports.documents.changed_since("t:contoso", None, 10).await.unwrap().documents.is_empty());
             assert!(has_no_keys(&world).await);
+            assert!(tenants::list(ports.documents.as_ref(), &world.app.keyring).await.unwrap().iter().all(|tenant| tenant.id != contoso));
             if call > planned {
                 assert!(call > 8, "only {planned} calls were tried");
                 break;

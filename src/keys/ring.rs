@@ -163,17 +163,17 @@ impl Keyring {
         Ok(self.stored(tenant).await?.is_some_and(|document| !is_empty(&document)))
     }
 
-    /// Whether the tenant had keys, and was removed.
-    pub async fn is_gone(&self, tenant: &TenantId) -> Result<bool, Error> {
-        Ok(self.stored(tenant).await?.is_some_and(|document| is_empty(&document)))
-    }
-
-    /// Deletes a tenant's keys: what they sealed cannot be read any more, wherever it is, and there will never be others for him. Another process may
-    /// have them for as long as it keeps keys in memory; a backup of the keyrings, for as long as it is kept.
+    /// Deletes a tenant's keys: what they sealed cannot be read any more, wherever it is, and there will never be others for him, had he any or not.
+    /// Another process may have them for as long as it keeps keys in memory; a backup of the keyrings, for as long as it is kept.
     pub async fn forget(&self, tenant: &TenantId) -> Result<(), Error> {
-        if let Some(stored) = self.stored(tenant).await?.filter(|document| !is_empty(document)) {
-            let document = ring_document(tenant, &RingBody { keys: Vec::new(), seals_leased: 0, sealing: None })?;
-            self.documents.commit(&partition(tenant, Kind::Keyring), vec![Write::Replace { document, etag: stored.etag }]).await?;
+        let document = ring_document(tenant, &RingBody { keys: Vec::new(), seals_leased: 0, sealing: None })?;
+        let write = match self.stored(tenant).await? {
+            Some(stored) if is_empty(&stored) => None,
+            Some(stored) => Some(Write::Replace { document, etag: stored.etag }),
+            None => Some(Write::Create(document)),
+        };
+        if let Some(write) = write {
+            self.documents.commit(&partition(tenant, Kind::Keyring), vec![write]).await?;
         }
         self.cache.lock().unwrap_or_else(PoisonError::into_inner).remove(tenant);
         Ok(())
@@ -200,6 +200,8 @@ impl Keyring {
                 Some(document) => (ring_in(&document)?, Some(document.etag)),
                 None => (RingBody { keys: self.first_keys(now).await?, seals_leased: 0, sealing: None }, None),
             };
+            // A clock that ran ahead is not waited for.
+            let was_ahead = ring.dated_until(now);
             let (Some(newest), Some(sealing)) = (ring.data_keys().map(|key| key.number).max(), ring.sealing_key(now).cloned()) else {
                 return Err(lacks_a_key());
             };
@@ -209,7 +211,7 @@ impl Keyring {
             ring.sealing = Some(sealing.number);
             let is_worn = newest == sealing.number && ring.is_worn(&sealing, now);
             let enough = |(number, left): &(u32, Arc<AtomicU64>)| *number == sealing.number && left.load(Ordering::Relaxed) >= SEALS_LOW;
-            if let Some((_, left)) = leased.as_ref().filter(|leased| enough(leased) && !is_worn) {
+            if let Some((_, left)) = leased.as_ref().filter(|leased| enough(leased) && !is_worn && !was_ahead) {
                 return self.unwrap(&ring, left.clone()).await;
             }
             if is_worn {
@@ -274,9 +276,17 @@ impl RingBody {
         self.keys.iter().filter(|key| key.purpose == Purpose::Data)
     }
 
-    /// The newest data key that everybody knows; the first one, if there is none.
+    /// Dates no key later than now; whether one was.
+    fn dated_until(&mut self, now: OffsetDateTime) -> bool {
+        let now = now.unix_timestamp();
+        let ahead = self.keys.iter_mut().filter(|key| key.created_at > now);
+        ahead.map(|key| key.created_at = now).count() > 0
+    }
+
+    /// The newest data key that everybody knows, or that another process seals with already; the first one, if there is none.
     fn sealing_key(&self, now: OffsetDateTime) -> Option<&RingKey> {
-        let known = self.data_keys().filter(|key| now.unix_timestamp() - key.created_at >= DATA_KEY_KNOWN_AFTER.whole_seconds());
+        let is_old_enough = |key: &RingKey| now.unix_timestamp() - key.created_at >= DATA_KEY_KNOWN_AFTER.whole_seconds();
+        let known = self.data_keys().filter(|key| is_old_enough(key) || self.sealing == Some(key.number));
         known.max_by_key(|key| key.number).or_else(|| self.data_keys().min_by_key(|key| key.number))
     }
 

@@ -8,6 +8,8 @@ mod removal;
 
 use serde::{Deserialize, Serialize};
 
+use time::OffsetDateTime;
+
 pub use hours::{BusinessHours, Span};
 pub use names::{DirectoryId, Mailbox, REGIONS, Region, State, without_mark};
 pub use removal::{BlobsOf, Removal, remove};
@@ -99,7 +101,6 @@ pub enum Error {
     StillServed,
     #[error("{0}")]
     BadSettings(String),
-    /// What still goes on under a removed tenant's id, in a queue or in another process, is not to become another's.
     #[error("a tenant of this id was removed, and an id is given once: choose another")]
     IdUsed,
     #[error("there is no such tenant")]
@@ -109,6 +110,18 @@ pub enum Error {
     /// The tenant exists, or one of the mailboxes belongs to somebody already.
     #[error("the tenant or one of its mailboxes exists already")]
     Exists,
+}
+
+/// The document of a tenant's id, of which there is never a second one: what still goes on under the id of one who was removed, in a queue or in another
+/// process, is not to become another's.
+#[derive(Serialize, Deserialize)]
+#[serde(untagged)]
+enum Stored {
+    Tenant(Box<Tenant>),
+    Gone {
+        #[serde(with = "time::serde::rfc3339")]
+        removed_at: OffsetDateTime,
+    },
 }
 
 #[derive(Serialize, Deserialize)]
@@ -144,9 +157,6 @@ pub async fn add_trusting(ports: &Ports, keyring: &Keyring, actor: &str, tenant:
     let tenant = checked(tenant)?;
     let documents = ports.documents.as_ref();
     is_free(documents, keyring, &tenant).await?;
-    if keyring.is_gone(&tenant.id).await? {
-        return Err(Error::IdUsed);
-    }
     let system = TenantId::system();
     let keys = keyring.keys(&system).await?;
     let place = partition(&system, Kind::Tenant);
@@ -156,6 +166,7 @@ pub async fn add_trusting(ports: &Ports, keyring: &Keyring, actor: &str, tenant:
     }
     match documents.commit(&place, writes).await {
         Ok(_) => Ok(()),
+        Err(Fault::Conflict) if is_gone(documents, keyring, &tenant.id).await? => Err(Error::IdUsed),
         Err(Fault::Conflict) => Err(Error::Exists),
         Err(fault) => Err(fault.into()),
     }
@@ -315,6 +326,18 @@ fn checked(tenant: &Tenant) -> Result<Tenant, Error> {
 
 /// A tenant by id.
 pub async fn get(documents: &dyn Documents, keyring: &Keyring, id: &TenantId) -> Result<Option<(Tenant, Etag)>, Error> {
+    Ok(match stored(documents, keyring, id).await? {
+        Some((Stored::Tenant(tenant), etag)) => Some((*tenant, etag)),
+        Some((Stored::Gone { .. }, _)) | None => None,
+    })
+}
+
+/// Whether a tenant of this id was removed.
+async fn is_gone(documents: &dyn Documents, keyring: &Keyring, id: &TenantId) -> Result<bool, Error> {
+    Ok(matches!(stored(documents, keyring, id).await?, Some((Stored::Gone { .. }, _))))
+}
+
+async fn stored(documents: &dyn Documents, keyring: &Keyring, id: &TenantId) -> Result<Option<(Stored, Etag)>, Error> {
     let system = TenantId::system();
     let Some(document) = documents.get(&partition(&system, Kind::Tenant), &tenant_document(id)).await? else { return Ok(None) };
     Ok(Some((keyring.keys(&system).await?.open_document(&document)?, document.etag)))
@@ -333,9 +356,20 @@ pub async fn page(documents: &dyn Documents, keyring: &Keyring, after: Option<&s
     if let Some(after) = after {
         scan.range.start = format!("tenant:{after}\0");
     }
-    let found = documents.scan(&scan).await?;
     let keys = keyring.keys(&system).await?;
-    found.iter().map(|document| Ok(keys.open_document(document)?)).collect()
+    let mut tenants = Vec::new();
+    loop {
+        let found = documents.scan(&scan).await?;
+        for document in &found {
+            if let Stored::Tenant(tenant) = keys.open_document(document)? {
+                tenants.push(*tenant);
+            }
+        }
+        tenants.truncate(limit);
+        // Those who are gone are passed over.
+        let Some(last) = found.last().filter(|_| found.len() == limit && tenants.len() < limit) else { return Ok(tenants) };
+        scan.range.start = format!("{}\0", last.id);
+    }
 }
 
 /// All tenants, by id.

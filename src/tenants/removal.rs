@@ -1,4 +1,4 @@
-//! A tenant goes: what he had is deleted, then he himself, and last the keys without which what is left anywhere cannot be read.
+//! A tenant goes: what he had is deleted, then he himself but for his id, and last the keys without which what is left anywhere cannot be read.
 //!
 //! Killed in between, it is called again for the rest. Backups keep what they have until they expire.
 
@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use time::Duration;
 
-use super::{Action, Error, State, Tenant, event, get, mailbox_document, tenant_document};
+use super::{Action, Error, State, Stored, Tenant, event, get, is_gone, mailbox_document, tenant_document};
 use crate::{
     ids::{Kind, TenantId, partition},
     keys::{self, Keyring, TenantKeys},
@@ -37,10 +37,11 @@ pub struct BlobsOf {
 }
 
 /// Deletes a tenant who is not served and is of the versions that the caller means, with all that is his.
-/// Who is gone already is removed once more, in case that somebody died over it.
+/// Who is gone already is removed once more, in case that somebody died over it, or that something of his was under way.
 pub async fn remove(ports: &Ports, keyring: &Keyring, actor: &str, id: &TenantId, blobs: &BlobsOf, meant: &Versions) -> Result<Removal, Error> {
     let documents = ports.documents.as_ref();
-    if removable(documents, keyring, id, meant).await?.is_none() && !keyring.exists(id).await? {
+    let is_there = removable(documents, keyring, id, meant).await?.is_some() || keyring.exists(id).await?;
+    if !is_there && !is_gone(documents, keyring, id).await? {
         return Err(Error::NotFound);
     }
     let until = ports.clock.now() + REMOVING_MAX;
@@ -56,11 +57,14 @@ pub async fn remove(ports: &Ports, keyring: &Keyring, actor: &str, id: &TenantId
         }
         let Some((tenant, etag)) = removable(documents, keyring, id, meant).await? else {
             keyring.forget(id).await?;
-            return Ok(Removal { done: true, ..removal });
+            let is_nothing = !is_there && (removal.documents, removal.blobs) == (0, 0);
+            return if is_nothing { Err(Error::NotFound) } else { Ok(Removal { done: true, ..removal }) };
         };
         let (system, keys) = (TenantId::system(), keyring.keys(&TenantId::system()).await?);
         let place = partition(&system, Kind::Tenant);
-        let mut writes = vec![Write::Delete { id: tenant_document(id), etag }, event(ports, &keys, actor, Action::TenantRemoved, id)?];
+        let gone = Stored::Gone { removed_at: ports.clock.now() };
+        let gone = keys.seal_document(&place, tenant_document(id), Kind::Tenant, Default::default(), None, &gone)?;
+        let mut writes = vec![Write::Replace { document: gone, etag }, event(ports, &keys, actor, Action::TenantRemoved, id)?];
         for mailbox in &tenant.mailboxes {
             let document = mailbox_document(&keys, mailbox);
             if let Some(known) = documents.get(&place, &document).await? {
