@@ -52,6 +52,10 @@ const DELIVERED_KEPT: time::Duration = time::Duration::days(7);
 const MAIL_HERE_BYTES_MAX: usize = 11 * 1024;
 /// The container of long mails.
 pub const CONTAINER: &str = "outbox";
+/// Stands between a mail's record and the rest of its blob's name.
+const TRY_MARK: char = '-';
+/// Blobs of one mail that go with it; a story is tried for ten seconds.
+const LOST_TRIES_MAX: usize = 100;
 /// The `k2` of a row that was given up begins with this, and the instant follows.
 pub const GIVEN_UP: &str = "given_up:";
 /// The `k3` of a row whose mail lies in a blob begins with this, and the mail's first record follows: its rows share the blob.
@@ -129,9 +133,8 @@ enum State {
 /// refuses keeps nobody else waiting. A long mail is sealed into a blob first, once for all.
 pub async fn rows(ports: &Ports, keys: &TenantKeys, tenant: &TenantId, mail: &Leaving<'_>, now: OffsetDateTime) -> Result<Vec<Write>, Error> {
     let raw = if mail.raw.len() > MAIL_HERE_BYTES_MAX {
-        // A second try of the story may say something else, to others: it has a blob of its own, and the first one's stays until its tenant goes, because
-        // nobody can know whether that try was stored.
-        let name = format!("{tenant}/{}-{}", mail.record, keys.index("outgoing-mail", &[mail.raw]));
+        // A second try of the story may say something else, to others: it has a blob of its own. Which try was stored is known when the mail has left.
+        let name = format!("{}{}", tries_prefix(tenant, mail.record), keys.index("outgoing-mail", &[mail.raw]));
         let sealed = keys.seal(&Place::blob(CONTAINER, &name), mail.raw)?;
         ports.blobs.put(CONTAINER, &name, Bytes::from(sealed)).await?;
         Raw::Blob(name)
@@ -193,7 +196,16 @@ pub async fn deliver(ports: &Ports, keyring: &Keyring, tenant: &TenantId) -> Res
         // Nor are keys made for a tenant who is gone, or never was.
         return Ok(delivered);
     }
-    let keys = keyring.keys(tenant).await?;
+    let keys = match keyring.keys(tenant).await {
+        Ok(keys) => keys,
+        // What was under way when he was removed goes after him.
+        Err(keys::Error::Gone) => {
+            let rows = found.into_iter().map(|document| Write::Delete { id: document.id, etag: document.etag }).collect();
+            ports.documents.commit(&place, rows).await?;
+            return Ok(delivered);
+        }
+        Err(error) => return Err(error.into()),
+    };
     let mut more = found.len() == BATCH_MAX;
     for document in found {
         // The rows before this one took their time: its claim begins now.
@@ -351,10 +363,20 @@ fn readable(delivery: Result<Option<delivery::Stored>, Error>) -> Result<Option<
 /// Deletes the blob of a mail once no row of it is left to be sent or looked at.
 async fn delete_unless_shared(ports: &Ports, place: &str, name: &str) -> Result<(), Error> {
     let others = ports.documents.scan(&Scan::prefix(place, Slot::K3, &shared(name), 1)).await?;
-    if others.is_empty() {
-        ports.blobs.delete(CONTAINER, name).await?;
+    if !others.is_empty() {
+        return Ok(());
+    }
+    // With those of tries that met a conflict: nobody names them.
+    let tries = name.rfind(TRY_MARK).map_or(name, |mark| &name[..=mark]);
+    for blob in ports.blobs.list(CONTAINER, tries, None, LOST_TRIES_MAX).await? {
+        ports.blobs.delete(CONTAINER, &blob).await?;
     }
     Ok(())
+}
+
+/// What the names of the blobs begin with that the tries of one mail made.
+fn tries_prefix(tenant: &TenantId, record: RecordId) -> String {
+    format!("{tenant}/{record}{TRY_MARK}")
 }
 
 async fn send(ports: &Ports, keys: &TenantKeys, row: &Row) -> Result<(), Error> {

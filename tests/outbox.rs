@@ -251,9 +251,21 @@ async fn a_second_try_of_a_story_sends_what_it_says_and_not_what_the_first_said(
     let _lost = rows(ANN).await;
     world.ports.documents.commit(&partition(&desk.tenant, Kind::Outbox), rows(BOB).await).await.unwrap();
     assert_eq!(desk.deliver().await, SENT);
-    let mails = world.sent.mails.lock().unwrap();
+    let mails = world.sent.mails.lock().unwrap().clone();
     assert_eq!((mails.len(), &mails[0].to[..]), (1, &[BOB.to_owned()][..]));
     assert!(String::from_utf8_lossy(&mails[0].raw).contains(&format!("To: {BOB}\r\n")));
+    assert!(world.ports.blobs.list("outbox", "", None, 10).await.unwrap().is_empty(), "nor is the first one kept");
+}
+
+#[tokio::test]
+async fn what_was_under_way_when_its_tenant_was_removed_goes_after_him() {
+    let desk = Desk::new().await;
+    desk.leave("contoso", LONG).await;
+    desk.world.app.keyring.forget(&desk.tenant).await.unwrap();
+    assert_eq!(desk.deliver().await, NOTHING);
+    let place = partition(&desk.tenant, Kind::Outbox);
+    assert!(desk.world.ports.documents.scan(&Scan::prefix(&place, Slot::K1, "due:", 10)).await.unwrap().is_empty());
+    assert!(desk.sent().is_empty());
 }
 
 #[tokio::test]
