@@ -366,6 +366,32 @@ async fn nobodys_record_without_a_mail_is_closed_by_a_replay_and_by_nothing_else
     take_what_waits(&world).await;
     let closed = world.unprocessed("sys").await.remove(0);
     assert_eq!((closed.state, closed.ticket), (State::Processed, Some(2)));
+    // Its mail is in a ticket by now, by its feeder's own message.
+    unprocessed::replay(&world.app.desk, &TenantId::system(), record.id, "test").await.unwrap();
+    take_what_waits(&world).await;
+    let closed = world.unprocessed("sys").await.remove(0);
+    assert_eq!((closed.state, closed.ticket, closed.replays), (State::Processed, Some(2), 2));
+}
+
+#[tokio::test]
+async fn nobodys_record_whose_mail_never_comes_is_kept_with_the_tenant_alone() {
+    use helpdesk::{
+        ids::TenantId,
+        tenants::{self, Mailbox, Tenant},
+        tickets::unprocessed::{self, State},
+    };
+    let world = World::new().await;
+    let sales = "sales@contoso.example";
+    let message = json!({ "v": 1, "mailbox": sales, "blob": "a.eml" }).to_string();
+    queue(&world.app, "IntakeMail", &message).await;
+    let tenant = Tenant::new("sales".parse().unwrap(), "Sales", vec![Mailbox::parse(sales).unwrap()]);
+    tenants::add(&world.ports, &world.app.keyring, "test", &tenant, &Trust::Nobody).await.unwrap();
+    let record = world.unprocessed("sys").await[0].id;
+    unprocessed::replay(&world.app.desk, &TenantId::system(), record, "test").await.unwrap();
+    take_what_waits(&world).await;
+    let (house, his) = (world.unprocessed("sys").await.remove(0), world.unprocessed("sales").await.remove(0));
+    assert_eq!((house.state, house.ticket), (State::Processed, None));
+    assert_eq!((his.state, his.reason.name()), (State::Waiting, "blob_missing"));
 }
 
 #[tokio::test]
@@ -425,6 +451,9 @@ async fn a_blob_that_the_host_gave_up_on_is_kept_although_its_name_brought_anoth
     for (at, blob) in ["a.eml", "b.eml", "c.eml"].into_iter().enumerate() {
         let message = world.leave(HELP, blob, &mail(ANN, &format!("new-{at}@a.example"), "Another", "", "Words.")).await;
         assert!(queue(&world.app, "MailIntakePoison", &message).await.1.ends_with("kept_failing"), "{blob}");
+        // It was not deleted after all.
+        world.leave(HELP, blob, &mail(ANN, &format!("new-{at}@a.example"), "Another", "", "Words.")).await;
+        queue(&world.app, "MailIntakePoison", &message).await;
         assert_eq!(world.unprocessed("contoso").await.len(), at + 1);
     }
     assert!(world.ports.blobs.list("mail-intake", "", None, 10).await.unwrap().is_empty());

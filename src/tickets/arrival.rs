@@ -4,7 +4,7 @@ use futures::{StreamExt, TryStreamExt, stream};
 use time::{Duration, OffsetDateTime};
 
 use super::{
-    AttachmentRef, Author, Comment, Content, Desk, Error, INTAKE, MailOrigin, Party, Said, Status, Ticket, new_ulid, store,
+    AttachmentRef, Author, CC_MAX, Comment, Content, Desk, Error, INTAKE, MailOrigin, Party, Said, Status, Ticket, new_ulid, store,
     thread::{self, Facts},
 };
 use crate::{
@@ -18,6 +18,9 @@ use crate::{
 
 /// Attachments of one mail that are sealed and stored at once.
 const PARTS_AT_ONCE: usize = 8;
+
+/// The warning of a comment whose mail names more people than a ticket has room for in copy.
+const COPIES_LEFT_OUT: &str = "copies_left_out";
 
 /// A mail on its way, with all that does not change from try to try.
 pub(super) struct Arrival<'a> {
@@ -151,17 +154,28 @@ pub(super) fn continued(before: &Ticket, arrival: &Arrival<'_>, counts: bool) ->
     ticket
 }
 
-/// The comment that the mail becomes.
-pub(super) fn comment(arrival: &Arrival<'_>, ticket: TicketId, parts: &Parts, message_id_reused: bool) -> Comment {
+/// The comment that the mail becomes in a ticket that is changed by it already.
+pub(super) fn comment(arrival: &Arrival<'_>, ticket: &Ticket, parts: &Parts, message_id_reused: bool) -> Comment {
+    let mut warnings = parts.origin.warnings.clone();
+    if is_copied_to_too_many(arrival, ticket) {
+        warnings.push(COPIES_LEFT_OUT.to_owned());
+    }
     Comment {
         id: arrival.comment,
-        ticket,
+        ticket: ticket.id,
         at: arrival.now,
         public: is_for_everybody(arrival.mail.kind),
         author: parts.author.clone(),
         content: parts.content.clone(),
-        mail: Some(MailOrigin { message_id_reused, ..parts.origin.clone() }),
+        mail: Some(MailOrigin { message_id_reused, warnings, ..parts.origin.clone() }),
     }
+}
+
+/// Whether the sender, who may put others in copy, named more than there is room for.
+fn is_copied_to_too_many(arrival: &Arrival<'_>, ticket: &Ticket) -> bool {
+    let may = arrival.is_proven() && arrival.sender_address().is_some_and(|address| ticket.takes_part(&address));
+    let is_left_out = |party: &Party| party.address.as_deref().is_some_and(|address| !ticket.takes_part(address));
+    may && ticket.cc.len() >= CC_MAX && arrival.others().any(|party| is_left_out(&party))
 }
 
 /// All that one commit writes: the ticket, which is new or replaces what was `read`, the comment, what is remembered of the mail, and the event.

@@ -3,7 +3,7 @@
 use serde::Deserialize;
 
 use super::unprocessed::record::Reason;
-use crate::ids::RecordId;
+use crate::{ids::RecordId, tenants::Mailbox};
 
 /// The version of the contract.
 const VERSION: u64 = 1;
@@ -23,6 +23,16 @@ pub(super) struct Request {
     /// The record that a replay of ours sends again by its own message. No feeder sets it.
     #[serde(default)]
     pub(super) record: Option<String>,
+    /// The mailbox that the address is of, once that is known: it may have a mark behind its local part.
+    #[serde(skip)]
+    pub(super) of: Option<Mailbox>,
+}
+
+impl Request {
+    /// The address under which deliveries are remembered.
+    pub(super) fn delivered_to(&self) -> &str {
+        self.of.as_ref().map_or(&self.mailbox, Mailbox::as_str)
+    }
 }
 
 /// A message of this version.

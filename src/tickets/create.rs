@@ -82,6 +82,10 @@ async fn create_once(desk: &Desk, keys: &TenantKeys, tenant: &Tenant, new: &NewT
         return store::ticket(desk, keys, &tenant.id, made).await?.ok_or(Error::NotFound);
     }
     let mailbox = mailbox(tenant, new.mailbox.as_ref())?;
+    let asks = new.requester.address.as_deref();
+    if asks.is_some_and(|address| tenant.mailboxes.iter().any(|own| own.is_the_one_of(address))) {
+        return Err(Error::OwnMailbox);
+    }
     let (now, entropy) = (draft.now, desk.ports.entropy.as_ref());
     let number = match draft.number {
         Some(number) => number,

@@ -31,6 +31,8 @@ pub enum Error {
     BadTicket,
     #[error("somebody has an address, and a name of 1 to {PARTY_NAME_CHARACTERS_MAX} characters on one line or none; at most {CC_MAX} are in copy")]
     BadParty,
+    #[error("a mailbox of the desk itself asks nothing")]
+    OwnMailbox,
     #[error("the desk has several mailboxes, or not this one: name the one that answers come from")]
     WhichMailbox,
     #[error("{0}")]
@@ -39,7 +41,7 @@ pub enum Error {
     Changed,
     #[error("the ticket was merged into {}", match into {
         Some(number) => format!("number {number}: go on there"),
-        None => "another one: answer one of its mails to go on".to_owned(),
+        None => "another one: answer a mail about it, or open a new one, to go on".to_owned(),
     })]
     Merged {
         /// Its number, for who sees it.

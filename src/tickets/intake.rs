@@ -58,7 +58,7 @@ pub enum Outcome {
 
 /// Takes in the mail that a queue message tells of.
 pub async fn take_in(desk: &Desk, message: &str) -> Result<Outcome, Error> {
-    let request = match contract::read(message) {
+    let mut request = match contract::read(message) {
         Ok(request) => request,
         Err((reason, detail)) => return refuse(desk, &TenantId::system(), reason, detail, message, None, None).await,
     };
@@ -67,7 +67,7 @@ pub async fn take_in(desk: &Desk, message: &str) -> Result<Outcome, Error> {
     let weight = size.filter(|size| *size <= MAIL_BYTES_MAX).unwrap_or_default().saturating_mul(MEMORY_FOR_A_RAW_BYTE);
     let _in_flight = desk.room_for(weight.max(1)).await?;
     // Looked up when there is room: who waits for it may be removed meanwhile.
-    let served = served(desk, &request.mailbox).await?;
+    let served = served(desk, &mut request).await?;
     let system = TenantId::system();
     let tenant = served.as_ref().map_or(&system, |served| &served.tenant.id);
     let Some(size) = size else { return without_blob(desk, tenant, &request, message).await };
@@ -93,7 +93,7 @@ pub async fn take_in(desk: &Desk, message: &str) -> Result<Outcome, Error> {
     }
     let outcome = take_in_mail(desk, served, trust, mailbox, &request, message, &raw).await?;
     if let Outcome::Opened { number } | Outcome::Joined { number, .. } | Outcome::Seen { number } = outcome {
-        unprocessed::processed(desk, tenant, &request, &raw, number).await?;
+        unprocessed::processed(desk, tenant, &request, Some(&raw), number).await?;
         desk.ports.blobs.delete(INTAKE_CONTAINER, &request.blob).await?;
     }
     Ok(outcome)
@@ -120,14 +120,14 @@ pub(super) fn pushed_prefix(tenant: &TenantId) -> String {
 
 /// What the host gave up on: kept as a record, with the mail if it is there.
 pub async fn take_in_poison(desk: &Desk, message: &str) -> Result<Outcome, Error> {
-    let request = contract::read(message).ok();
+    let mut request = contract::read(message).ok();
     let size = match &request {
         Some(request) => desk.ports.blobs.size(INTAKE_CONTAINER, &request.blob).await?.filter(|size| *size <= MAIL_BYTES_MAX),
         None => None,
     };
     let _in_flight = desk.room_for(size.unwrap_or_default().saturating_mul(MEMORY_FOR_A_RAW_BYTE).max(1)).await?;
-    let served = match &request {
-        Some(request) => served(desk, &request.mailbox).await?,
+    let served = match &mut request {
+        Some(request) => served(desk, request).await?,
         None => None,
     };
     let tenant = served.as_ref().map_or_else(TenantId::system, |served| served.tenant.id.clone());
@@ -140,9 +140,7 @@ pub async fn take_in_poison(desk: &Desk, message: &str) -> Result<Outcome, Error
         && let Some(Delivery::Ticket { number, content }) = delivered(desk, &tenant, request, message).await?
         && is_the_mail(desk, served.as_ref(), raw.as_ref(), content.as_ref()).await?
     {
-        if let Some(raw) = &raw {
-            unprocessed::processed(desk, &tenant, request, raw, number).await?;
-        }
+        unprocessed::processed(desk, &tenant, request, raw.as_deref(), number).await?;
         desk.ports.blobs.delete(INTAKE_CONTAINER, &request.blob).await?;
         return Ok(Outcome::Seen { number });
     }
@@ -174,6 +172,7 @@ async fn refuse(
 /// No blob: either this delivery was dealt with before, or there never was one.
 async fn without_blob(desk: &Desk, owner: &TenantId, request: &Request, message: &str) -> Result<Outcome, Error> {
     if let Some(Delivery::Ticket { number, .. }) = delivered(desk, owner, request, message).await? {
+        unprocessed::processed(desk, owner, request, None, number).await?;
         return Ok(Outcome::Seen { number });
     }
     let detail = "the blob that the message names is not in the container `mail-intake`".to_owned();
@@ -183,7 +182,7 @@ async fn without_blob(desk: &Desk, owner: &TenantId, request: &Request, message:
 /// What this delivery became, if it was dealt with before.
 async fn delivered(desk: &Desk, owner: &TenantId, request: &Request, message: &str) -> Result<Option<Delivery>, Error> {
     let keys = desk.keyring.keys(owner).await?;
-    let name = unprocessed::delivery_name(&keys, &request.mailbox, &request.blob, message);
+    let name = unprocessed::delivery_name(&keys, request.delivered_to(), &request.blob, message);
     Ok(unprocessed::delivered(desk, &keys, owner, &name).await?.map(|(delivery, _)| delivery))
 }
 
@@ -194,14 +193,16 @@ struct Served {
     tenant: Tenant,
 }
 
-/// Whose mail for this address is, if anybody's: an address may have a mark behind its local part. Who was removed has none.
-async fn served(desk: &Desk, address: &str) -> Result<Option<Served>, Error> {
+/// Whose mail for the address of a message is, if anybody's; noted there. Who was removed has none.
+async fn served(desk: &Desk, request: &mut Request) -> Result<Option<Served>, Error> {
     let (documents, keyring) = (desk.ports.documents.as_ref(), desk.keyring.as_ref());
-    let Some((mailbox, owner)) = owner(desk, address).await? else { return Ok(None) };
+    let Some((mailbox, owner)) = owner(desk, &request.mailbox).await? else { return Ok(None) };
+    request.of = Some(mailbox.clone());
     let tenant = tenants::get(documents, keyring, &owner.tenant).await?;
     Ok(tenant.map(|(tenant, _)| Served { mailbox, trust: owner.trust, tenant }))
 }
 
+/// Whose a mailbox is; an address may have a mark behind its local part.
 async fn owner(desk: &Desk, address: &str) -> Result<Option<(Mailbox, Owner)>, Error> {
     for address in [address.to_owned(), tenants::without_mark(address)] {
         let Ok(mailbox) = Mailbox::parse(&address) else { continue };
@@ -380,7 +381,7 @@ async fn find_place(desk: &Desk, arrival: &Arrival<'_>, known: &Known) -> Result
 async fn commit(desk: &Desk, arrival: &Arrival<'_>, decided: Decided, parts: &Parts, refs: &refs::Refs) -> Result<(), Error> {
     let Decided { mut ticket, before, link, acknowledges } = decided;
     let why = link.as_ref().map(|(.., why)| *why);
-    let comment = comment(arrival, ticket.id, parts, refs.message_id_reused());
+    let comment = comment(arrival, &ticket, parts, refs.message_id_reused());
     let mut more = refs.writes(arrival, &ticket, why)?;
     more.extend(refs.closing(desk, arrival, ticket.number).await?);
     if let Some(bounce) = &arrival.mail.bounce

@@ -53,6 +53,10 @@ pub(super) struct Keep<'a> {
 }
 
 impl Keep<'_> {
+    fn delivered_to(&self) -> &str {
+        self.request.map_or("", Request::delivered_to)
+    }
+
     fn mailbox(&self) -> &str {
         self.request.map_or("", |request| &request.mailbox)
     }
@@ -170,11 +174,11 @@ pub(super) async fn keep(desk: &Desk, mut keep: Keep<'_>) -> Result<Kept, Error>
         match keep_once(desk, &keys, &keep, cut.as_ref()).await {
             Err(error) if error.is_conflict() && tries.again(desk).await => {}
             Ok(kept) => {
-                if let (Some(request), Some(raw)) = (keep.request, keep.raw) {
-                    // Nobody's mail that somebody owns by now is kept with him.
-                    if !keep.owner.is_system() {
-                        close(desk, &TenantId::system(), request, raw, None).await?;
-                    }
+                // Nobody's mail that somebody owns by now is kept with him.
+                if let Some(request) = keep.request.filter(|_| !keep.owner.is_system()) {
+                    close(desk, &TenantId::system(), request, keep.raw.map(AsRef::as_ref), None).await?;
+                }
+                if let (Some(request), Some(_)) = (keep.request, keep.raw) {
                     desk.ports.blobs.delete(INTAKE_CONTAINER, &request.blob).await?;
                 }
                 return Ok(kept);
@@ -188,8 +192,13 @@ async fn keep_once(desk: &Desk, keys: &TenantKeys, keep: &Keep<'_>, cut: Option<
     let place = partition(keep.owner, Kind::Unprocessed);
     let now = desk.ports.clock.now();
     let raw = seal_raw(desk, keys, keep, cut).await?;
-    let delivery = delivery_name(keys, keep.mailbox(), keep.blob().unwrap_or_default(), keep.message);
-    let (known, before) = delivered(desk, keys, keep.owner, &delivery).await?.unzip();
+    let mut delivery = delivery_name(keys, keep.delivered_to(), keep.blob().unwrap_or_default(), keep.message);
+    let (mut known, mut before) = delivered(desk, keys, keep.owner, &delivery).await?.unzip();
+    if let (Some(Delivery::Ticket { .. }), Some(name), Raw::Sealed { blob, .. }) = (&known, keep.blob(), &raw) {
+        // The blob's name was used again: what is in a ticket stays there, and this mail is remembered under what it is as well.
+        delivery = delivery_name(keys, keep.delivered_to(), &format!("{name}\0{blob}"), keep.message);
+        (known, before) = delivered(desk, keys, keep.owner, &delivery).await?.unzip();
+    }
     if let Some(id) = keep.blob().and_then(replay_of)
         && let Some((mut record, etag)) = open(desk, keys, keep.owner, id).await?
         && record.raw.may_be(&raw)
@@ -238,7 +247,7 @@ async fn keep_once(desk: &Desk, keys: &TenantKeys, keep: &Keep<'_>, cut: Option<
     };
     let expires_at = Some(now + DELIVERY_REMEMBERED);
     let mut writes = vec![write(keys, keep.owner, &record, None)?];
-    // What is in a ticket stays there: the blob's name was used again.
+    // Of a mail that is in a ticket its name says so.
     if !known_ticket {
         let remembered =
             keys.seal_document(&place, delivery.document, Kind::MailRef, Default::default(), expires_at, &Delivery::Unprocessed { record: id })?;
@@ -383,7 +392,7 @@ async fn sealed<'a>(desk: &'a Desk, owner: &TenantId, blob: &str, size: u64) -> 
 }
 
 /// After a mail became a ticket: if it came from a record, the record says so, and which.
-pub(super) async fn processed(desk: &Desk, tenant: &TenantId, request: &Request, raw: &[u8], ticket: u64) -> Result<(), Error> {
+pub(super) async fn processed(desk: &Desk, tenant: &TenantId, request: &Request, raw: Option<&[u8]>, ticket: u64) -> Result<(), Error> {
     // The record stands with the tenant, or, if nobody owned the mailbox then, with the house.
     for owner in [tenant, &TenantId::system()] {
         close(desk, owner, request, raw, Some(ticket)).await?;
@@ -391,8 +400,8 @@ pub(super) async fn processed(desk: &Desk, tenant: &TenantId, request: &Request,
     Ok(())
 }
 
-/// Closes the owner's record that a mail was replayed from, if the mail is the record's.
-async fn close(desk: &Desk, owner: &TenantId, request: &Request, raw: &[u8], ticket: Option<u64>) -> Result<(), Error> {
+/// Closes the owner's record that a mail was replayed from, if the mail is the record's. Its bytes may be gone by now.
+async fn close(desk: &Desk, owner: &TenantId, request: &Request, raw: Option<&[u8]>, ticket: Option<u64>) -> Result<(), Error> {
     let named = || request.record.as_ref().and_then(|id| id.parse().ok());
     let Some(id) = replay_of(&request.blob).or_else(named) else { return Ok(()) };
     let keys = desk.keyring.keys(owner).await?;
@@ -406,9 +415,9 @@ async fn close(desk: &Desk, owner: &TenantId, request: &Request, raw: &[u8], tic
 }
 
 /// Whether this is the record's mail.
-fn is_of(record: &Unprocessed, keys: &TenantKeys, owner: &TenantId, request: &Request, raw: &[u8]) -> bool {
+fn is_of(record: &Unprocessed, keys: &TenantKeys, owner: &TenantId, request: &Request, raw: Option<&[u8]>) -> bool {
     match &record.raw {
-        Raw::Sealed { blob, .. } => *blob == sealed_name(keys, owner, &request.mailbox, raw),
+        Raw::Sealed { blob, .. } => raw.is_some_and(|raw| *blob == sealed_name(keys, owner, &request.mailbox, raw)),
         Raw::Intake { blob } => *blob == request.blob && record.mailbox.as_ref() == Some(&request.mailbox),
         Raw::Nowhere => false,
     }
@@ -436,7 +445,7 @@ pub(super) async fn is_let_go(desk: &Desk, tenant: &TenantId, request: &Request,
     for owner in [tenant, &TenantId::system()] {
         let keys = desk.keyring.keys(owner).await?;
         let found = get(desk, owner, id).await?;
-        if found.is_some_and(|(record, _)| is_of(&record, &keys, owner, request, raw)) {
+        if found.is_some_and(|(record, _)| is_of(&record, &keys, owner, request, Some(raw))) {
             return Ok(true);
         }
     }

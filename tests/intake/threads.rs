@@ -150,6 +150,32 @@ async fn one_mail_to_two_mailboxes_is_a_ticket_in_each_and_answers_find_their_ow
 }
 
 #[tokio::test]
+async fn whom_there_is_no_room_for_in_copy_is_told() {
+    let world = World::new().await;
+    world.trusts().await;
+    let copies = |count: usize| (0..count).map(|at| format!("c{at}@adventure-works.example")).collect::<Vec<_>>().join(", ");
+    for (number, count, told) in [(1, 20, false), (2, 21, true)] {
+        let raw = proven(ANN, &format!("{count}@adventure-works.example"), "Fire", &format!("Cc: {}\r\n", copies(count)), "Words.");
+        world.mail(HELP, &format!("{count}.eml"), &raw).await;
+        let ticket = ticket(&world, number).await;
+        assert_eq!(ticket["cc"].as_array().unwrap().len(), 20);
+        let warnings = world.comments("contoso", &ticket).await[0]["mail"]["warnings"].clone();
+        assert_eq!(warnings.as_array().unwrap().contains(&"copies_left_out".into()), told, "{warnings}");
+    }
+    // Whoever is in copy already needs no room, and who is not proven puts nobody in copy.
+    let answer = |by: fn(&str, &str, &str, &str, &str) -> Vec<u8>, id: &str, count| {
+        by(ANN, id, "Re: Fire", &(to("20@adventure-works.example") + &format!("Cc: {}\r\n", copies(count))), "More.")
+    };
+    world.mail(HELP, "r1.eml", &answer(proven, "r1@adventure-works.example", 20)).await;
+    world.mail(HELP, "r2.eml", &answer(mail, "r2@adventure-works.example", 21)).await;
+    world.mail(HELP, "r3.eml", &answer(proven, "r3@adventure-works.example", 21)).await;
+    let comments = world.comments("contoso", &ticket(&world, 1).await).await;
+    let told: Vec<bool> =
+        comments.iter().map(|comment| comment["mail"]["warnings"].as_array().unwrap().contains(&"copies_left_out".into())).collect();
+    assert_eq!((told.len(), told.iter().filter(|told| **told).count()), (4, 1));
+}
+
+#[tokio::test]
 async fn a_name_alone_lets_no_mail_go() {
     let world = asked().await;
     world.set(|settings| settings.mails_a_sender = 2).await;
@@ -180,6 +206,12 @@ async fn mail_to_an_address_with_a_mark_is_the_mailboxs() {
     let raw = proven(ANN, "p@adventure-works.example", "By a mark", "", "Words.");
     assert_eq!(world.mail("help+x1@contoso.example", "p.eml", &raw).await.1, "opened ticket 2");
     assert_eq!(ticket(&world, 2).await["mailbox"], HELP);
+    // Delivered again, and given up by the host after its commit.
+    let message = json!({ "v": 1, "mailbox": "help+x1@contoso.example", "blob": "p.eml" }).to_string();
+    for function in ["IntakeMail", "MailIntakePoison"] {
+        assert_eq!(queue(&world.app, function, &message).await.1, "seen before, in ticket 2", "{function}");
+    }
+    assert!(world.unprocessed("contoso").await.is_empty());
 }
 
 #[tokio::test]
