@@ -40,7 +40,8 @@ pub struct House {
     pub app: Arc<App>,
     /// The account of the backups; the embedded parts have none yet.
     pub backups: Option<Arc<dyn Blobs>>,
-    is_embedded: bool,
+    /// It stands in a folder.
+    pub is_embedded: bool,
     _lock: Option<HostLock>,
 }
 
@@ -137,7 +138,8 @@ async fn embedded(config: &Config, folder: &Path, purpose: Purpose) -> Result<Ho
 
 /// Fails unless a help desk was made in this folder: who only visits it makes none.
 pub fn stands(folder: &Path) -> Result<()> {
-    if !folder.join(Store::FILE).exists() {
+    let file = folder.join(Store::FILE);
+    if !file.try_exists().with_context(|| format!("{} cannot be looked at", file.display()))? {
         bail!("there is no help desk in {}: start `helpdesk dev` first, or name its folder with --data", folder.display());
     }
     keys_are_there(folder)

@@ -79,7 +79,8 @@ pub(super) async fn run(arguments: Arguments, mut config: Config) -> Result<Exit
     if arguments.sample {
         add_demo_tenants(&app).await?;
     }
-    greet(&app, &folder, &format!("http://{public}")).await?;
+    let mail_out = if config.smtp_url.is_some() { "the server of HELPDESK_SMTP_URL".to_owned() } else { folder.join("outbox").display().to_string() };
+    greet(&app, &folder, &mail_out, &format!("http://{public}")).await?;
     let show = async {
         if arguments.sample {
             take_in_samples(&app, &wakes, &mut invocations).await?;
@@ -115,7 +116,7 @@ async fn until(mut stopped: watch::Receiver<bool>) {
     let _ = stopped.wait_for(|stopped| *stopped).await;
 }
 
-async fn greet(app: &Arc<App>, folder: &Path, url: &str) -> Result<()> {
+async fn greet(app: &Arc<App>, folder: &Path, mail_out: &str, url: &str) -> Result<()> {
     let tenants = tenants::list(app.ports.documents.as_ref(), &app.keyring).await?;
     say(&format!("helpdesk dev {}  data in {}, logs in {}", env!("CARGO_PKG_VERSION"), folder.display(), folder.join("logs").display()))?;
     say(&format!("  API       {url}/api/tickets"))?;
@@ -127,7 +128,7 @@ async fn greet(app: &Arc<App>, folder: &Path, url: &str) -> Result<()> {
             say(&format!("  Mail in   {}", inbox.display()))?;
         }
     }
-    say(&format!("  Mail out  {}", folder.join("outbox").display()))?;
+    say(&format!("  Mail out  {mail_out}"))?;
     match tenants.first() {
         Some(tenant) => {
             let token = wiring::local_token(folder, &tenant.id, Role::Agent, None, time::Duration::hours(8)).await?;

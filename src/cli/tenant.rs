@@ -9,7 +9,7 @@ use anyhow::{Context, Result, bail};
 use clap::ArgGroup;
 use serde::Serialize;
 
-use super::{COMMAND_LINE, Data, print_list, say};
+use super::{COMMAND_LINE, Data, create_folder, inbox, print_list, say};
 use crate::{
     config::Config,
     functions::App,
@@ -18,6 +18,7 @@ use crate::{
     ports::Versions,
     tenants::{self, Change, DirectoryId, Mailbox, Region, Settings, State, Tenant},
     tickets::{blobs::blobs_of, held},
+    wiring::House,
 };
 
 #[derive(clap::Args)]
@@ -137,21 +138,19 @@ pub(super) async fn run(arguments: Arguments, config: Config) -> Result<ExitCode
     match arguments.command {
         Command::Add { id, name, mailboxes, trust, entra_tenant, region, data } => {
             let mailboxes = mailboxes.iter().map(|text| Mailbox::parse(text)).collect::<Result<_, _>>()?;
-            let app = data.visit(config).await?.app;
-            tenants::add(
-                &app.ports,
-                &app.keyring,
-                COMMAND_LINE,
-                &Tenant { entra_tenant, region, ..Tenant::new(id.clone(), name, mailboxes) },
-                &trust,
-            )
-            .await?;
+            let folder = data.folder(&config);
+            let house = data.visit(config).await?;
+            let tenant = Tenant { entra_tenant, region, ..Tenant::new(id.clone(), name, mailboxes) };
+            tenants::add(&house.app.ports, &house.app.keyring, COMMAND_LINE, &tenant, &trust).await?;
+            make_inboxes(&house, &folder, &tenant.mailboxes)?;
             say(&format!("added {id}"))?;
         }
         Command::Mailbox { id, address, trust, data } => {
             let mailbox = Mailbox::parse(&address)?;
-            let app = data.visit(config).await?.app;
-            tenants::add_mailbox(&app.ports, &app.keyring, COMMAND_LINE, &id, &mailbox, trust.as_ref(), &Versions::Any).await?;
+            let folder = data.folder(&config);
+            let house = data.visit(config).await?;
+            tenants::add_mailbox(&house.app.ports, &house.app.keyring, COMMAND_LINE, &id, &mailbox, trust.as_ref(), &Versions::Any).await?;
+            make_inboxes(&house, &folder, std::slice::from_ref(&mailbox))?;
             say(&format!("{id} has {}", mailbox.as_str()))?;
         }
         Command::Show { id, json, data } => {
@@ -185,6 +184,14 @@ pub(super) async fn run(arguments: Arguments, config: Config) -> Result<ExitCode
         }
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Where mail may be moved for `helpdesk dev`, which need not be started anew for it.
+fn make_inboxes(house: &House, folder: &Path, mailboxes: &[Mailbox]) -> Result<()> {
+    if !house.is_embedded {
+        return Ok(());
+    }
+    mailboxes.iter().try_for_each(|mailbox| create_folder(&inbox(folder, mailbox)))
 }
 
 async fn change(app: &App, id: &TenantId, change: Change) -> Result<()> {

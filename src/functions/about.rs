@@ -89,7 +89,7 @@ const LIST: &[Parameter] = &[
     text("created_to", "Opened before this instant."),
     text("updated_from", "Last changed at this instant or later."),
     text("updated_to", "Last changed before this instant."),
-    text("sort", "updated, created or due."),
+    text("sort", "updated, created, or due: those that have a due date, and no others."),
     text("order", "desc or asc."),
     LIMIT,
     CURSOR,
@@ -215,7 +215,7 @@ pub fn about(function: &str) -> Option<About> {
         "MergeTicket" => About {
             body: Body::Json(of::<links::Merged>),
             problems: &["bad-link", "too-many-parties", "conflict"],
-            ..get("Merge a ticket into another, which goes on", Answer::Versioned(200, of::<tickets::TicketBody<'_>>))
+            ..get("Merge a ticket into another, which goes on with both requesters", Answer::Versioned(200, of::<tickets::TicketBody<'_>>))
         },
         "ListComments" => page("The comments of a ticket, the oldest first", of::<tickets::CommentPage<'_>>),
         "AddComment" => About {

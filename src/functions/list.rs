@@ -55,14 +55,17 @@ pub async fn search(app: &App, caller: Caller, request: HttpRequest) -> Result<H
 }
 
 async fn answer(app: &App, caller: &Caller, route: &str, asked: Asked) -> Result<HttpAnswer, Problem> {
+    let filter = asked.filter();
     let filter = match viewer(caller) {
-        Viewer::Agent => asked.filter(),
+        Viewer::Agent => filter,
         Viewer::Requester(_) if asked.is_of_the_desk() => {
             let detail = "Only agents ask for `assignee`, `priority`, `category`, `tag` and the order of `due`.";
             return Err(bad("bad-filter", detail.to_owned()));
         }
-        // He sees his own, whosever he asks for.
-        Viewer::Requester(Some(address)) => Filter { requester: Some(address.to_owned()), is_requesters: true, ..asked.filter() },
+        Viewer::Requester(own) if filter.requester.as_deref().is_some_and(|asked| own != Some(asked)) => {
+            return Err(bad("bad-filter", "Only agents ask for the tickets of others with `requester`.".to_owned()));
+        }
+        Viewer::Requester(Some(address)) => Filter { requester: Some(address.to_owned()), is_requesters: true, ..filter },
         Viewer::Requester(None) => return Ok(json(200, &Page { tickets: Vec::new(), next: None })),
     };
     let keys = app.keyring.keys(&caller.tenant).await?;

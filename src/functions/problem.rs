@@ -162,7 +162,7 @@ impl From<tickets::Error> for Problem {
             tickets::Error::TooManyUploads => Problem::new(429, "too-many-uploads", "Too many files wait", error.to_string()),
             tickets::Error::BadAttachments => Problem::new(400, "bad-attachments", "The attachments cannot be like that", error.to_string()),
             tickets::Error::BadComment => Problem::new(400, "bad-comment", "The comment cannot be like that", error.to_string()),
-            tickets::Error::BadTicket | tickets::Error::BadParty | tickets::Error::WhichMailbox => {
+            tickets::Error::BadTicket | tickets::Error::BadParty | tickets::Error::OwnMailbox | tickets::Error::WhichMailbox => {
                 Problem::new(400, "bad-ticket", "The ticket cannot be like that", error.to_string())
             }
             tickets::Error::BadField(_) => Problem::new(400, "bad-field", "A field cannot be like that", error.to_string()),

@@ -164,6 +164,7 @@ async fn what_cannot_be_a_ticket_is_refused_with_a_reason() {
         (with("text", json!("")), 400, "bad-ticket"),
         (with("text", json!("t".repeat(50_001))), 400, "bad-ticket"),
         (with("requester", json!({ "address": "nobody" })), 400, "bad-ticket"),
+        (with("requester", json!({ "address": "Help+x@contoso.example" })), 400, "bad-ticket"),
         (with("requester", json!({ "address": "a@b@adventure-works.example" })), 400, "bad-ticket"),
         (with("requester", json!({ "address": "ann smith@adventure-works.example" })), 400, "bad-ticket"),
         (with("requester", json!({ "address": "ann@[127.0.0.1" })), 400, "bad-ticket"),

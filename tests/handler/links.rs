@@ -90,7 +90,7 @@ async fn a_merged_ticket_is_solved_and_what_comes_for_it_goes_into_the_other() {
         let problem: Value = serde_json::from_slice(&answer.body).unwrap();
         (answer.status, problem["detail"].as_str().unwrap().to_owned())
     };
-    assert_eq!(refused().await, (409, "the ticket was merged into another one: answer one of its mails to go on".to_owned()));
+    assert_eq!(refused().await, (409, "the ticket was merged into another one: answer a mail about it, or open a new one, to go on".to_owned()));
     // No circle, and nothing into what is merged.
     assert_eq!(merge(&two, &one).await.0, 400);
     assert_eq!(merge(&three, &one).await.0, 400);
