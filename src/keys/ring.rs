@@ -27,6 +27,8 @@ use crate::{
 
 /// Seals under one data key, over all processes: far below the 2^32 that random nonces allow (NIST SP 800-38D section 8.3).
 const SEALS_MAX: u64 = 1 << 31;
+/// The same while the next key is not known to everybody yet; still below that limit.
+const SEALS_WAITING_MAX: u64 = SEALS_MAX + (1 << 30);
 /// Seals that a process leases at a time; what it does not use is lost, which only brings the rotation nearer.
 const SEALS_LEASED: u64 = 1 << 16;
 /// With fewer left, the next look at the keys leases more.
@@ -158,6 +160,11 @@ impl Keyring {
         });
     }
 
+    /// Whether the tenant was removed.
+    pub async fn is_gone(&self, tenant: &TenantId) -> Result<bool, Error> {
+        Ok(self.stored(tenant).await?.is_some_and(|document| is_empty(&document)))
+    }
+
     /// Whether the tenant has keys, whether they open or not.
     pub async fn exists(&self, tenant: &TenantId) -> Result<bool, Error> {
         Ok(self.stored(tenant).await?.is_some_and(|document| !is_empty(&document)))
@@ -200,8 +207,6 @@ impl Keyring {
                 Some(document) => (ring_in(&document)?, Some(document.etag)),
                 None => (RingBody { keys: self.first_keys(now).await?, seals_leased: 0, sealing: None }, None),
             };
-            // A clock that ran ahead is not waited for.
-            let was_ahead = ring.dated_until(now);
             let (Some(newest), Some(sealing)) = (ring.data_keys().map(|key| key.number).max(), ring.sealing_key(now).cloned()) else {
                 return Err(lacks_a_key());
             };
@@ -211,7 +216,7 @@ impl Keyring {
             ring.sealing = Some(sealing.number);
             let is_worn = newest == sealing.number && ring.is_worn(&sealing, now);
             let enough = |(number, left): &(u32, Arc<AtomicU64>)| *number == sealing.number && left.load(Ordering::Relaxed) >= SEALS_LOW;
-            if let Some((_, left)) = leased.as_ref().filter(|leased| enough(leased) && !is_worn && !was_ahead) {
+            if let Some((_, left)) = leased.as_ref().filter(|leased| enough(leased) && !is_worn) {
                 return self.unwrap(&ring, left.clone()).await;
             }
             if is_worn {
@@ -276,18 +281,12 @@ impl RingBody {
         self.keys.iter().filter(|key| key.purpose == Purpose::Data)
     }
 
-    /// Dates no key later than now; whether one was.
-    fn dated_until(&mut self, now: OffsetDateTime) -> bool {
-        let now = now.unix_timestamp();
-        let ahead = self.keys.iter_mut().filter(|key| key.created_at > now);
-        ahead.map(|key| key.created_at = now).count() > 0
-    }
-
-    /// The newest data key that everybody knows, or that another process seals with already; the first one, if there is none.
+    /// The newest data key that everybody knows, or that another process seals with already; the first one, if there is none. One that was dated ahead by
+    /// a wrong clock is waited for until the one before has no seals left at all.
     fn sealing_key(&self, now: OffsetDateTime) -> Option<&RingKey> {
         let is_old_enough = |key: &RingKey| now.unix_timestamp() - key.created_at >= DATA_KEY_KNOWN_AFTER.whole_seconds();
-        let known = self.data_keys().filter(|key| is_old_enough(key) || self.sealing == Some(key.number));
-        known.max_by_key(|key| key.number).or_else(|| self.data_keys().min_by_key(|key| key.number))
+        let seals = |key: &RingKey| is_old_enough(key) || self.sealing == Some(key.number) || self.seals_leased >= SEALS_WAITING_MAX;
+        self.data_keys().filter(|key| seals(key)).max_by_key(|key| key.number).or_else(|| self.data_keys().min_by_key(|key| key.number))
     }
 
     fn is_worn(&self, sealing: &RingKey, now: OffsetDateTime) -> bool {

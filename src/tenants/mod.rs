@@ -157,6 +157,9 @@ pub async fn add_trusting(ports: &Ports, keyring: &Keyring, actor: &str, tenant:
     let tenant = checked(tenant)?;
     let documents = ports.documents.as_ref();
     is_free(documents, keyring, &tenant).await?;
+    if keyring.is_gone(&tenant.id).await? {
+        return Err(Error::IdUsed);
+    }
     let system = TenantId::system();
     let keys = keyring.keys(&system).await?;
     let place = partition(&system, Kind::Tenant);

@@ -37,11 +37,11 @@ pub struct BlobsOf {
 }
 
 /// Deletes a tenant who is not served and is of the versions that the caller means, with all that is his.
-/// Who is gone already is removed once more, in case that somebody died over it, or that something of his was under way.
+/// Who is gone already is removed once more, in case that somebody died over it, or that something of his was under way; mostly nothing is left to do.
 pub async fn remove(ports: &Ports, keyring: &Keyring, actor: &str, id: &TenantId, blobs: &BlobsOf, meant: &Versions) -> Result<Removal, Error> {
     let documents = ports.documents.as_ref();
-    let is_there = removable(documents, keyring, id, meant).await?.is_some() || keyring.exists(id).await?;
-    if !is_there && !is_gone(documents, keyring, id).await? {
+    // Whose id was never given has neither.
+    if !is_known(documents, keyring, id, meant).await? {
         return Err(Error::NotFound);
     }
     let until = ports.clock.now() + REMOVING_MAX;
@@ -57,8 +57,7 @@ pub async fn remove(ports: &Ports, keyring: &Keyring, actor: &str, id: &TenantId
         }
         let Some((tenant, etag)) = removable(documents, keyring, id, meant).await? else {
             keyring.forget(id).await?;
-            let is_nothing = !is_there && (removal.documents, removal.blobs) == (0, 0);
-            return if is_nothing { Err(Error::NotFound) } else { Ok(Removal { done: true, ..removal }) };
+            return Ok(Removal { done: true, ..removal });
         };
         let (system, keys) = (TenantId::system(), keyring.keys(&TenantId::system()).await?);
         let place = partition(&system, Kind::Tenant);
@@ -75,6 +74,12 @@ pub async fn remove(ports: &Ports, keyring: &Keyring, actor: &str, id: &TenantId
         documents.commit(&place, writes).await?;
     }
     Ok(removal)
+}
+
+/// Whether there is a tenant of this id, who may be removed, or was one.
+async fn is_known(documents: &dyn Documents, keyring: &Keyring, id: &TenantId, meant: &Versions) -> Result<bool, Error> {
+    let is_there = removable(documents, keyring, id, meant).await?.is_some() || keyring.exists(id).await?;
+    Ok(is_there || keyring.is_gone(id).await? || is_gone(documents, keyring, id).await?)
 }
 
 /// The tenant, if there still is one; fails if he may not be removed.
