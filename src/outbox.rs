@@ -4,6 +4,7 @@
 //! the commit another comes at once; a sweep finds the rest.
 //! A mail whose sending was cut off is sent again and marked `possibly_duplicate`: SMTP cannot tell. Its Message-ID stays the same.
 
+mod blob;
 pub mod delivery;
 
 use std::{collections::BTreeSet, fmt::Display, sync::Arc, time::Duration};
@@ -14,6 +15,7 @@ use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 use ulid::Ulid;
 
+pub use blob::CONTAINER;
 use delivery::Delivery;
 
 use crate::{
@@ -50,16 +52,8 @@ const PAUSE_LONGEST: time::Duration = time::Duration::hours(12);
 const DELIVERED_KEPT: time::Duration = time::Duration::days(7);
 /// A mail over this many bytes is kept in a sealed blob: as base64 and with its addresses it would make a body of more than 16 KiB.
 const MAIL_HERE_BYTES_MAX: usize = 11 * 1024;
-/// The container of long mails.
-pub const CONTAINER: &str = "outbox";
-/// Stands between a mail's record and the rest of its blob's name.
-const TRY_MARK: char = '-';
-/// Blobs of one mail that go with it; a story is tried for ten seconds.
-const LOST_TRIES_MAX: usize = 100;
 /// The `k2` of a row that was given up begins with this, and the instant follows.
 pub const GIVEN_UP: &str = "given_up:";
-/// The `k3` of a row whose mail lies in a blob begins with this, and the mail's first record follows: its rows share the blob.
-const SHARED: &str = "mail:";
 /// How often the end of a row is stored again because somebody wrote to its delivery at the same moment.
 const SETTLE_TRIES_MAX: u32 = 5;
 
@@ -133,8 +127,7 @@ enum State {
 /// refuses keeps nobody else waiting. A long mail is sealed into a blob first, once for all.
 pub async fn rows(ports: &Ports, keys: &TenantKeys, tenant: &TenantId, mail: &Leaving<'_>, now: OffsetDateTime) -> Result<Vec<Write>, Error> {
     let raw = if mail.raw.len() > MAIL_HERE_BYTES_MAX {
-        // A second try of the story may say something else, to others: it has a blob of its own. Which try was stored is known when the mail has left.
-        let name = format!("{}{}", tries_prefix(tenant, mail.record), keys.index("outgoing-mail", &[mail.raw]));
+        let name = blob::name(tenant, mail.record, &keys.index("outgoing-mail", &[mail.raw]));
         let sealed = keys.seal(&Place::blob(CONTAINER, &name), mail.raw)?;
         ports.blobs.put(CONTAINER, &name, Bytes::from(sealed)).await?;
         Raw::Blob(name)
@@ -198,7 +191,7 @@ pub async fn deliver(ports: &Ports, keyring: &Keyring, tenant: &TenantId) -> Res
     }
     let keys = match keyring.keys(tenant).await {
         Ok(keys) => keys,
-        // What was under way when he was removed goes after him.
+        // Nothing is sent for who was removed. What else came late goes when he is removed once more.
         Err(keys::Error::Gone) => {
             let rows = found.into_iter().map(|document| Write::Delete { id: document.id, etag: document.etag }).collect();
             ports.documents.commit(&place, rows).await?;
@@ -307,7 +300,7 @@ async fn deliver_one(
     let settled = settle(ports, keys, tenant, settled, claimed, (&row.delivery, begun), &delivery).await?;
     // A process that dies here leaves a sealed blob that nothing names.
     if let (Some(_), Raw::Blob(name)) = (&settled, mail) {
-        delete_unless_shared(ports, &place, &name).await?;
+        blob::delete_unless_shared(ports, &place, &name).await?;
     }
     Ok(settled.map(|_| state))
 }
@@ -358,25 +351,6 @@ fn readable(delivery: Result<Option<delivery::Stored>, Error>) -> Result<Option<
         }
         read => read,
     }
-}
-
-/// Deletes the blob of a mail once no row of it is left to be sent or looked at.
-async fn delete_unless_shared(ports: &Ports, place: &str, name: &str) -> Result<(), Error> {
-    let others = ports.documents.scan(&Scan::prefix(place, Slot::K3, &shared(name), 1)).await?;
-    if !others.is_empty() {
-        return Ok(());
-    }
-    // With those of tries that met a conflict: nobody names them.
-    let tries = name.rfind(TRY_MARK).map_or(name, |mark| &name[..=mark]);
-    for blob in ports.blobs.list(CONTAINER, tries, None, LOST_TRIES_MAX).await? {
-        ports.blobs.delete(CONTAINER, &blob).await?;
-    }
-    Ok(())
-}
-
-/// What the names of the blobs begin with that the tries of one mail made.
-fn tries_prefix(tenant: &TenantId, record: RecordId) -> String {
-    format!("{tenant}/{record}{TRY_MARK}")
 }
 
 async fn send(ports: &Ports, keys: &TenantKeys, row: &Row) -> Result<(), Error> {
@@ -472,14 +446,9 @@ async fn replace(ports: &Ports, place: &str, document: NewDocument, etag: Etag) 
     }
 }
 
-/// The `k3` of a row whose mail is in the blob of this name.
-fn shared(blob: &str) -> String {
-    format!("{SHARED}{}", blob.rsplit('/').next().unwrap_or(blob))
-}
-
 fn document(keys: &TenantKeys, tenant: &TenantId, id: RecordId, row: &Row, mut clear: [Option<String>; 4]) -> Result<NewDocument, keys::Error> {
     if let Raw::Blob(name) = &row.raw {
-        clear[2] = Some(shared(name));
+        clear[2] = Some(blob::shared(name));
     }
     keys.seal_document(&partition(tenant, Kind::Outbox), format!("outbox:{id}"), Kind::Outbox, clear, None, row)
 }
