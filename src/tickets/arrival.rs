@@ -4,7 +4,7 @@ use futures::{StreamExt, TryStreamExt, stream};
 use time::{Duration, OffsetDateTime};
 
 use super::{
-    AttachmentRef, Author, CC_MAX, Comment, Content, Desk, Error, INTAKE, MailOrigin, Party, Said, Status, Ticket, new_ulid, store,
+    AttachmentRef, Author, Comment, Content, Desk, Error, INTAKE, MailOrigin, Party, Said, Status, Ticket, new_ulid, store,
     thread::{self, Facts},
 };
 use crate::{
@@ -121,23 +121,21 @@ pub(super) async fn store_parts(desk: &Desk, arrival: &Arrival<'_>, raw: &[u8]) 
     Ok(Parts { author, content, origin })
 }
 
-/// A ticket that the mail opens.
-pub(super) fn opened(desk: &Desk, arrival: &Arrival<'_>, number: u64) -> Ticket {
+/// A ticket that the mail opens, and whether there was room for all whom it copies.
+pub(super) fn opened(desk: &Desk, arrival: &Arrival<'_>, number: u64) -> (Ticket, bool) {
     let Arrival { mail, now, .. } = arrival;
     let id = TicketId::new(new_ulid(desk.ports.entropy.as_ref(), *now));
     let mut ticket = Ticket::opened(id, number, mail.subject.clone(), arrival.mailbox.clone(), sender(mail), *now);
     ticket.heard(mail.message_id.as_deref());
     ticket.requester_proven = arrival.is_proven();
     // Whoever is not proven names others as he likes.
-    if ticket.requester_proven {
-        ticket.copy_to(arrival.others());
-    }
-    ticket
+    let all = !ticket.requester_proven || ticket.copy_to(arrival.others());
+    (ticket, all)
 }
 
-/// A ticket that the mail joins. If the mail does not count it is only heard.
-pub(super) fn continued(before: &Ticket, arrival: &Arrival<'_>, counts: bool) -> Ticket {
-    let mut ticket = before.clone();
+/// A ticket that the mail joins, and whether there was room for all whom it copies. If the mail does not count it is only heard.
+pub(super) fn continued(before: &Ticket, arrival: &Arrival<'_>, counts: bool) -> (Ticket, bool) {
+    let (mut ticket, mut all) = (before.clone(), true);
     ticket.grown(is_for_everybody(arrival.mail.kind));
     if counts && arrival.is_person() {
         // A person answered: what rested is open again. A machine's answer changes nothing.
@@ -147,35 +145,28 @@ pub(super) fn continued(before: &Ticket, arrival: &Arrival<'_>, counts: bool) ->
         ticket.clocks.asked(arrival.now);
         ticket.heard(arrival.mail.message_id.as_deref());
         if arrival.is_proven() && arrival.sender_address().is_some_and(|address| ticket.takes_part(&address)) {
-            ticket.copy_to(arrival.others());
+            all = ticket.copy_to(arrival.others());
         }
     }
     ticket.changed_from(before, arrival.now);
-    ticket
+    (ticket, all)
 }
 
-/// The comment that the mail becomes in a ticket that is changed by it already.
-pub(super) fn comment(arrival: &Arrival<'_>, ticket: &Ticket, parts: &Parts, message_id_reused: bool) -> Comment {
+/// The comment that the mail becomes.
+pub(super) fn comment(arrival: &Arrival<'_>, ticket: TicketId, parts: &Parts, message_id_reused: bool, all_are_copied: bool) -> Comment {
     let mut warnings = parts.origin.warnings.clone();
-    if is_copied_to_too_many(arrival, ticket) {
+    if !all_are_copied {
         warnings.push(COPIES_LEFT_OUT.to_owned());
     }
     Comment {
         id: arrival.comment,
-        ticket: ticket.id,
+        ticket,
         at: arrival.now,
         public: is_for_everybody(arrival.mail.kind),
         author: parts.author.clone(),
         content: parts.content.clone(),
         mail: Some(MailOrigin { message_id_reused, warnings, ..parts.origin.clone() }),
     }
-}
-
-/// Whether the sender, who may put others in copy, named more than there is room for.
-fn is_copied_to_too_many(arrival: &Arrival<'_>, ticket: &Ticket) -> bool {
-    let may = arrival.is_proven() && arrival.sender_address().is_some_and(|address| ticket.takes_part(&address));
-    let is_left_out = |party: &Party| party.address.as_deref().is_some_and(|address| !ticket.takes_part(address));
-    may && ticket.cc.len() >= CC_MAX && arrival.others().any(|party| is_left_out(&party))
 }
 
 /// All that one commit writes: the ticket, which is new or replaces what was `read`, the comment, what is remembered of the mail, and the event.

@@ -313,7 +313,7 @@ async fn take_in_once(desk: &Desk, arrival: &Arrival<'_>, raw: &[u8], parts: &mu
     };
     let stored = parts.insert(stored);
     let mut before = None;
-    let (ticket, read, link, outcome) = match place {
+    let ((ticket, all_are_copied), read, link, outcome) = match place {
         Place::In { ticket, read, because, counts } => {
             before = Some(ticket.clone());
             let outcome = Outcome::Joined { number: ticket.number, because };
@@ -328,7 +328,7 @@ async fn take_in_once(desk: &Desk, arrival: &Arrival<'_>, raw: &[u8], parts: &mu
         }
     };
     let acknowledges = counted.of_the_sender < rates::ACKNOWLEDGED_MAX;
-    commit(desk, arrival, Decided { ticket, before: before.zip(read), link, acknowledges }, stored, &refs).await?;
+    commit(desk, arrival, Decided { ticket, all_are_copied, before: before.zip(read), link, acknowledges }, stored, &refs).await?;
     Ok(Taken::In(outcome))
 }
 
@@ -352,6 +352,8 @@ enum Place {
 /// What is to be committed.
 struct Decided {
     ticket: Ticket,
+    /// Whether there was room for all whom the mail copies.
+    all_are_copied: bool,
     /// As it was read; none if it is new.
     before: Option<(Box<Ticket>, Etag)>,
     link: Option<Other>,
@@ -379,9 +381,9 @@ async fn find_place(desk: &Desk, arrival: &Arrival<'_>, known: &Known) -> Result
 }
 
 async fn commit(desk: &Desk, arrival: &Arrival<'_>, decided: Decided, parts: &Parts, refs: &refs::Refs) -> Result<(), Error> {
-    let Decided { mut ticket, before, link, acknowledges } = decided;
+    let Decided { mut ticket, all_are_copied, before, link, acknowledges } = decided;
     let why = link.as_ref().map(|(.., why)| *why);
-    let comment = comment(arrival, &ticket, parts, refs.message_id_reused());
+    let comment = comment(arrival, ticket.id, parts, refs.message_id_reused(), all_are_copied);
     let mut more = refs.writes(arrival, &ticket, why)?;
     more.extend(refs.closing(desk, arrival, ticket.number).await?);
     if let Some(bounce) = &arrival.mail.bounce

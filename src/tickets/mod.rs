@@ -208,13 +208,18 @@ impl Ticket {
         std::iter::once(&self.requester).chain(&self.cc)
     }
 
-    /// Puts parties in copy who are not in it yet, as long as there is room.
-    pub(crate) fn copy_to(&mut self, parties: impl IntoIterator<Item = Party>) {
+    /// Puts parties in copy who are not in it yet, as long as there is room; whether there was room for all.
+    pub(crate) fn copy_to(&mut self, parties: impl IntoIterator<Item = Party>) -> bool {
+        let mut all = true;
         for party in parties {
-            if self.cc.len() < CC_MAX && party.address.as_deref().is_some_and(|address| !self.takes_part(address)) {
-                self.cc.push(party);
+            if party.address.as_deref().is_some_and(|address| !self.takes_part(address)) {
+                all &= self.cc.len() < CC_MAX;
+                if self.cc.len() < CC_MAX {
+                    self.cc.push(party);
+                }
             }
         }
+        all
     }
 
     /// It has one comment more.
