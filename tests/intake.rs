@@ -341,26 +341,32 @@ async fn a_mail_that_came_after_its_message_closes_the_record_of_that() {
     assert_eq!(tickets, [Some(1), Some(1), Some(2)]);
 }
 
+const SALES: &str = "sales@contoso.example";
+
+/// The record of a message to a mailbox that was nobody's and is a tenant's by now, whose mail did not come.
+async fn nobodys_record(world: &World) -> helpdesk::tickets::unprocessed::Unprocessed {
+    use helpdesk::tenants::{self, Mailbox, Tenant};
+    let message = json!({ "v": 1, "mailbox": SALES, "blob": "a.eml" }).to_string();
+    assert!(queue(&world.app, "IntakeMail", &message).await.1.ends_with("blob_missing"));
+    let tenant = Tenant::new("sales".parse().unwrap(), "Sales", vec![Mailbox::parse(SALES).unwrap()]);
+    tenants::add(&world.ports, &world.app.keyring, "test", &tenant, &Trust::Nobody).await.unwrap();
+    world.unprocessed("sys").await.remove(0)
+}
+
 #[tokio::test]
 async fn nobodys_record_without_a_mail_is_closed_by_a_replay_and_by_nothing_else() {
     use helpdesk::{
         ids::TenantId,
-        tenants::{self, Mailbox, Tenant},
         tickets::unprocessed::{self, State},
     };
     let world = World::new().await;
-    let sales = "sales@contoso.example";
-    let message = json!({ "v": 1, "mailbox": sales, "blob": "a.eml" }).to_string();
-    assert!(queue(&world.app, "IntakeMail", &message).await.1.ends_with("blob_missing"));
-    let record = world.unprocessed("sys").await.remove(0);
-    let tenant = Tenant::new("sales".parse().unwrap(), "Sales", vec![Mailbox::parse(sales).unwrap()]);
-    tenants::add(&world.ports, &world.app.keyring, "test", &tenant, &Trust::Nobody).await.unwrap();
+    let record = nobodys_record(&world).await;
     // Whoever may write into the queue says that another mail is this one.
-    world.leave(sales, "b.eml", &mail(ANN, "b@a.example", "Another", "", "Words.")).await;
-    let forged = json!({ "v": 1, "mailbox": sales, "blob": "b.eml", "record": record.id }).to_string();
+    world.leave(SALES, "b.eml", &mail(ANN, "b@a.example", "Another", "", "Words.")).await;
+    let forged = json!({ "v": 1, "mailbox": SALES, "blob": "b.eml", "record": record.id }).to_string();
     assert_eq!(queue(&world.app, "IntakeMail", &forged).await.1, "opened ticket 1");
     assert_eq!(world.unprocessed("sys").await[0].state, State::Waiting);
-    world.leave(sales, "a.eml", &mail(ANN, "a@a.example", "The one", "", "Words.")).await;
+    world.leave(SALES, "a.eml", &mail(ANN, "a@a.example", "The one", "", "Words.")).await;
     unprocessed::replay(&world.app.desk, &TenantId::system(), record.id, "test").await.unwrap();
     assert_eq!(world.unprocessed("sys").await[0].state, State::Replayed);
     take_what_waits(&world).await;
@@ -377,16 +383,10 @@ async fn nobodys_record_without_a_mail_is_closed_by_a_replay_and_by_nothing_else
 async fn nobodys_record_whose_mail_never_comes_is_kept_with_the_tenant_alone() {
     use helpdesk::{
         ids::TenantId,
-        tenants::{self, Mailbox, Tenant},
         tickets::unprocessed::{self, State},
     };
     let world = World::new().await;
-    let sales = "sales@contoso.example";
-    let message = json!({ "v": 1, "mailbox": sales, "blob": "a.eml" }).to_string();
-    queue(&world.app, "IntakeMail", &message).await;
-    let tenant = Tenant::new("sales".parse().unwrap(), "Sales", vec![Mailbox::parse(sales).unwrap()]);
-    tenants::add(&world.ports, &world.app.keyring, "test", &tenant, &Trust::Nobody).await.unwrap();
-    let record = world.unprocessed("sys").await[0].id;
+    let record = nobodys_record(&world).await.id;
     unprocessed::replay(&world.app.desk, &TenantId::system(), record, "test").await.unwrap();
     take_what_waits(&world).await;
     let (house, his) = (world.unprocessed("sys").await.remove(0), world.unprocessed("sales").await.remove(0));
