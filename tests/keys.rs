@@ -139,10 +139,10 @@ async fn whose_keys_are_gone_never_has_keys_again() {
     let (ring, other) = (keyring(&world), keyring(&world));
     let sealed = ring.keys(&contoso()).await.unwrap().seal(&PLACE, b"words").unwrap();
     other.keys(&contoso()).await.unwrap();
-    assert!(ring.exists(&contoso()).await.unwrap());
+    assert!(!ring.is_gone(&contoso()).await.unwrap());
     ring.forget(&contoso()).await.unwrap();
     assert!(matches!(ring.keys(&contoso()).await, Err(Error::Gone)));
-    assert!(!ring.exists(&contoso()).await.unwrap());
+    assert!(ring.is_gone(&contoso()).await.unwrap() && ring.is_known(&contoso()).await.unwrap());
     // Who has them in memory has them until his time is over.
     assert!(other.keys(&contoso()).await.unwrap().open(&PLACE, &sealed).is_ok());
     world.clock.advance(time::Duration::seconds(601));

@@ -264,6 +264,11 @@ async fn who_never_had_keys_leaves_his_id_to_nobody_either() {
     world.ports.blobs.put("mail", "northwind/late/raw", Bytes::from_static(b"sealed")).await.unwrap();
     assert_eq!(remove().await.unwrap(), tenants::Removal { blobs: 1, ..nothing });
     assert_eq!(remove().await.unwrap(), nothing);
+    // So it is with one of whom nothing but the keyring was restored.
+    let adventure: TenantId = "adventure".parse().unwrap();
+    world.app.keyring.forget(&adventure).await.unwrap();
+    let restored = Tenant::new(adventure, "Adventure", Vec::new());
+    assert!(matches!(tenants::add(&world.ports, &world.app.keyring, "test", &restored, &Trust::Nobody).await, Err(Error::IdUsed)));
     // Pages of tenants pass over him.
     let zeta = Tenant::new("zeta".parse().unwrap(), "Zeta", Vec::new());
     tenants::add(&world.ports, &world.app.keyring, "test", &zeta, &Trust::Nobody).await.unwrap();

@@ -165,9 +165,9 @@ impl Keyring {
         Ok(self.stored(tenant).await?.is_some_and(|document| is_empty(&document)))
     }
 
-    /// Whether the tenant has keys, whether they open or not.
-    pub async fn exists(&self, tenant: &TenantId) -> Result<bool, Error> {
-        Ok(self.stored(tenant).await?.is_some_and(|document| !is_empty(&document)))
+    /// Whether the tenant has keys, whether they open or not, or had some.
+    pub async fn is_known(&self, tenant: &TenantId) -> Result<bool, Error> {
+        Ok(self.stored(tenant).await?.is_some())
     }
 
     /// Deletes a tenant's keys: what they sealed cannot be read any more, wherever it is, and there will never be others for him, had he any or not.

@@ -157,6 +157,7 @@ pub async fn add_trusting(ports: &Ports, keyring: &Keyring, actor: &str, tenant:
     let tenant = checked(tenant)?;
     let documents = ports.documents.as_ref();
     is_free(documents, keyring, &tenant).await?;
+    // His document says so too, unless less than all was restored. Without keys he would be a tenant to whom nothing can be done.
     if keyring.is_gone(&tenant.id).await? {
         return Err(Error::IdUsed);
     }

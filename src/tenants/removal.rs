@@ -40,7 +40,6 @@ pub struct BlobsOf {
 /// Who is gone already is removed once more, in case that somebody died over it, or that something of his was under way; mostly nothing is left to do.
 pub async fn remove(ports: &Ports, keyring: &Keyring, actor: &str, id: &TenantId, blobs: &BlobsOf, meant: &Versions) -> Result<Removal, Error> {
     let documents = ports.documents.as_ref();
-    // Whose id was never given has neither.
     if !is_known(documents, keyring, id, meant).await? {
         return Err(Error::NotFound);
     }
@@ -78,8 +77,8 @@ pub async fn remove(ports: &Ports, keyring: &Keyring, actor: &str, id: &TenantId
 
 /// Whether there is a tenant of this id, who may be removed, or was one.
 async fn is_known(documents: &dyn Documents, keyring: &Keyring, id: &TenantId, meant: &Versions) -> Result<bool, Error> {
-    let is_there = removable(documents, keyring, id, meant).await?.is_some() || keyring.exists(id).await?;
-    Ok(is_there || keyring.is_gone(id).await? || is_gone(documents, keyring, id).await?)
+    let is_there = removable(documents, keyring, id, meant).await?.is_some();
+    Ok(is_there || is_gone(documents, keyring, id).await? || keyring.is_known(id).await?)
 }
 
 /// The tenant, if there still is one; fails if he may not be removed.

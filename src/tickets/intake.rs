@@ -78,20 +78,21 @@ pub async fn take_in(desk: &Desk, message: &str) -> Result<Outcome, Error> {
     let Some(raw) = desk.ports.blobs.get(INTAKE_CONTAINER, &request.blob, None).await? else {
         return without_blob(desk, tenant, &request, message).await;
     };
-    let Some(Served { mailbox, trust, tenant: served }) = &served else {
+    let Some(served) = &served else {
         let detail = "no tenant has this mailbox: give it to one with `helpdesk tenant mailbox`, then replay".to_owned();
         return refuse(desk, tenant, Reason::UnknownMailbox, detail, message, Some(&request), Some(&raw)).await;
     };
-    let held = match served.state {
+    let state = served.tenant.state;
+    let held = match state {
         State::Active => None,
         State::Suspended => Some(Reason::TenantSuspended),
         State::Restoring => Some(Reason::TenantRestoring),
     };
     if let Some(reason) = held {
-        let detail = format!("the tenant is {}; the mail is held until he is served again", served.state.name());
+        let detail = format!("the tenant is {}; the mail is held until he is served again", state.name());
         return refuse(desk, tenant, reason, detail, message, Some(&request), Some(&raw)).await;
     }
-    let outcome = take_in_mail(desk, served, trust, mailbox, &request, message, &raw).await?;
+    let outcome = take_in_mail(desk, served, &request, message, &raw).await?;
     if let Outcome::Opened { number } | Outcome::Joined { number, .. } | Outcome::Seen { number } = outcome {
         unprocessed::processed(desk, tenant, &request, Some(&raw), number).await?;
         desk.ports.blobs.delete(INTAKE_CONTAINER, &request.blob).await?;
@@ -213,15 +214,8 @@ async fn owner(desk: &Desk, address: &str) -> Result<Option<(Mailbox, Owner)>, E
     Ok(None)
 }
 
-async fn take_in_mail(
-    desk: &Desk,
-    tenant: &Tenant,
-    trust: &Trust,
-    mailbox: &Mailbox,
-    request: &Request,
-    message: &str,
-    raw: &Bytes,
-) -> Result<Outcome, Error> {
+async fn take_in_mail(desk: &Desk, served: &Served, request: &Request, message: &str, raw: &Bytes) -> Result<Outcome, Error> {
+    let Served { mailbox, trust, tenant } = served;
     let keys = desk.keyring.keys(&tenant.id).await?;
     let read = {
         let (keys, mailbox, trust, bytes) = (keys.clone(), mailbox.clone(), trust.clone(), raw.clone());
