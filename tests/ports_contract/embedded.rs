@@ -109,15 +109,16 @@ async fn a_torn_file_is_no_blob_and_is_swept_at_the_next_start() {
     let open = || Store::open(folder.path(), Arc::new(TestClock::new())).unwrap();
     let store = open();
     store.put("evidence", "whole", Bytes::from(vec![1; 300_000])).await.unwrap();
-    // What a process leaves that is killed while it writes, or before it says that it has written.
-    let torn = folder.path().join("blobs/evidence/00000000000000000000000000000000");
-    fs::write(&torn, b"half of it").unwrap();
+    // What a process leaves that is killed while it writes, and before it says that it has written.
+    let torn =
+        ["00000000000000000000000000000000.new", "00000000000000000000000000000000"].map(|name| folder.path().join("blobs/evidence").join(name));
+    torn.iter().for_each(|file| fs::write(file, b"half of it").unwrap());
     assert_eq!(store.list("evidence", "", None, 10).await.unwrap(), ["whole"]);
     assert_eq!(Blobs::get(&store, "evidence", "00000000000000000000000000000000", None).await, Ok(None));
     drop(store);
     let store = open();
     assert_eq!(store.put("evidence", "next", Bytes::from_static(b"after the sweep")).await, Ok(Put::Created));
-    assert!(!torn.exists());
+    assert!(torn.iter().all(|file| !file.exists()));
     assert_eq!(Blobs::size(&store, "evidence", "whole").await, Ok(Some(300_000)));
     assert!(Blobs::get(&store, "evidence", "whole", None).await.unwrap().is_some());
 }
@@ -140,10 +141,11 @@ async fn a_file_that_is_being_put_is_left_alone_and_goes_with_its_putter() {
     // Another process opens the store, sweeps, and has done so when its first write is answered.
     let other = open();
     other.put("evidence", "small", Bytes::from_static(b"after the sweep")).await.unwrap();
-    assert_eq!(files(&blobs), 1, "it is on its way");
+    assert_eq!((files(&blobs), whole_files(&blobs)), (1, 0), "it is on its way, and has no name yet");
     more.unbounded_send(Ok(Bytes::from(vec![2; 2 << 20]))).unwrap();
     drop(more);
     assert_eq!(putting.await.unwrap(), Ok(Put::Created));
+    assert_eq!((files(&blobs), whole_files(&blobs)), (1, 1));
     assert_eq!(Blobs::get(&*store, "evidence", "slow", None).await.unwrap().unwrap().len(), 4 << 20);
 }
 
@@ -360,4 +362,9 @@ fn create(id: &str) -> Write {
 
 fn files(folder: &Path) -> usize {
     fs::read_dir(folder).unwrap().count()
+}
+
+/// Without those that are still written.
+fn whole_files(folder: &Path) -> usize {
+    fs::read_dir(folder).unwrap().filter(|entry| entry.as_ref().unwrap().path().extension().is_none()).count()
 }

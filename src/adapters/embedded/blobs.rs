@@ -1,14 +1,14 @@
 //! Blobs in the embedded store: small ones as rows, large ones as files that a row names.
 //!
-//! The row is what makes a blob exist. A file gets a name of its own, is flushed before its row is written and removed after its row is gone,
-//! so that a crash at any line leaves a file too many at worst; the sweep takes those away, when the next process opens the store at the latest. It knows
-//! them by the lock that whoever puts a file holds until its row is committed.
+//! The row is what makes a blob exist. A file is written, flushed and renamed to a name of its own before its row is written, and removed after its row is
+//! gone, so that a crash at any line leaves a file too many at worst; the sweep takes those away, when the next process opens the store at the latest. It
+//! knows them by the lock that whoever puts a file holds until its row is committed.
 
 use std::{
-    fs::File,
+    fs::{self, File},
     io::{self, ErrorKind, Read, Seek, SeekFrom, Write},
     ops::Range,
-    path::{Path, PathBuf},
+    path::Path,
 };
 
 use async_trait::async_trait;
@@ -180,28 +180,39 @@ fn fetch(connection: &Connection, container: &str, name: &str, range: Option<&Ra
 }
 
 /// A file that is being written; removed if that is given up, by a fault or because nobody waits.
-struct Unfinished<'a>(&'a Path);
+struct Unfinished<'a> {
+    new: &'a Path,
+    whole: &'a Path,
+}
 
 impl Drop for Unfinished<'_> {
     fn drop(&mut self) {
-        files::remove(self.0);
+        // In this order: once the new one is gone it can no longer become the whole one.
+        files::remove(self.new);
+        files::remove(self.whole);
     }
 }
 
-/// Writes a new file, durably, and answers its size, and the file, which is held.
+/// Writes a file, durably, that has its name only when it is whole, and answers its size, and the file, which is held.
 async fn write_file(path: &Path, first: Bytes, mut rest: Blocks<'_>) -> Result<(u64, File), Fault> {
-    let unfinished = Unfinished(path);
-    let (mut size, mut block, new) = (0, Some(first), path.to_owned());
-    let mut file = blocking(move || create_file(&new)).await?;
+    let new = path.with_extension("new");
+    let unfinished = Unfinished { new: &new, whole: path };
+    let (mut size, mut block, created) = (0, Some(first), new.clone());
+    let mut file = blocking(move || create_file(&created)).await?;
     while let Some(bytes) = block {
         size += bytes.len() as u64;
         file = blocking(move || file.write_all(&bytes).map(|()| file)).await?;
         block = rest.next().await?;
     }
-    // And the names that lead to it: whoever made the folder may not have come to that yet.
-    let folders: Vec<PathBuf> = path.ancestors().skip(1).take(3).map(Path::to_owned).collect();
-    let sync = move || file.sync_all().and_then(|()| folders.iter().try_for_each(|folder| files::sync_folder(folder))).map(|()| file);
-    let file = blocking(sync).await?;
+    let (written, whole) = (new.clone(), path.to_owned());
+    let finish = move || {
+        file.sync_all()?;
+        fs::rename(written, &whole)?;
+        // And the names that lead to it: whoever made the folder may not have come to that yet.
+        whole.ancestors().skip(1).take(3).try_for_each(files::sync_folder)?;
+        Ok(file)
+    };
+    let file = blocking(finish).await?;
     std::mem::forget(unfinished);
     Ok((size, file))
 }
