@@ -39,6 +39,8 @@ pub struct WireRequest {
     /// Lower-case names.
     pub headers: BTreeMap<String, String>,
     pub body: Bytes,
+    /// Whether the Functions host calls for itself. Only then is it an envelope: see [`is_the_hosts_own`].
+    pub of_host: bool,
 }
 
 /// Answers one request; it never fails and never panics.
@@ -50,8 +52,8 @@ pub async fn dispatch(app: Arc<App>, request: WireRequest) -> HttpAnswer {
 pub async fn dispatch_within(app: Arc<App>, request: WireRequest, deadlines: Deadlines) -> HttpAnswer {
     let invocation = invocation_id(&request.headers);
     let started = Instant::now();
-    // An envelope is posted to `/<Name>`; everything else is a forwarded route.
-    let envelope_of = (request.method == "POST")
+    // An envelope is posted by the host to `/<Name>`; everything else is a forwarded route.
+    let envelope_of = (request.of_host && request.method == "POST")
         .then(|| functions::named(request.path.trim_start_matches('/')))
         .flatten()
         .filter(|function| !matches!(function.trigger, Trigger::Http { .. }));
@@ -168,8 +170,17 @@ pub(super) fn plain(headers: &HeaderMap) -> BTreeMap<String, String> {
 
 /// The host's name for this call, for every log line and every problem.
 pub(super) fn invocation_id(headers: &BTreeMap<String, String>) -> String {
-    let sane = |id: &&String| !id.is_empty() && id.len() <= INVOCATION_ID_MAX && id.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-');
-    headers.get("x-azure-functions-invocationid").filter(sane).cloned().unwrap_or_else(|| "none".to_owned())
+    let sane = |id: &str| !id.is_empty() && id.len() <= INVOCATION_ID_MAX && id.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-');
+    // A client's own header of that name comes first, before a comma.
+    let last = headers.get("x-azure-functions-invocationid").and_then(|ids| ids.rsplit(',').next()).map(|id| id.trim().to_owned());
+    last.filter(|id| sane(id)).unwrap_or_else(|| "none".to_owned())
+}
+
+/// Whether a request is the host's own call, to `handler` (address and port), and none that it forwards for a client: that one has the `Host` of the client, and
+/// in Azure an `X-Forwarded-For`. The path does not tell them apart: the host reads a client's path as .NET's `Uri` does, to which
+/// `/api/tickets/..%5C..%5C..%5CIntakeMail%3F/comments` is `/IntakeMail`.
+pub(super) fn is_the_hosts_own(headers: &BTreeMap<String, String>, handler: &str) -> bool {
+    headers.get("host").is_some_and(|host| host == handler) && !headers.contains_key("x-forwarded-for")
 }
 
 /// The trace id of a valid `traceparent` (W3C Trace Context level 1).

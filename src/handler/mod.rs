@@ -47,7 +47,9 @@ pub async fn serve(listener: TcpListener, ready: Ready, stop: impl Future<Output
 
 /// The same with another wait for bodies than 30 s.
 pub async fn serve_waiting(listener: TcpListener, ready: Ready, stop: impl Future<Output = ()> + Send + 'static, body_wait: Duration) {
-    let front = Front { ready, large_bodies: Arc::new(Semaphore::new(LARGE_BODIES_MAX)), body_wait };
+    // Without an address of its own nothing is the host's call.
+    let address = listener.local_addr().map(|address| address.to_string().into()).unwrap_or_default();
+    let front = Front { ready, address, large_bodies: Arc::new(Semaphore::new(LARGE_BODIES_MAX)), body_wait };
     let filter = warp::method()
         .and(warp::path::full())
         .and(warp::query::raw().or(warp::any().map(String::new)).unify())
@@ -82,6 +84,8 @@ pub async fn serve_waiting(listener: TcpListener, ready: Ready, stop: impl Futur
 #[derive(Clone)]
 struct Front {
     ready: Ready,
+    /// The handler's own, with its port.
+    address: Arc<str>,
     large_bodies: Arc<Semaphore>,
     body_wait: Duration,
 }
@@ -97,7 +101,7 @@ impl Front {
             return Response::new(WireBytes::from_static(b"ok"));
         }
         let headers = dispatch::plain(&headers);
-        let invocation = dispatch::invocation_id(&headers);
+        let (invocation, of_host) = (dispatch::invocation_id(&headers), dispatch::is_the_hosts_own(&headers, &self.address));
         // Its place is free again when the answer is made.
         let (body, _place) = match self.body(body).await {
             Ok(body) => body,
@@ -108,7 +112,7 @@ impl Front {
             _ => None,
         };
         match app {
-            Some(app) => wire(dispatch(app, WireRequest { method: method.as_str().to_owned(), path, query, headers, body }).await),
+            Some(app) => wire(dispatch(app, WireRequest { method: method.as_str().to_owned(), path, query, headers, body, of_host }).await),
             None => wire(dispatch::refused(Problem::new(503, "not-ready", "The service is starting", ""), &invocation)),
         }
     }

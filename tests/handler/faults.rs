@@ -127,6 +127,7 @@ async fn a_passed_deadline_is_a_failure_in_time() {
             query: String::new(),
             headers: headers.clone(),
             body: Bytes::from(body.clone()),
+            of_host: method == "POST",
         };
         let started = Instant::now();
         let answer = dispatch_within(world.app.clone(), request, short).await;

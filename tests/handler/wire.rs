@@ -1,6 +1,6 @@
 //! Every recorded request gets a whole answer, however its bytes arrive; so does what no host would send.
 
-use std::{fs, path::PathBuf, time::Duration};
+use std::{fs, net::SocketAddr, path::PathBuf, time::Duration};
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 use helpdesk::{
@@ -22,13 +22,13 @@ fn folder() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/wire")
 }
 
-/// Name and bytes of each recorded request. The recorded timers call a function that is not here: only the path changes.
-fn recorded() -> Vec<(String, Vec<u8>)> {
+/// Name and bytes of each recorded request, to this handler. The recorded timers call a function that is not here: their path changes too.
+fn recorded(handler: SocketAddr) -> Vec<(String, Vec<u8>)> {
     let mut found: Vec<(String, Vec<u8>)> = fs::read_dir(folder().join("requests"))
         .unwrap()
         .map(|entry| entry.unwrap().path())
         .filter(|path| path.extension().is_some_and(|extension| extension == "http"))
-        .map(|path| (path.file_stem().unwrap().to_string_lossy().into_owned(), renamed(fs::read(&path).unwrap())))
+        .map(|path| (path.file_stem().unwrap().to_string_lossy().into_owned(), sent_to(handler, renamed(fs::read(&path).unwrap()))))
         .collect();
     found.sort();
     assert!(found.len() >= 34, "only {} recordings were found", found.len());
@@ -38,6 +38,15 @@ fn recorded() -> Vec<(String, Vec<u8>)> {
 fn renamed(bytes: Vec<u8>) -> Vec<u8> {
     match bytes.strip_prefix(b"POST /BackUp ") {
         Some(rest) => [b"POST /SweepOutbox ", rest].concat(),
+        None => bytes,
+    }
+}
+
+/// The host's own calls have the address of the handler that was recorded.
+fn sent_to(handler: SocketAddr, bytes: Vec<u8>) -> Vec<u8> {
+    let theirs = b"\r\nHost: 127.0.0.1:41235\r\n";
+    match bytes.windows(theirs.len()).position(|part| part == theirs) {
+        Some(at) => [&bytes[..at], format!("\r\nHost: {handler}\r\n").as_bytes(), &bytes[at + theirs.len()..]].concat(),
         None => bytes,
     }
 }
@@ -66,9 +75,9 @@ fn body(request: &[u8]) -> Vec<u8> {
 }
 
 /// The same call with an announced length.
-fn with_length(function: &str, body: &[u8]) -> Vec<u8> {
+fn with_length(handler: SocketAddr, function: &str, body: &[u8]) -> Vec<u8> {
     let head = format!(
-        "POST /{function} HTTP/1.1\r\nHost: 127.0.0.1\r\nX-Azure-Functions-InvocationId: {INVOCATION}\r\nContent-Type: application/json; charset=utf-8\r\n\
+        "POST /{function} HTTP/1.1\r\nHost: {handler}\r\nX-Azure-Functions-InvocationId: {INVOCATION}\r\nContent-Type: application/json; charset=utf-8\r\n\
          Content-Length: {}\r\n\r\n",
         body.len()
     );
@@ -88,7 +97,7 @@ fn assert_host_understands(name: &str, answer: &Answer) {
 async fn every_recorded_request_gets_a_whole_answer() {
     let world = World::new().await;
     let served = Served::new(&world).await;
-    for (name, bytes) in recorded() {
+    for (name, bytes) in recorded(served.address) {
         let answer = raw(served.address, &bytes).await.unwrap_or_else(|| panic!("{name} got no answer"));
         if is_envelope(&name) {
             assert_host_understands(&name, &answer);
@@ -107,12 +116,47 @@ async fn every_recorded_request_gets_a_whole_answer() {
 }
 
 #[tokio::test]
+async fn a_client_cannot_have_the_host_forward_an_envelope() {
+    let world = World::new().await;
+    let served = Served::new(&world).await;
+    let body = json!({ "Data": { "message": "\"one of his own\"" }, "Metadata": {} }).to_string();
+    let (own, token) = (served.address, world.token("contoso", Role::Agent, None));
+    // What the host makes of `POST /api/tickets/..%5C..%5C..%5CIntakeMail%3F/comments`: the path is that of an envelope, the headers are the client's.
+    for headers in [
+        "Host: desk.example".to_owned(),
+        "Host: 127.0.0.1".to_owned(),
+        format!("Host: localhost:{}", own.port()),
+        format!("Host: {own}\r\nX-Forwarded-For: 203.0.113.7:50123"),
+        format!("Host: desk.example\r\nAuthorization: Bearer {token}\r\nUser-Agent: Azure-Functions-Host/4.1037.0.23552"),
+    ] {
+        let head = format!("POST /IntakeMail HTTP/1.1\r\n{headers}\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n", body.len());
+        let answer = raw(own, format!("{head}{body}").as_bytes()).await.unwrap();
+        assert_eq!((answer.status, answer.json()["type"].as_str()), (404, Some("urn:helpdesk:problem:no-such-route")), "{headers}");
+    }
+    assert!(world.unprocessed("sys").await.is_empty());
+    assert_eq!(raw(own, &with_length(own, "IntakeMail", body.as_bytes())).await.unwrap().status, 200);
+    assert_eq!(world.unprocessed("sys").await.len(), 1);
+}
+
+#[tokio::test]
+async fn a_client_does_not_choose_the_invocation_id() {
+    let world = World::new().await;
+    let served = Served::new(&world).await;
+    for (sent, expected) in [(format!("of a client, {INVOCATION}"), INVOCATION), ("a client's alone".to_owned(), "none")] {
+        let head = format!("GET /api/tickets HTTP/1.1\r\nHost: desk.example\r\nX-Azure-Functions-InvocationId: {sent}\r\n\r\n");
+        let answer = raw(served.address, head.as_bytes()).await.unwrap();
+        assert_eq!(answer.json()["instance"], format!("urn:helpdesk:invocation:{expected}"));
+    }
+}
+
+#[tokio::test]
 async fn what_the_framing_is_makes_no_difference() {
     let world = World::new().await;
     let served = Served::new(&world).await;
-    for (name, bytes) in recorded().into_iter().filter(|(name, _)| is_envelope(name)) {
+    for (name, bytes) in recorded(served.address).into_iter().filter(|(name, _)| is_envelope(name)) {
         let function = if name.starts_with("timer-") { "SweepOutbox" } else { "IntakeMail" };
-        let answer = raw(served.address, &with_length(function, &body(&bytes))).await.unwrap_or_else(|| panic!("{name} got no answer"));
+        let answer =
+            raw(served.address, &with_length(served.address, function, &body(&bytes))).await.unwrap_or_else(|| panic!("{name} got no answer"));
         assert_host_understands(&name, &answer);
         assert_eq!(answer.status, 200, "{name}: {}", answer.json());
     }
@@ -122,7 +166,7 @@ async fn what_the_framing_is_makes_no_difference() {
 fn a_recorded_message_means_what_its_sender_wrote() {
     let expected: Vec<Value> = serde_json::from_slice(&fs::read(folder().join("requests.json")).unwrap()).unwrap();
     let mut compared = 0;
-    for (name, bytes) in recorded().into_iter().filter(|(name, _)| name.starts_with("queue-")) {
+    for (name, bytes) in recorded(([127, 0, 0, 1], 7071).into()).into_iter().filter(|(name, _)| name.starts_with("queue-")) {
         let entry = expected.iter().find(|entry| entry["name"] == name.as_str()).unwrap();
         let message = envelope::queue_message(&body(&bytes), "message");
         match entry["means"].as_str() {
@@ -143,7 +187,7 @@ async fn bytes_may_come_one_at_a_time() {
     let world = World::new().await;
     let served = Served::new(&world).await;
     for name in ["queue-mail", "queue-unicode", "timer-first", "http-post-json"] {
-        let (_, bytes) = recorded().into_iter().find(|(own, _)| own == name).unwrap();
+        let (_, bytes) = recorded(served.address).into_iter().find(|(own, _)| own == name).unwrap();
         let mut connection = Connection::open(served.address).await;
         for byte in bytes {
             connection.stream.write_all(&[byte]).await.unwrap();
@@ -158,7 +202,7 @@ async fn bytes_may_come_one_at_a_time() {
 async fn requests_in_one_breath_are_answered_in_their_order() {
     let world = World::new().await;
     let served = Served::new(&world).await;
-    let all = recorded();
+    let all = recorded(served.address);
     let mut connection = Connection::open(served.address).await;
     let bytes: Vec<u8> = all.iter().flat_map(|(_, bytes)| bytes.clone()).collect();
     connection.stream.write_all(&bytes).await.unwrap();
@@ -181,13 +225,13 @@ async fn a_body_over_the_limit_is_refused_in_both_framings() {
         chunked.extend_from_slice(b"\r\n");
     }
     chunked.extend_from_slice(b"0\r\n\r\n");
-    for bytes in [with_length("IntakeMail", &too_much), chunked] {
+    for bytes in [with_length(served.address, "IntakeMail", &too_much), chunked] {
         let answer = raw(served.address, &bytes).await.unwrap();
         assert_eq!((answer.status, answer.header("content-type")), (413, Some("application/problem+json")));
         assert_eq!(answer.json()["type"], "urn:helpdesk:problem:body-too-large");
     }
     // One byte less is read, and is no envelope.
-    let answer = raw(served.address, &with_length("IntakeMail", &too_much[1..])).await.unwrap();
+    let answer = raw(served.address, &with_length(served.address, "IntakeMail", &too_much[1..])).await.unwrap();
     assert_host_understands("spaces", &answer);
     assert_eq!(answer.status, 500);
 }
@@ -290,7 +334,8 @@ async fn a_malformed_envelope_is_a_failure_that_the_host_understands() {
     for body in malformed {
         let name: String = body.chars().take(60).collect();
         for function in ["IntakeMail", "MailIntakePoison", "DeliverOutbox", "SweepOutbox"] {
-            let answer = raw(served.address, &with_length(function, body.as_bytes())).await.unwrap_or_else(|| panic!("{name}: no answer"));
+            let answer =
+                raw(served.address, &with_length(served.address, function, body.as_bytes())).await.unwrap_or_else(|| panic!("{name}: no answer"));
             assert_host_understands(&name, &answer);
             assert_eq!(answer.status, 500, "{function} {name}");
         }

@@ -96,6 +96,7 @@ async fn comment(app: &Arc<App>, token: &str, ticket: &str) -> (u16, Value) {
         query: String::new(),
         headers: headers.map(|(name, value)| (name.to_owned(), value)).into(),
         body: json!({ "text": "An answer.", "public": true }).to_string().into_bytes().into(),
+        of_host: false,
     };
     let answer = dispatch(app.clone(), request).await;
     (answer.status, serde_json::from_slice(&answer.body).unwrap())

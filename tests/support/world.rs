@@ -175,8 +175,14 @@ impl World {
         }
         headers.extend(more.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
         let (path, query) = path.split_once('?').unwrap_or((path, ""));
-        let request =
-            WireRequest { method: method.to_owned(), path: path.to_owned(), query: query.to_owned(), headers, body: Bytes::copy_from_slice(body) };
+        let request = WireRequest {
+            method: method.to_owned(),
+            path: path.to_owned(),
+            query: query.to_owned(),
+            headers,
+            body: Bytes::copy_from_slice(body),
+            of_host: false,
+        };
         dispatch(self.app.clone(), request).await
     }
 
@@ -241,6 +247,7 @@ async fn invoke(app: &Arc<App>, function: &str, data: Value) -> (u16, String) {
         query: String::new(),
         headers: BTreeMap::new(),
         body: Bytes::from(body.to_string()),
+        of_host: true,
     };
     let answer = dispatch(app.clone(), request).await;
     let body: Value = serde_json::from_slice(&answer.body).unwrap();
