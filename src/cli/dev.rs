@@ -65,16 +65,17 @@ pub(super) async fn run(arguments: Arguments, mut config: Config) -> Result<Exit
     // The handler listens on a port of its own, as under the Functions host.
     let handler_listener = TcpListener::bind(Config::address(0)).await.context("no port for the handler")?;
     let handler_address = handler_listener.local_addr()?;
-    let (stop, stopped) = watch::channel(false);
+    let (stop_host, host_stopped) = watch::channel(false);
+    let (stop_handler, handler_stopped) = watch::channel(false);
     let (_ready, readiness) = watch::channel(Some(app.clone()));
-    let handler = tokio::spawn(handler::serve(handler_listener, readiness, until(stopped.clone())));
+    let handler = tokio::spawn(handler::serve(handler_listener, readiness, until(handler_stopped)));
 
     let (observer, mut invocations) = tokio::sync::mpsc::unbounded_channel();
     let wakes = Wakes::of(ALL);
     let public = listener.local_addr()?;
     let settings = Settings { handler: handler_address, listener, table: ALL, state: folder.clone(), wakes: wakes.clone(), observer: Some(observer) };
     let ports = app.ports.clone();
-    let mut host = tokio::spawn(async move { devhost::run(settings, ports, until(stopped)).await });
+    let mut host = tokio::spawn(async move { devhost::run(settings, ports, until(host_stopped)).await });
 
     if arguments.sample {
         add_demo_tenants(&app).await?;
@@ -103,10 +104,12 @@ pub(super) async fn run(arguments: Arguments, mut config: Config) -> Result<Exit
         }
     }
     say("Stopping.")?;
-    stop.send_replace(true);
+    // One after the other: a call that the host has begun finds its handler.
+    stop_host.send_replace(true);
     if !host.is_finished() {
         host.await??;
     }
+    stop_handler.send_replace(true);
     handler.await?;
     Ok(ExitCode::SUCCESS)
 }

@@ -2,7 +2,7 @@
 //!
 //! Everything is buffered, as in Azure: no streaming either way. Keys and `authLevel` are not imitated, all rows are anonymous.
 
-use std::{path::PathBuf, sync::Arc, time::Duration};
+use std::{net::IpAddr, path::PathBuf, sync::Arc, time::Duration};
 
 use bytes::{Buf, Bytes};
 use futures::{Stream, StreamExt};
@@ -11,7 +11,7 @@ use tokio::{
     net::TcpListener,
     sync::{Mutex, Semaphore, watch},
     task::JoinSet,
-    time::timeout,
+    time::{Instant, timeout_at},
 };
 use tracing::warn;
 use warp::{
@@ -35,8 +35,9 @@ const QUERY_BYTES_MAX: usize = 4096;
 const HEADER_BYTES_MAX: usize = 32 * 1024;
 /// Requests with their bodies in memory at the same time; more wait.
 const FORWARDS_AT_ONCE_MAX: usize = 100;
-/// How long the next part of a body may take. The real host gives up one that brings less than 240 bytes a second for as long (MinRequestBodyDataRate).
-const PART_WAIT: Duration = Duration::from_secs(5);
+/// A body that brings fewer bytes a second after this grace is given up, as in ASP.NET Core (MinRequestBodyDataRate).
+const BODY_GRACE: Duration = Duration::from_secs(5);
+const BODY_BYTES_A_SECOND_MIN: u32 = 240;
 /// Calls by hand that run at the same time; more are refused.
 const ADMIN_RUNS_MAX: usize = 32;
 /// Of a call by hand: an input as long as a queue message, escaped.
@@ -142,7 +143,10 @@ impl Front {
             return with_type("application/json", format!("{{\"id\":\"devhost\",\"state\":\"Running\",\"version\":\"{HOST_VERSION}\"}}"));
         }
         let Some(name) = path.strip_prefix("functions/").filter(|_| method == Method::POST) else { return empty(StatusCode::NOT_FOUND) };
-        // This type makes a browser ask first: no page of a stranger can fire a function.
+        // A page of a stranger can fire no function: this type makes a browser ask first, and a name that was made to lead here is not ours.
+        if !is_local(headers) {
+            return empty(StatusCode::FORBIDDEN);
+        }
         let media_type = headers.get("content-type").and_then(|value| value.to_str().ok()).unwrap_or("");
         if !media_type.split(';').next().unwrap_or("").trim().eq_ignore_ascii_case("application/json") {
             return empty(StatusCode::UNSUPPORTED_MEDIA_TYPE);
@@ -199,12 +203,13 @@ where
     B: Buf,
 {
     futures::pin_mut!(body);
-    let mut bytes = Vec::new();
-    while let Some(part) = timeout(PART_WAIT, body.next()).await.map_err(|_| StatusCode::REQUEST_TIMEOUT)? {
+    let (mut bytes, mut until) = (Vec::new(), Instant::now() + BODY_GRACE);
+    while let Some(part) = timeout_at(until, body.next()).await.map_err(|_| StatusCode::REQUEST_TIMEOUT)? {
         let mut part = part.map_err(|_| StatusCode::BAD_REQUEST)?;
         if part.remaining() > limit - bytes.len() {
             return Err(StatusCode::PAYLOAD_TOO_LARGE);
         }
+        until += Duration::from_secs(1) * u32::try_from(part.remaining()).unwrap_or(u32::MAX) / BODY_BYTES_A_SECOND_MIN;
         while part.has_remaining() {
             let piece = part.chunk();
             bytes.extend_from_slice(piece);
@@ -213,6 +218,13 @@ where
         }
     }
     Ok(bytes)
+}
+
+/// Whether a request names this machine as its `Host`.
+fn is_local(headers: &HeaderMap) -> bool {
+    let host = headers.get("host").and_then(|host| host.to_str().ok()).unwrap_or("");
+    let name = host.rsplit_once(':').filter(|(_, port)| port.bytes().all(|b| b.is_ascii_digit())).map_or(host, |(name, _)| name);
+    name.eq_ignore_ascii_case("localhost") || name.trim_matches(['[', ']']).parse().is_ok_and(|address: IpAddr| address.is_loopback())
 }
 
 fn plain(headers: &HeaderMap) -> Vec<(String, Vec<u8>)> {

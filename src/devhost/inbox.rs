@@ -111,6 +111,8 @@ pub struct Inbox {
     wakes: Wakes,
     /// Files of the last look.
     seen: HashMap<PathBuf, Shape>,
+    /// Files that the store did not take when they were last tried.
+    refused: HashSet<PathBuf>,
     /// Files that a warning was given of.
     warned: HashSet<PathBuf>,
     /// Files of the last look that lie where no mail is looked for, and how many a warning was given of.
@@ -121,12 +123,12 @@ pub struct Inbox {
 impl Inbox {
     pub fn new(state: &Path, ports: Ports, wakes: Wakes) -> Self {
         let folder = state.join(FOLDER);
-        Inbox { folder, ports, wakes, seen: HashMap::new(), warned: HashSet::new(), misplaced: 0, misplaced_told: 0 }
+        Inbox { folder, ports, wakes, seen: HashMap::new(), refused: HashSet::new(), warned: HashSet::new(), misplaced: 0, misplaced_told: 0 }
     }
 
     /// Shows the files again that a process was taking when it was killed. Nobody else may be taking any.
     pub async fn restore(&self) {
-        for hidden in files(&self.folder).await.taking {
+        for hidden in files(&self.folder, usize::MAX).await.taking {
             if let Err(error) = fs::rename(&hidden, hidden.with_file_name(without_taking(&hidden))).await {
                 warn!(kind = %error.kind(), "a mail of the inbox whose taking was interrupted cannot be renamed; the next start tries again");
             }
@@ -135,11 +137,14 @@ impl Inbox {
 
     /// Looks once and takes in what is complete; answers how many mails that were.
     pub async fn look(&mut self) -> Result<usize, NotFed> {
-        let found = files(&self.folder).await;
+        let mut found = files(&self.folder, FILES_A_LOOK_MAX).await;
         self.tell_misplaced(found.misplaced);
         let shapes = found.mails.iter().map(|file| (file.path.clone(), file.shape.clone())).collect();
         let before = std::mem::replace(&mut self.seen, shapes);
         self.warned.retain(|path| self.seen.contains_key(path));
+        self.refused.retain(|path| self.seen.contains_key(path));
+        // What the store did not take waits behind what it may take: a large mail on a disk that is nearly full.
+        found.mails.sort_by_key(|file| self.refused.contains(&file.path));
         let now = self.ports.clock.now();
         let mut taken = 0;
         for file in found.mails {
@@ -173,9 +178,13 @@ impl Inbox {
     async fn take(&mut self, file: File) -> Result<bool, NotFed> {
         if file.shape.bytes > FILE_BYTES_MAX {
             warn!(file_bytes = file.shape.bytes, "a file of the inbox is too large to be taken in; it is left with the ending .{TOO_LARGE_SUFFIX}");
-            let mut aside = file.path.clone().into_os_string();
-            aside.push(format!(".{TOO_LARGE_SUFFIX}"));
-            if let Err(error) = fs::rename(&file.path, aside).await {
+            let aside = |ending: String| {
+                let mut name = file.path.clone().into_os_string();
+                name.push(ending);
+                PathBuf::from(name)
+            };
+            let (plain, other) = (aside(format!(".{TOO_LARGE_SUFFIX}")), aside(format!(".{}.{TOO_LARGE_SUFFIX}", self.random())));
+            if let Err(error) = rename_to_free(&file.path, &plain, &other).await {
                 self.warn_once(&file.path, &error, "cannot be renamed");
             }
             return Ok(false);
@@ -204,10 +213,18 @@ impl Inbox {
         };
         let Ok(Some(blob)) = fed else {
             self.put_back(&hidden, &file.path).await;
+            if fed.is_err() {
+                self.refused.insert(file.path);
+            }
             return fed.map(|_| false);
         };
         self.wakes.knock(QUEUE);
         info!(blob, "a mail of the inbox was taken in");
+        // Somebody went on writing after all: the whole of it is another mail.
+        if fs::metadata(&hidden).await.is_ok_and(|metadata| Shape::of(&metadata) != file.shape) {
+            self.put_back(&hidden, &file.path).await;
+            return Ok(true);
+        }
         if let Err(error) = fs::remove_file(&hidden).await {
             self.warn_once(&file.path, &error, "was taken in but cannot be deleted; it is taken in again after a restart");
         }
@@ -216,18 +233,19 @@ impl Inbox {
 
     /// A name beside a file that is nobody else's, so that no rename replaces a mail.
     fn hidden(&self, file: &Path) -> PathBuf {
+        file.with_file_name(format!("{TAKING}{}{ENDING}", self.random()))
+    }
+
+    /// 32 hexadecimal digits that nobody else has.
+    fn random(&self) -> String {
         let mut random = [0; 16];
         self.ports.entropy.fill(&mut random);
-        file.with_file_name(format!("{TAKING}{:032x}{ENDING}", u128::from_be_bytes(random)))
+        format!("{:032x}", u128::from_be_bytes(random))
     }
 
     /// Shows a file again; under another name if its own was taken meanwhile, or if the file system has no links.
     async fn put_back(&mut self, hidden: &Path, shown: &Path) {
-        let put_back = match fs::hard_link(hidden, shown).await {
-            Ok(()) => fs::remove_file(hidden).await,
-            Err(_) => fs::rename(hidden, shown.with_file_name(without_taking(hidden))).await,
-        };
-        if let Err(error) = put_back {
+        if let Err(error) = rename_to_free(hidden, shown, &shown.with_file_name(without_taking(hidden))).await {
             self.warn_once(shown, &error, "cannot be renamed; it is tried again after a restart");
         }
     }
@@ -269,8 +287,8 @@ struct Found {
     misplaced: usize,
 }
 
-/// A folder that cannot be read is as good as empty.
-async fn files(folder: &Path) -> Found {
+/// Up to so many mails. A folder that cannot be read is as good as empty.
+async fn files(folder: &Path, mails_max: usize) -> Found {
     let mut found = Found::default();
     let Ok(mut mailboxes) = fs::read_dir(folder).await else { return found };
     for _ in 0..MAILBOXES_MAX {
@@ -286,7 +304,7 @@ async fn files(folder: &Path) -> Found {
             continue;
         };
         for _ in 0..ENTRIES_A_FOLDER_MAX {
-            if found.mails.len() >= FILES_A_LOOK_MAX {
+            if found.mails.len() >= mails_max {
                 break;
             }
             let Ok(Some(entry)) = mails.next_entry().await else { break };
@@ -322,6 +340,14 @@ async fn read(mut open: fs::File, hidden: &Path, shape: &Shape) -> io::Result<Op
     (&mut open).take(FILE_BYTES_MAX + 1).read_to_end(&mut mail).await?;
     let same = Shape::of(&open.metadata().await?) == *shape && Shape::of(&fs::metadata(hidden).await?) == *shape;
     Ok((same && u64::try_from(mail.len()) == Ok(shape.bytes)).then_some(mail))
+}
+
+/// Renames a file so that it replaces none: to the other name, which is nobody else's, if the first is taken or the file system has no links.
+async fn rename_to_free(from: &Path, to: &Path, other: &Path) -> io::Result<()> {
+    match fs::hard_link(from, to).await {
+        Ok(()) => fs::remove_file(from).await,
+        Err(_) => fs::rename(from, other).await,
+    }
 }
 
 /// The name of a file that is no longer being taken.

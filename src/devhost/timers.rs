@@ -22,6 +22,8 @@ use super::{
 
 /// The clock is asked at least this often, so that a laptop that slept runs soon after it wakes.
 const LOOK_EVERY_MAX: Duration = Duration::from_secs(10);
+/// A run that lies further ahead than this was made when the clock was wrong, or is wrong now.
+const AHEAD_MAX: time::Duration = time::Duration::minutes(1);
 /// The folder of the kept statuses.
 const FOLDER: &str = "timers";
 /// Bytes of a kept status.
@@ -57,10 +59,10 @@ impl Timer {
             return false;
         };
         let counted_from = kept.last.or(kept.updated).unwrap_or(now);
-        if self.schedule.next_after(counted_from) == Some(kept.next) {
+        if self.schedule.next_after(counted_from) == Some(kept.next) && counted_from <= now + AHEAD_MAX {
             self.status = Some(kept);
         } else {
-            // The schedule was changed: what the old one missed is not made up for.
+            // The schedule was changed, or the clock was put back: what was missed before is not made up for.
             let changed = Status { last: None, next, updated: Some(now) };
             self.status = Some(changed);
             self.kept.write(&changed);
@@ -80,6 +82,10 @@ impl Timer {
     /// Makes the run that is due, to its end; false if none is.
     pub async fn run_if_due(&mut self) -> bool {
         let now = self.invoker.clock().now();
+        if self.status.is_some_and(|status| status.updated.is_some_and(|updated| updated > now + AHEAD_MAX)) {
+            // The clock was put back: the next run is counted from now, not from a time that comes again.
+            self.status = self.schedule.next_after(now).map(|next| Status { last: None, next, updated: Some(now) });
+        }
         let due = self.next().is_some_and(|next| now >= next);
         if due {
             self.fire(now, false).await;

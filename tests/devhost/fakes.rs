@@ -200,12 +200,24 @@ impl Queues for MemoryQueues {
 }
 
 #[derive(Default)]
-pub struct MemoryBlobs(pub Mutex<BTreeMap<String, Bytes>>);
+pub struct MemoryBlobs {
+    pub stored: Mutex<BTreeMap<String, Bytes>>,
+    /// Blobs of at least so many bytes are refused; 0 refuses none.
+    pub refuses_from: AtomicUsize,
+    /// Happens while the next blob is put.
+    pub meanwhile: Mutex<Option<Box<dyn FnOnce() + Send>>>,
+}
 
 #[async_trait]
 impl Blobs for MemoryBlobs {
     async fn put(&self, container: &str, name: &str, bytes: Bytes) -> Result<Put, Fault> {
-        match self.0.lock().unwrap().insert(format!("{container}/{name}"), bytes) {
+        if let Some(happens) = self.meanwhile.lock().unwrap().take() {
+            happens();
+        }
+        if (1..=bytes.len()).contains(&self.refuses_from.load(Ordering::Relaxed)) {
+            return Err(Fault::Unavailable("no space is left".to_owned()));
+        }
+        match self.stored.lock().unwrap().insert(format!("{container}/{name}"), bytes) {
             None => Ok(Put::Created),
             Some(_) => Ok(Put::Existed),
         }
@@ -216,7 +228,7 @@ impl Blobs for MemoryBlobs {
     }
 
     async fn get(&self, container: &str, name: &str, _range: Option<Range<u64>>) -> Result<Option<Bytes>, Fault> {
-        Ok(self.0.lock().unwrap().get(&format!("{container}/{name}")).cloned())
+        Ok(self.stored.lock().unwrap().get(&format!("{container}/{name}")).cloned())
     }
 
     async fn size(&self, _container: &str, _name: &str) -> Result<Option<u64>, Fault> {

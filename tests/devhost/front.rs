@@ -81,7 +81,7 @@ impl Host {
     async fn post(&self, target: &str, media_type: &str, body: &str) -> String {
         let length = body.len();
         let head =
-            format!("POST {target} HTTP/1.1\r\nHost: desk.example\r\nConnection: close\r\nContent-Type: {media_type}\r\nContent-Length: {length}");
+            format!("POST {target} HTTP/1.1\r\nHost: localhost:7071\r\nConnection: close\r\nContent-Type: {media_type}\r\nContent-Length: {length}");
         self.send(&format!("{head}\r\n\r\n{body}")).await
     }
 }
@@ -166,7 +166,38 @@ async fn a_body_that_does_not_come_is_given_up() {
     let host = host().await;
     let stalled = "POST /api/tickets HTTP/1.1\r\nHost: d\r\nConnection: close\r\nContent-Length: 100\r\n\r\nab";
     assert_eq!(status(&host.send(stalled).await), "408");
+    // A byte a second is a body that does not come either.
+    let mut stream = TcpStream::connect(host.address).await.unwrap();
+    stream.write_all(stalled.as_bytes()).await.unwrap();
+    let (mut answers, mut drips) = stream.into_split();
+    let dripping = tokio::spawn(async move {
+        while drips.write_all(b"a").await.is_ok() {
+            tokio::time::sleep(std::time::Duration::from_secs(1)).await;
+        }
+    });
+    let mut first = [0; 12];
+    tokio::time::timeout(std::time::Duration::from_secs(20), answers.read_exact(&mut first)).await.unwrap().unwrap();
+    assert_eq!(&first, b"HTTP/1.1 408");
+    dripping.abort();
     assert!(host.handler.calls().is_empty());
+}
+
+#[tokio::test]
+async fn a_name_that_leads_here_fires_nothing() {
+    let host = host().await;
+    for (name, expected) in [
+        ("desk.example", "403"),
+        ("desk.example:7071", "403"),
+        ("10.0.0.7", "403"),
+        ("localhost.desk.example", "403"),
+        ("LOCALHOST", "202"),
+        ("127.0.0.1:7071", "202"),
+        ("[::1]:7071", "202"),
+    ] {
+        let head = format!("POST /admin/functions/IntakeMail HTTP/1.1\r\nHost: {name}\r\nConnection: close\r\nContent-Type: application/json");
+        let answer = host.send(&format!("{head}\r\nContent-Length: 14\r\n\r\n{{\"input\":\"hi\"}}")).await;
+        assert_eq!(status(&answer), expected, "{name}");
+    }
 }
 
 #[tokio::test]

@@ -2,6 +2,7 @@
 
 use std::{
     fs,
+    io::Write,
     path::PathBuf,
     sync::atomic::Ordering,
     time::{Duration, SystemTime},
@@ -72,7 +73,7 @@ async fn a_mail_becomes_a_blob_and_a_message() {
     assert_eq!(desk.inbox.look().await.unwrap(), 1);
     let digest: String = Sha256::digest(format!("{MAILBOX}\0From: a@b.example\r\n\r\nhi")).iter().map(|byte| format!("{byte:02x}")).collect();
     let blob = format!("inbox/{digest}.eml");
-    let stored: Vec<String> = desk.world.blobs.0.lock().unwrap().keys().cloned().collect();
+    let stored: Vec<String> = desk.world.blobs.stored.lock().unwrap().keys().cloned().collect();
     assert_eq!(stored, [format!("mail-intake/{blob}")]);
     assert_eq!(desk.messages(), [format!(r#"{{"v":1,"mailbox":"{MAILBOX}","blob":"{blob}"}}"#)]);
     assert!(desk.left().is_empty());
@@ -132,6 +133,50 @@ async fn a_taking_that_was_interrupted_is_begun_again() {
 }
 
 #[tokio::test]
+async fn what_was_being_taken_is_found_among_any_number_of_mails() {
+    let desk = desk();
+    for number in 0..1500 {
+        fs::write(desk.path(&format!("{number}.eml")), "x").unwrap();
+    }
+    let hidden: Vec<String> = (0..50).map(|number| format!(".taking-{number:032x}.eml")).collect();
+    hidden.iter().for_each(|name| fs::write(desk.path(name), "x").unwrap());
+    desk.inbox.restore().await;
+    assert_eq!(desk.left().len(), 1550);
+    assert!(hidden.iter().all(|name| !desk.path(name).exists()));
+}
+
+#[tokio::test]
+async fn who_goes_on_writing_while_a_mail_is_stored_loses_nothing() {
+    let mut desk = desk();
+    desk.drop_mail("one.eml", "From: a@b.example\r\n\r\nhi");
+    desk.inbox.look().await.unwrap();
+    let mut writer = fs::File::options().append(true).open(desk.path("one.eml")).unwrap();
+    *desk.world.blobs.meanwhile.lock().unwrap() = Some(Box::new(move || writer.write_all(b", and more").unwrap()));
+    assert_eq!(desk.inbox.look().await.unwrap(), 1);
+    assert_eq!(fs::read_to_string(desk.path("one.eml")).unwrap(), "From: a@b.example\r\n\r\nhi, and more");
+    desk.changed("one.eml", QUIET_FOR);
+    desk.inbox.look().await.unwrap();
+    assert_eq!(desk.inbox.look().await.unwrap(), 1);
+    assert_eq!((desk.messages().len(), desk.left().len()), (2, 0));
+}
+
+#[tokio::test]
+async fn a_mail_that_is_not_stored_keeps_no_other_from_it() {
+    let mut desk = desk();
+    for number in 0..40 {
+        desk.drop_mail(&format!("{number}.eml"), if number % 20 == 0 { "a long mail" } else { "short" });
+    }
+    desk.world.blobs.refuses_from.store(10, Ordering::Relaxed);
+    desk.inbox.look().await.unwrap();
+    for _ in 0..3 {
+        assert!(desk.inbox.look().await.is_err());
+    }
+    assert_eq!(desk.left(), ["0.eml", "20.eml"]);
+    desk.world.blobs.refuses_from.store(0, Ordering::Relaxed);
+    assert_eq!(desk.inbox.look().await.unwrap(), 2);
+}
+
+#[tokio::test]
 async fn a_folder_that_is_no_address_is_left() {
     let mut desk = desk();
     desk.drop_mail("one.eml", "x");
@@ -164,7 +209,7 @@ async fn nothing_is_lost_when_the_queue_refuses() {
     assert_eq!(desk.left(), ["one.eml"]);
     desk.world.queues.refuses_sends.store(false, Ordering::Relaxed);
     assert_eq!(desk.inbox.look().await.unwrap(), 1);
-    assert_eq!((desk.messages().len(), desk.world.blobs.0.lock().unwrap().len()), (1, 1));
+    assert_eq!((desk.messages().len(), desk.world.blobs.stored.lock().unwrap().len()), (1, 1));
 }
 
 #[tokio::test]
@@ -177,6 +222,15 @@ async fn a_file_that_can_be_no_mail_is_set_aside() {
         assert_eq!(desk.inbox.look().await.unwrap(), 0);
     }
     assert_eq!(desk.left(), ["one.eml.too-large"]);
+    // Another one of the same name does not take its place.
+    desk.drop_mail("one.eml", "");
+    fs::File::options().write(true).open(desk.path("one.eml")).unwrap().set_len(FILE_BYTES_MAX + 2).unwrap();
+    desk.changed("one.eml", QUIET_FOR);
+    for _ in 0..3 {
+        assert_eq!(desk.inbox.look().await.unwrap(), 0);
+    }
+    let left = desk.left();
+    assert!(left.len() == 2 && left.iter().all(|name| name.starts_with("one.eml.") && name.ends_with("too-large")), "{left:?}");
     assert!(desk.messages().is_empty());
 }
 
@@ -187,5 +241,5 @@ async fn the_same_mail_has_the_same_blob_only_in_the_same_mailbox() {
     let first = feed(&world.ports, MAILBOX, mail.clone()).await.unwrap();
     assert_eq!(feed(&world.ports, MAILBOX, mail.clone()).await.unwrap(), first);
     assert_ne!(feed(&world.ports, "other@contoso.example", mail).await.unwrap(), first);
-    assert_eq!(world.blobs.0.lock().unwrap().len(), 2);
+    assert_eq!(world.blobs.stored.lock().unwrap().len(), 2);
 }

@@ -95,6 +95,28 @@ async fn runs_never_overlap_and_missed_ones_become_one() {
 }
 
 #[tokio::test]
+async fn a_clock_that_was_ahead_stops_no_timer() {
+    for is_restarted in [false, true] {
+        let desk = desk().await;
+        let mut timer = desk.timer(HOURLY);
+        timer.start().await;
+        desk.world.clock.set(datetime!(2026-12-23 04:59 UTC));
+        assert!(timer.run_if_due().await);
+        assert_eq!(timer.next(), Some(datetime!(2026-12-23 05:00 UTC)));
+        // Set right.
+        desk.world.clock.set(datetime!(2026-11-23 06:10 UTC));
+        if is_restarted {
+            timer = desk.timer(HOURLY);
+            assert!(!timer.start().await);
+        }
+        assert!(!timer.run_if_due().await);
+        assert_eq!(timer.next(), Some(datetime!(2026-11-23 07:00 UTC)));
+        desk.world.clock.set(datetime!(2026-11-23 07:00 UTC));
+        assert!(timer.run_if_due().await);
+    }
+}
+
+#[tokio::test]
 async fn a_failed_run_is_not_repeated() {
     let desk = desk().await;
     let mut timer = desk.timer(HOURLY);
