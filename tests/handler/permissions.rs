@@ -1,11 +1,18 @@
 //! Every route, every role, the own tenant and another, one's own ticket and another's: against the permission table.
 
+use std::sync::{
+    Arc,
+    atomic::{AtomicI64, Ordering},
+};
+
 use helpdesk::{
     access::{Action, Role, roles},
     functions::{ALL, Access, Method, Trigger},
-    ports::Versions,
+    ports::{Clock, Ports, Versions},
+    tenants::State,
 };
 use serde_json::{Value, json};
+use time::{Duration, OffsetDateTime};
 
 use crate::support::world::{HELP, SUPPORT, World, mail};
 
@@ -145,6 +152,10 @@ async fn an_operator_adds_changes_and_suspends_tenants() {
         (json!({ "region": "eastus" }), 400),
         (json!({ "id": "other" }), 400),
         (json!({ "name": "" }), 400),
+        (json!({ "name": null }), 400),
+        (json!({ "region": null }), 400),
+        (json!({ "state": null }), 400),
+        (json!({ "settings": null }), 400),
         (json!({ "entra_tenant": null }), 200),
     ] {
         assert_eq!(call("PATCH", path, body.clone()).await.0, status, "{body}");
@@ -242,6 +253,41 @@ async fn pushed_mail_of_a_tenant_that_is_suspended_is_taken_and_held() {
     assert_eq!(world.http_with("POST", "/api/mail", Some(&feeder), &headers, &mail(ANN, "a@a.example", "Held", "", "Words.")).await.status, 202);
     crate::intake::take_what_waits(&world).await;
     assert_eq!(world.unprocessed("contoso").await[0].reason.name(), "tenant_suspended");
+}
+
+/// A clock that is a minute further whenever it is asked.
+struct Hurried(Arc<dyn Clock>, Arc<AtomicI64>);
+
+impl Clock for Hurried {
+    fn now(&self) -> OffsetDateTime {
+        self.0.now() + Duration::minutes(self.1.fetch_add(1, Ordering::SeqCst))
+    }
+}
+
+#[tokio::test]
+async fn a_tenant_whose_mail_takes_long_leaves_the_others_their_turn() {
+    let minutes = Arc::new(AtomicI64::new(0));
+    let world = World::with(|ports| Ports { clock: Arc::new(Hurried(ports.clock.clone(), minutes.clone())), ..ports }).await;
+    for (tenant, mailbox) in [("contoso", HELP), ("fabrikam", SUPPORT)] {
+        let id = tenant.parse().unwrap();
+        for (state, blob) in [(State::Suspended, "held.eml"), (State::Active, "")] {
+            let change = helpdesk::tenants::Change { state: Some(state), ..Default::default() };
+            helpdesk::tenants::change(&world.ports, &world.app.keyring, "test", &id, &Versions::Any, &change).await.unwrap();
+            if !blob.is_empty() {
+                assert!(world.mail(mailbox, blob, &mail(ANN, "a@a.example", "Held", "", "Words.")).await.1.ends_with("tenant_suspended"));
+            }
+        }
+    }
+    // A run has time for one of them.
+    assert!(crate::support::world::tick(&world.app, "ReleaseHeld").await.1.starts_with("1 held"));
+    for _ in 0..20 {
+        crate::support::world::tick(&world.app, "ReleaseHeld").await;
+    }
+    minutes.store(0, Ordering::SeqCst);
+    crate::intake::take_what_waits(&world).await;
+    for tenant in ["contoso", "fabrikam"] {
+        assert_eq!(world.tickets(tenant).await.len(), 1, "{tenant}");
+    }
 }
 
 #[tokio::test]
