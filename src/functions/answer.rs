@@ -100,6 +100,16 @@ pub fn present<'de, T: Deserialize<'de>, D: Deserializer<'de>>(deserializer: D) 
     Option::deserialize(deserializer).map(Some)
 }
 
+/// For a member that always is: a `null` is refused, which would otherwise pass for not named.
+pub fn never_null<'de, T: Deserialize<'de>, D: Deserializer<'de>>(deserializer: D) -> Result<Option<T>, D::Error> {
+    T::deserialize(deserializer).map(Some)
+}
+
+/// For a list: `null` empties it.
+pub fn emptied<'de, T: Deserialize<'de>, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Vec<T>>, D::Error> {
+    Option::deserialize(deserializer).map(|list| Some(list.unwrap_or_default()))
+}
+
 pub fn bad(slug: &'static str, detail: String) -> Problem {
     Problem::new(400, slug, "A query parameter is wrong", detail)
 }

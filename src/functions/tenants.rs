@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     App, HttpAnswer, HttpRequest, Problem,
-    answer::{body, json, limit, present, quoted, versions},
+    answer::{body, json, limit, never_null, present, quoted, versions},
     cursor,
 };
 use crate::{
@@ -95,13 +95,21 @@ pub struct AddRequest {
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ChangeRequest {
+    #[serde(default, deserialize_with = "never_null")]
+    #[schemars(with = "String", skip_serializing_if = "Option::is_none")]
     name: Option<String>,
     /// `null` takes it away; absent, it stays.
     #[serde(default, deserialize_with = "present")]
     entra_tenant: Option<Option<DirectoryId>>,
+    #[serde(default, deserialize_with = "never_null")]
+    #[schemars(with = "Region", skip_serializing_if = "Option::is_none")]
     region: Option<Region>,
+    #[serde(default, deserialize_with = "never_null")]
+    #[schemars(with = "State", skip_serializing_if = "Option::is_none")]
     state: Option<State>,
     /// All of them: what is left out becomes as by default.
+    #[serde(default, deserialize_with = "never_null")]
+    #[schemars(with = "Settings", skip_serializing_if = "Option::is_none")]
     settings: Option<Settings>,
 }
 

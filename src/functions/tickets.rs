@@ -8,7 +8,7 @@ use time::OffsetDateTime;
 
 use super::{
     App, HttpAnswer, HttpRequest, Problem,
-    answer::{At, Instant, body, download, id, json, limit, present, quoted, versions},
+    answer::{At, Instant, body, download, emptied, id, json, limit, never_null, present, quoted, versions},
     cursor,
     idempotency::idempotency_key,
 };
@@ -146,17 +146,25 @@ pub struct CommentRequest {
 #[derive(Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ChangeRequest {
+    #[serde(default, deserialize_with = "never_null")]
+    #[schemars(with = "String", skip_serializing_if = "Option::is_none")]
     subject: Option<String>,
+    #[serde(default, deserialize_with = "never_null")]
+    #[schemars(with = "Status", skip_serializing_if = "Option::is_none")]
     status: Option<Status>,
+    #[serde(default, deserialize_with = "never_null")]
+    #[schemars(with = "Priority", skip_serializing_if = "Option::is_none")]
     priority: Option<Priority>,
     #[serde(default, deserialize_with = "present")]
     assignee: Option<Option<Assignee>>,
     #[serde(default, deserialize_with = "present")]
     category: Option<Option<String>>,
+    #[serde(default, deserialize_with = "emptied")]
     tags: Option<Vec<String>>,
     #[serde(default, deserialize_with = "present")]
     due_at: Option<Option<Instant>>,
     /// All of them.
+    #[serde(default, deserialize_with = "emptied")]
     cc: Option<Vec<PartyRequest>>,
     /// By their names; `null` takes one away.
     #[serde(default)]

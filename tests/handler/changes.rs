@@ -79,10 +79,14 @@ async fn an_agent_changes_what_he_names_and_nothing_else() {
     let (_, less) = desk.patch(json!({ "assignee": null, "due_at": null, "category": null, "tags": [] })).await;
     assert_eq!((&less["assignee"], &less["due_at"], &less["category"], &less["tags"]), (&Value::Null, &Value::Null, &Value::Null, &json!([])));
     assert_eq!((&less["status"], &less["priority"]), (&json!("pending"), &json!("urgent")));
+    let (_, tagged) = desk.patch(json!({ "tags": ["vpn"], "cc": [{ "address": "eve@a.example" }] })).await;
+    assert_eq!((&tagged["tags"], tagged["cc"].as_array().map(Vec::len)), (&json!(["vpn"]), Some(1)));
+    let (_, less) = desk.patch(json!({ "tags": null, "cc": null })).await;
+    assert_eq!((&less["tags"], &less["cc"]), (&json!([]), &json!([])));
     // A change that changes nothing is none.
     desk.world.clock.advance(time::Duration::MINUTE);
     assert_eq!(desk.patch(json!({ "status": "pending" })).await.1["updated_at"], less["updated_at"]);
-    assert_eq!(desk.world.events("contoso").await, events + 2);
+    assert_eq!(desk.world.events("contoso").await, events + 4);
 }
 
 #[tokio::test]
@@ -170,7 +174,10 @@ async fn what_no_ticket_can_be_is_refused_and_changes_nothing() {
     let tags: Vec<String> = (0..21).map(|number| number.to_string()).collect();
     for wrong in [
         json!({ "status": "closed" }),
-        json!({ "status": null, "number": 1 }),
+        json!({ "number": 1 }),
+        json!({ "subject": null }),
+        json!({ "status": null }),
+        json!({ "priority": null }),
         json!({ "priority": 1 }),
         json!({ "assignee": "bea" }),
         json!({ "assignee": { "person": "" } }),
