@@ -361,6 +361,7 @@ module alerts 'modules/alerts.bicep' = {
     location: location
     actionGroupId: told.id
     auditWorkspaceId: logs.outputs.auditWorkspaceId
+    applicationWorkspaceId: logs.outputs.applicationWorkspaceId
     insightsId: logs.outputs.insightsId
     dataAccountName: dataAccountName
     backupsAccountName: backupsAccountName

@@ -12,6 +12,9 @@ param actionGroupId string
 @description('Resource id of the workspace of the audit logs.')
 param auditWorkspaceId string
 
+@description('Resource id of the workspace of the application\'s log.')
+param applicationWorkspaceId string
+
 @description('Resource id of Application Insights.')
 param insightsId string
 
@@ -55,6 +58,13 @@ CDBPartitionKeyStatistics
 | summarize Kilobytes = max(SizeKb) by PartitionKey
 '''
 
+// What came after the limit of the day is lost.
+var full = '''
+_LogOperation
+| where TimeGenerated > ago(1d) and Category =~ 'Ingestion' and Detail has 'OverQuota'
+| summarize Times = count()
+'''
+
 var queries = [
   {
     name: 'poison'
@@ -89,6 +99,17 @@ var queries = [
     threshold: partitionGigabytesMax * 1024 * 1024
     frequency: 'PT1H'
   }
+  {
+    name: 'logs-full'
+    description: 'The application has logged as much as it may in a day; what comes now is lost.'
+    severity: 2
+    query: full
+    column: 'Times'
+    dimension: ''
+    operator: 'GreaterThan'
+    threshold: 0
+    frequency: 'PT15M'
+  }
 ]
 
 resource found 'Microsoft.Insights/scheduledQueryRules@2023-12-01' = [
@@ -101,7 +122,7 @@ resource found 'Microsoft.Insights/scheduledQueryRules@2023-12-01' = [
       description: each.description
       severity: each.severity
       enabled: true
-      scopes: [auditWorkspaceId]
+      scopes: [each.name == 'logs-full' ? applicationWorkspaceId : auditWorkspaceId]
       evaluationFrequency: each.frequency
       windowSize: 'P2D'
       autoMitigate: true

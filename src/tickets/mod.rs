@@ -272,7 +272,7 @@ impl Ticket {
     }
 }
 
-/// A ticket that has to do with another. It stands in both.
+/// A ticket that has to do with another. It stands in both, unless nobody vouched for who made the new one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Link {
     pub ticket: TicketId,
