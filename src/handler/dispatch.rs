@@ -39,7 +39,7 @@ pub struct WireRequest {
     /// Lower-case names.
     pub headers: BTreeMap<String, String>,
     pub body: Bytes,
-    /// Whether the Functions host calls for itself. Only then is it an envelope: see [`is_the_hosts_own`].
+    /// Whether the Functions host calls for itself. Only then is it an envelope: see `is_the_hosts_own`.
     pub of_host: bool,
 }
 

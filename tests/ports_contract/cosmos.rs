@@ -1,6 +1,7 @@
 //! The Cosmos adapter on Microsoft's in-memory emulator.
 
 use std::{
+    net::SocketAddr,
     sync::{
         Arc, Mutex,
         atomic::{AtomicU64, Ordering},
@@ -19,11 +20,18 @@ use azure_data_cosmos_driver::{
 };
 use futures::TryStreamExt;
 use helpdesk::{
-    adapters::azure::{cosmos::CosmosDocuments, services::Services},
+    adapters::azure::{
+        cosmos::{CosmosDocuments, client_builder},
+        services::Services,
+    },
     ports::{Documents, Fault, NewDocument, Write},
 };
 use serde_json::Value;
-use tokio::{net::TcpListener, sync::OnceCell};
+use tokio::{
+    net::TcpListener,
+    sync::{OnceCell, oneshot},
+    task::JoinHandle,
+};
 use warp::{
     Filter,
     http::{HeaderMap, Method, Response},
@@ -46,12 +54,16 @@ pub async fn documents(clock: &Arc<TestClock>) -> Arc<dyn Documents> {
     let emulator = emulator(&url);
     let runtime = CosmosRuntimeBuilder::from(emulator.runtime_builder()).build().await.unwrap();
     let account = AccountReference::with_credential(AccountEndpoint::from(url), Arc::new(Anyone));
-    let client = CosmosClient::builder().with_runtime(runtime).build(account, RoutingStrategy::PreferredRegions(vec![])).await.unwrap();
+    let client = client_builder().unwrap().with_runtime(runtime).build(account, RoutingStrategy::PreferredRegions(vec![])).await.unwrap();
     Arc::new(CosmosDocuments::of(&client, clock.clone()).await.unwrap())
 }
 
 fn emulator(url: &Url) -> Arc<InMemoryEmulatorHttpClient> {
-    let account = VirtualAccountConfig::new(vec![VirtualRegion::new("East US", url.clone())]).unwrap();
+    emulator_of(vec![VirtualRegion::new("East US", url.clone())])
+}
+
+fn emulator_of(regions: Vec<VirtualRegion>) -> Arc<InMemoryEmulatorHttpClient> {
+    let account = VirtualAccountConfig::new(regions).unwrap();
     let emulator = Arc::new(InMemoryEmulatorHttpClient::new(account.with_consistency(ConsistencyLevel::Session)));
     emulator.store().create_database("helpdesk");
     emulator.store().create_container("helpdesk", "documents", PartitionKeyDefinition::from("/pk"));
@@ -99,8 +111,7 @@ impl CosmosServer {
         let request = warp::method().and(warp::path::full()).and(warp::query::raw().or(warp::any().map(String::new)).unify());
         let routes = request.and(warp::header::headers_cloned()).and(warp::body::bytes()).then(
             move |method: Method, path: FullPath, query: String, headers: HeaderMap, body: Bytes| {
-                let (emulator, counted, mut url) =
-                    (present.lock().unwrap().clone(), counted.clone(), url.join(path.as_str().trim_start_matches('/')).unwrap());
+                let (emulator, counted, url) = (present.lock().unwrap().clone(), counted.clone(), url.clone());
                 let is_commit = headers.contains_key("x-ms-cosmos-is-batch-request");
                 let weather = if path.as_str().contains("/docs") { *outside.lock().unwrap() } else { Weather::Fair };
                 let count = if weather == Weather::Stormy { requests.fetch_add(1, Ordering::Relaxed) } else { 0 };
@@ -112,26 +123,14 @@ impl CosmosServer {
                         Weather::Stormy if count % 101 == 5 => return failed(503),
                         _ => {}
                     }
-                    url.set_query(Some(query.as_str()).filter(|query| !query.is_empty()));
-                    let mut request = Request::new(url, method.as_str().parse().unwrap());
-                    for (name, value) in &headers {
-                        request.insert_header(name.as_str().to_owned(), value.to_str().unwrap().to_owned());
-                    }
-                    if !body.is_empty() {
-                        request.set_body(body);
-                    }
-                    let answer = emulator.execute_request(&request).await.unwrap().try_into_raw_response().await.unwrap();
+                    let answer = answered(&emulator, &url, &method, &path, &query, &headers, body).await;
                     if weather == Weather::Deaf && is_commit || weather == Weather::Stormy && count % 83 == 7 {
                         return failed(408);
                     }
-                    let mut response = Response::builder().status(u16::from(answer.status()));
-                    for (name, value) in answer.headers().iter() {
-                        if name.as_str() == "x-ms-request-charge" {
-                            counted.fetch_add((value.as_str().parse::<f64>().unwrap() * 1000.0) as u64, Ordering::Relaxed);
-                        }
-                        response = response.header(name.as_str(), value.as_str());
+                    if let Some(charge) = answer.headers().get("x-ms-request-charge") {
+                        counted.fetch_add((charge.to_str().unwrap().parse::<f64>().unwrap() * 1000.0) as u64, Ordering::Relaxed);
                     }
-                    response.body(answer.body().as_ref().to_vec()).unwrap()
+                    answer
                 }
             },
         );
@@ -168,6 +167,70 @@ impl CosmosServer {
     }
 }
 
+/// What the emulator answers to a request that came to this address of its account.
+async fn answered(
+    emulator: &InMemoryEmulatorHttpClient,
+    url: &Url,
+    method: &Method,
+    path: &FullPath,
+    query: &str,
+    headers: &HeaderMap,
+    body: Bytes,
+) -> Response<Vec<u8>> {
+    let mut url = url.join(path.as_str().trim_start_matches('/')).unwrap();
+    url.set_query(Some(query).filter(|query| !query.is_empty()));
+    let mut request = Request::new(url, method.as_str().parse().unwrap());
+    for (name, value) in headers {
+        request.insert_header(name.as_str().to_owned(), value.to_str().unwrap().to_owned());
+    }
+    if !body.is_empty() {
+        request.set_body(body);
+    }
+    let answer = emulator.execute_request(&request).await.unwrap().try_into_raw_response().await.unwrap();
+    let mut response = Response::builder().status(u16::from(answer.status()));
+    for (name, value) in answer.headers().iter() {
+        response = response.header(name.as_str(), value.as_str());
+    }
+    response.body(answer.body().as_ref().to_vec()).unwrap()
+}
+
+/// A region of an account, over plain HTTP, that can be out of reach.
+struct Region {
+    address: SocketAddr,
+    url: Url,
+    up: Option<(oneshot::Sender<()>, JoinHandle<()>)>,
+}
+
+impl Region {
+    /// Not yet in reach, on a port that nobody else has.
+    async fn new() -> Region {
+        let address = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
+        Region { address, url: Url::parse(&format!("http://{address}/")).unwrap(), up: None }
+    }
+
+    async fn goes_up(&mut self, emulator: &Arc<InMemoryEmulatorHttpClient>) {
+        let (emulator, url) = (emulator.clone(), self.url.clone());
+        let request = warp::method().and(warp::path::full()).and(warp::query::raw().or(warp::any().map(String::new)).unify());
+        let routes = request.and(warp::header::headers_cloned()).and(warp::body::bytes()).then(
+            move |method: Method, path: FullPath, query: String, headers: HeaderMap, body: Bytes| {
+                let (emulator, url) = (emulator.clone(), url.clone());
+                async move { answered(&emulator, &url, &method, &path, &query, &headers, body).await }
+            },
+        );
+        let (stop, stopped) = oneshot::channel();
+        let listener = TcpListener::bind(self.address).await.unwrap();
+        let server = warp::serve(routes).incoming(listener).graceful(async { drop(stopped.await) }).run();
+        self.up = Some((stop, tokio::spawn(server)));
+    }
+
+    /// Refuses connections, and has ended those that were open.
+    async fn goes_down(&mut self) {
+        let (stop, server) = self.up.take().unwrap();
+        stop.send(()).unwrap();
+        server.await.unwrap();
+    }
+}
+
 async fn over_http() -> (CosmosServer, CosmosDocuments) {
     let server = CosmosServer::start().await;
     let services = Services::with(Arc::new(Anyone), azure_core::http::new_http_client(None));
@@ -177,6 +240,30 @@ async fn over_http() -> (CosmosServer, CosmosDocuments) {
 
 fn new(id: &str) -> Write {
     Write::Create(NewDocument { id: id.to_owned(), kind: "ticket".to_owned(), keys: Default::default(), expires_at: None, body: b"words".to_vec() })
+}
+
+#[tokio::test]
+async fn what_was_out_of_reach_a_moment_ago_is_read_there_and_in_no_other_region() {
+    let (mut east, mut west) = (Region::new().await, Region::new().await);
+    let emulator = emulator_of(vec![VirtualRegion::new("East US", east.url.clone()), VirtualRegion::new("West US", west.url.clone())]);
+    east.goes_up(&emulator).await;
+    west.goes_up(&emulator).await;
+    let services = Services::with(Arc::new(Anyone), azure_core::http::new_http_client(None));
+    let documents = CosmosDocuments::new(east.url.as_str(), &services, Arc::new(TestClock::new())).unwrap();
+    documents.commit("t:contoso", vec![new("before")]).await.unwrap();
+    // What is written from now on is not known in the west.
+    emulator.store().pause_replication("West US");
+    for times in [1, 15] {
+        east.goes_down().await;
+        for _ in 0..times {
+            let read = documents.get("t:contoso", "before").await;
+            assert!(matches!(read, Err(Fault::Unavailable(_))), "another region answered: {read:?}");
+        }
+        east.goes_up(&emulator).await;
+        let id = format!("after-{times}");
+        documents.commit("t:contoso", vec![new(&id)]).await.unwrap();
+        assert!(documents.get("t:contoso", &id).await.unwrap().is_some(), "after {times} reads that failed");
+    }
 }
 
 #[tokio::test]

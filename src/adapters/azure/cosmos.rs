@@ -1,19 +1,21 @@
 //! Documents in Cosmos DB: one container with partition key `/pk`, its own index on `pk`, `id` and `k1` to `k4`, and TTL switched on without a default.
 //!
 //! What is NOT promised: with several regions, a read in one that is not the region of writes may miss what was just written there (reads ask for
-//! the latest committed version of their region). The account must have one write region, and the application must read from it.
+//! the latest committed version of their region). The account must have one write region; [`client_builder`] keeps reads in it.
 
 use std::{num::NonZeroU32, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use azure_core::http::Etag as HttpEtag;
 use azure_data_cosmos::{
-    AccountEndpoint, AccountReference, ContainerClient, CosmosClient, CosmosError, FeedScope, Query, RoutingStrategy, TransactionalBatch,
+    AccountEndpoint, AccountReference, ContainerClient, CosmosClient, CosmosClientBuilder, CosmosError, FeedScope, Query, RoutingStrategy,
+    TransactionalBatch,
     feed::ContinuationToken,
     models::{ChangeFeedItem, TransactionalBatchOperationResult},
     options::{
         AvailabilityStrategy, BatchOptions, BatchReplaceOptions, ChangeFeedOptions, ChangeFeedStartFrom, EndToEndOperationLatencyPolicy,
-        ItemReadOptions, MaxItemCountHint, OperationOptions, OperationOptionsBuilder, Precondition, QueryOptions, ReadConsistencyStrategy,
+        ItemReadOptions, MaxItemCountHint, OperationOptions, OperationOptionsBuilder, PartitionFailoverOptions, Precondition, QueryOptions,
+        ReadConsistencyStrategy,
     },
 };
 use base64::{Engine, engine::general_purpose::STANDARD};
@@ -50,6 +52,19 @@ const RETRY_AFTER_DEFAULT: Duration = Duration::from_secs(1);
 /// Leaves out deletions, and what has expired and is still there: TTL removes within seconds, not at the instant.
 const LIVE: &str = "NOT IS_DEFINED(c.deleted) AND (NOT IS_DEFINED(c.expires) OR c.expires > @now)";
 
+/// A client that reads from the region of writes alone: one that is slow, or was out of reach a moment ago, is not answered for by another region, which may
+/// not know yet what was written. It fails instead, and is asked again.
+pub fn client_builder() -> Result<CosmosClientBuilder, Fault> {
+    let options = OperationOptionsBuilder::new()
+        .with_end_to_end_latency_policy(EndToEndOperationLatencyPolicy::new(OPERATION_MAX))
+        .with_availability_strategy(AvailabilityStrategy::Disabled)
+        .with_max_failover_retry_count(0)
+        .with_endpoint_unavailability_ttl(Duration::ZERO)
+        .build();
+    let partitions = PartitionFailoverOptions::builder().with_circuit_breaker_enabled(false).build().map_err(fault)?;
+    Ok(CosmosClient::builder().with_default_operation_options(options).with_partition_failover_options(partitions))
+}
+
 /// The documents of one container.
 pub struct CosmosDocuments {
     account: Option<AccountReference>,
@@ -75,15 +90,8 @@ impl CosmosDocuments {
     async fn container(&self) -> Result<&ContainerClient, Fault> {
         let connect = async || {
             let account = self.account.clone().ok_or_else(|| Fault::Unavailable("Cosmos DB has no account".to_owned()))?;
-            // A read that is slow here must not be answered by another region, which may not know yet what was written.
-            let options = OperationOptionsBuilder::new()
-                .with_end_to_end_latency_policy(EndToEndOperationLatencyPolicy::new(OPERATION_MAX))
-                .with_availability_strategy(AvailabilityStrategy::Disabled)
-                .with_max_failover_retry_count(0)
-                .build();
-            let builder = CosmosClient::builder().with_default_operation_options(options);
             // The account's own order of regions: the region of writes comes first.
-            let client = builder.build(account, RoutingStrategy::PreferredRegions(Vec::new())).await.map_err(fault)?;
+            let client = client_builder()?.build(account, RoutingStrategy::PreferredRegions(Vec::new())).await.map_err(fault)?;
             client.database_client(DATABASE).container_client(CONTAINER, None).await.map_err(fault)
         };
         let late = |_| Fault::Unavailable(format!("Cosmos DB could not be connected to within {} s", CONNECT_MAX.as_secs()));
