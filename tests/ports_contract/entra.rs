@@ -52,6 +52,8 @@ impl HttpClient for Endpoint {
     async fn execute_request(&self, request: &Request) -> azure_core::Result<AsyncRawResponse> {
         assert_eq!(request.url().as_str(), "https://login.microsoftonline.com/common/discovery/v2.0/keys");
         self.asked.fetch_add(1, Ordering::SeqCst);
+        // Others come meanwhile.
+        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
         let keys = self.keys.lock().unwrap().clone();
         Ok(match keys {
             Some(keys) => AsyncRawResponse::from_bytes(StatusCode::Ok, Headers::new(), json!({ "keys": keys }).to_string()),
@@ -206,4 +208,39 @@ async fn known_keys_go_on_while_entra_cannot_be_reached() {
     let all = futures::future::join_all((0..50).map(|_| desk.entra.key("one"))).await;
     assert!(all.into_iter().all(|key| key.unwrap().is_some()));
     assert_eq!(desk.endpoint.asked(), before + 1);
+}
+
+#[tokio::test]
+async fn whoever_comes_while_the_keys_are_fetched_waits_for_them() {
+    let desk = desk();
+    let (old, new) = (Signer::new("old", "x"), Signer::new("new", "x"));
+    let many = async |kids: &[&str]| {
+        let all = futures::future::join_all(kids.iter().cycle().take(50).map(|kid| desk.entra.key(kid))).await;
+        all.into_iter().filter(|key| key.as_ref().is_ok_and(Option::is_some)).count()
+    };
+    // The first callers of a process.
+    desk.endpoint.set(Some(json!([old.jwk])));
+    assert_eq!((many(&["old"]).await, desk.endpoint.asked()), (50, 1));
+    // The first ones with a new key.
+    desk.endpoint.set(Some(json!([old.jwk, new.jwk])));
+    desk.clock.advance(ASKED_AGAIN);
+    assert_eq!((many(&["old", "new"]).await, desk.endpoint.asked()), (50, 2));
+}
+
+#[tokio::test]
+async fn a_key_that_could_not_be_looked_for_is_not_said_to_be_none() {
+    let desk = desk();
+    let (old, new) = (Signer::new("old", "x"), Signer::new("new", "x"));
+    desk.endpoint.set(Some(json!([old.jwk])));
+    assert!(desk.entra.key("old").await.unwrap().is_some());
+    desk.clock.advance(ASKED_AGAIN);
+    desk.endpoint.set(None);
+    for _ in 0..2 {
+        assert!(matches!(desk.entra.key("new").await, Err(Fault::Unavailable(_))));
+        assert!(desk.entra.key("old").await.unwrap().is_some());
+    }
+    assert_eq!(desk.endpoint.asked(), 2);
+    desk.endpoint.set(Some(json!([old.jwk, new.jwk])));
+    desk.clock.advance(Duration::seconds(11));
+    assert!(desk.entra.key("new").await.unwrap().is_some());
 }

@@ -22,8 +22,8 @@ const KEYS_URL: &str = "https://login.microsoftonline.com/common/discovery/v2.0/
 pub const KEPT: Duration = Duration::hours(24);
 /// How long a fetch, good or bad, stands before another is tried.
 pub const ASKED_AGAIN: Duration = Duration::minutes(5);
-/// The same while no key is known and nobody can be let in.
-const ASKED_AGAIN_WITHOUT_KEYS: Duration = Duration::seconds(10);
+/// The same after one that failed, for a key that is not known: whoever has it cannot be let in.
+const ASKED_AGAIN_FOR_UNKNOWN: Duration = Duration::seconds(10);
 /// How long Entra may take.
 const WAIT_MAX: std::time::Duration = std::time::Duration::from_secs(10);
 /// Bytes and keys of an answer. Entra's has about ten keys in 15 KB.
@@ -46,8 +46,10 @@ struct Known {
     keys: Vec<IssuerKey>,
     /// When they came.
     fetched: Option<OffsetDateTime>,
-    /// When they were last asked for.
+    /// When they were last asked for, to the end.
     asked: Option<OffsetDateTime>,
+    /// What went wrong then.
+    failed: Option<Fault>,
 }
 
 impl Entra {
@@ -95,25 +97,28 @@ impl Identity for Entra {
     }
 
     async fn key(&self, kid: &str) -> Result<Option<IssuerKey>, Fault> {
-        if let Some(answer) = self.known().answer(kid, self.clock.now()) {
+        let known = self.known();
+        if let Some(answer) = known.answer(kid, self.clock.now()) {
             return answer;
         }
-        // Whoever comes while the keys are fetched and needs a new one waits for them, and does not fetch them too.
-        let _asking = self.asking.lock().await;
-        let (known, now) = (self.known(), self.clock.now());
-        if let Some(answer) = known.answer(kid, now) {
-            return answer;
-        }
-        self.remember(Known { asked: Some(now), ..known.clone() });
-        let known = match self.fetch().await {
-            Ok(keys) => Known { keys, fetched: Some(now), asked: Some(now) },
-            Err(fault) if known.fetched.is_none() => return Err(fault),
-            // What is known goes on.
-            Err(_) => return Ok(known.find(kid)),
+        // Whoever comes while the keys are fetched and needs a new one waits for them, and does not fetch them too; whose key is known goes on with it.
+        let _asking = match (self.asking.try_lock(), known.find(kid)) {
+            (Ok(asking), _) => asking,
+            (Err(_), Some(key)) => return Ok(Some(key)),
+            (Err(_), None) => self.asking.lock().await,
         };
-        let found = known.find(kid);
-        self.remember(known);
-        Ok(found)
+        let known = self.known();
+        if let Some(answer) = known.answer(kid, self.clock.now()) {
+            return answer;
+        }
+        let fetched = self.fetch().await;
+        let asked = Some(self.clock.now());
+        let known = match fetched {
+            Ok(keys) => Known { keys, fetched: asked, asked, failed: None },
+            Err(fault) => Known { asked, failed: Some(fault), ..known },
+        };
+        self.remember(known.clone());
+        known.say(kid)
     }
 }
 
@@ -125,15 +130,17 @@ impl Known {
     /// What can be said without asking Entra.
     fn answer(&self, kid: &str, now: OffsetDateTime) -> Option<Result<Option<IssuerKey>, Fault>> {
         let within = |since: Option<OffsetDateTime>, span: Duration| since.is_some_and(|since| now < since + span);
-        let found = self.find(kid);
-        let is_known = self.fetched.is_some();
-        match found {
-            Some(key) if within(self.fetched, KEPT) => Some(Ok(Some(key))),
-            found if is_known && within(self.asked, ASKED_AGAIN) => Some(Ok(found)),
-            _ if !is_known && within(self.asked, ASKED_AGAIN_WITHOUT_KEYS) => {
-                Some(Err(Fault::Unavailable("Entra's keys could not be fetched".to_owned())))
-            }
-            _ => None,
+        let is_unknown = self.find(kid).is_none();
+        let again = if is_unknown && self.failed.is_some() { ASKED_AGAIN_FOR_UNKNOWN } else { ASKED_AGAIN };
+        let is_fresh = !is_unknown && within(self.fetched, KEPT);
+        (is_fresh || within(self.asked, again)).then(|| self.say(kid))
+    }
+
+    /// What is known of a key. After a failed fetch nobody knows that there is none.
+    fn say(&self, kid: &str) -> Result<Option<IssuerKey>, Fault> {
+        match (self.find(kid), &self.failed) {
+            (None, Some(fault)) => Err(fault.clone()),
+            (found, _) => Ok(found),
         }
     }
 }
