@@ -23,7 +23,7 @@ use zeroize::Zeroizing;
 use crate::ports::{Fault, Mailer, OutgoingMail, Undelivered, Vault};
 
 pub use server::NotAnSmtpUrl;
-use server::Server;
+use server::{NotConnected, Server};
 
 /// How long one mail may take, from the connection to the server's last word.
 const SEND_MAX: Duration = Duration::from_secs(30);
@@ -34,6 +34,9 @@ const GOODBYE_MAX: Duration = Duration::from_secs(5);
 
 /// What a server answers to a login that it does not accept, or that it misses (RFC 4954 section 6): none is a word about the mail.
 const LOGIN_REFUSED: [u16; 5] = [530, 532, 534, 535, 538];
+
+/// What a server without SMTPUTF8 says of an address with letters beyond ASCII (RFC 6531 section 3.5).
+const NO_SMTPUTF8: &str = "5.6.7";
 
 /// Hands mail to one server, which relays it; each mail over a connection of its own.
 pub struct SmtpMailer {
@@ -91,7 +94,10 @@ impl SmtpMailer {
     /// A server that greets us and lets us in. What it says until then is no word about a mail.
     async fn connect(&self, credentials: Option<&Credentials>) -> Result<AsyncSmtpConnection, Refused> {
         let turned_away = |error: Error| refused(&error, Stage::Welcome);
-        let mut connection = self.server.connect(self.send_max).await.map_err(turned_away)?;
+        let mut connection = self.server.connect(self.send_max).await.map_err(|error| match error {
+            NotConnected::Unreachable => Refused::Mail(unreachable().into()),
+            NotConnected::Smtp(error) => turned_away(error),
+        })?;
         if let Some(credentials) = credentials.or(self.server.credentials()) {
             connection.auth(DEFAULT_MECHANISMS, credentials).await.map_err(turned_away)?;
         }
@@ -188,6 +194,10 @@ fn envelope(mail: &OutgoingMail) -> Result<Envelope, Fault> {
     Envelope::new(from, to).map_err(|_| Fault::Corrupt("a mail's envelope has no recipient".to_owned()))
 }
 
+fn unreachable() -> Fault {
+    Fault::Unavailable("the SMTP server could not be reached or broke off".to_owned())
+}
+
 /// What an error means at this stage. Servers quote addresses in their answers, so the text is made of codes alone.
 fn refused(error: &Error, stage: Stage) -> Refused {
     let code = error.status().map(|code| format!(" with {code}")).unwrap_or_default();
@@ -204,10 +214,14 @@ fn refused(error: &Error, stage: Stage) -> Refused {
         Fault::Throttled { after: RETRY_AFTER }
     } else if error.is_tls() {
         Fault::Unavailable("the SMTP server's TLS was not accepted".to_owned())
+    } else if stage == Stage::Mail && error.is_client() {
+        // The library looked at what the server offers, and sent nothing.
+        let fault = Fault::Corrupt("the SMTP server takes no address with letters beyond ASCII".to_owned());
+        return Refused::Mail(Undelivered { status: Some(NO_SMTPUTF8.to_owned()), ..fault.into() });
     } else {
-        Fault::Unavailable("the SMTP server could not be reached or broke off".to_owned())
+        unreachable()
     };
-    let perhaps_taken = stage == Stage::Mail && error.status().is_none() && !error.is_client();
+    let perhaps_taken = stage == Stage::Mail && error.status().is_none();
     Refused::Mail(Undelivered { fault, status: status(error), perhaps_taken })
 }
 

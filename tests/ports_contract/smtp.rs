@@ -70,6 +70,18 @@ async fn an_odd_address_goes_out_as_it_is() {
 }
 
 #[tokio::test]
+async fn an_address_that_the_server_cannot_take_is_no_trouble_of_the_line() {
+    let (url, _server) = serve("250 fine").await;
+    let sent = SmtpMailer::new(&url).unwrap().send(&OutgoingMail { to: vec!["zoë@fabrikam.example".to_owned()], ..mail() }).await;
+    let refused = Err(Undelivered {
+        fault: Fault::Corrupt("the SMTP server takes no address with letters beyond ASCII".to_owned()),
+        status: Some("5.6.7".to_owned()),
+        perhaps_taken: false,
+    });
+    assert_eq!(sent, refused);
+}
+
+#[tokio::test]
 async fn a_server_that_is_not_there_is_unavailable() {
     let address = unused_port();
     let result = SmtpMailer::new(&format!("smtp://{address}")).unwrap().send(&mail()).await;
