@@ -2,6 +2,8 @@
 
 use std::net::IpAddr;
 
+use url::Host;
+
 use super::{
     Address, charset, encoded_word,
     limits::ADDRESS_BYTES_MAX,
@@ -22,6 +24,10 @@ pub(super) fn list(value: &[u8], label: Option<&str>) -> Vec<Address> {
 
 /// An address alone, lower-case, if this is one, without what some programs put around it.
 pub(super) fn address(written: &str) -> Option<String> {
+    bare(written).map(in_ascii)
+}
+
+fn bare(written: &str) -> Option<String> {
     // Pasted along, and seen by nobody.
     let written = written.replace(|letter| is_invisible(letter) || is_direction_mark(letter), "");
     // The quotation marks of a local part stay.
@@ -38,25 +44,25 @@ pub(super) fn address(written: &str) -> Option<String> {
     let bare = bare.trim_end_matches('.');
     match bare.rsplit_once('@') {
         // The bracket of a literal was no bracket around it.
-        Some((_, domain)) if domain.starts_with('[') => sound(&format!("{}]", bare.trim_end_matches(']'))),
+        Some((_, domain)) if domain.starts_with('[') => as_it_stands(&format!("{}]", bare.trim_end_matches(']'))),
         // Without quotes the rest of these would be read otherwise.
         Some((local, domain)) if !local.starts_with('"') && local.contains(['[', ']', ':', '\\']) => {
-            sound(&format!("\"{}\"@{domain}", local.replace('\\', "\\\\").replace('"', "\\\"")))
+            as_it_stands(&format!("\"{}\"@{domain}", local.replace('\\', "\\\\").replace('"', "\\\"")))
         }
-        _ => sound(bare),
+        _ => as_it_stands(bare),
     }
 }
 
 /// An address that somebody gives, lower-case, if mail can go there and come from there as it stands: that there is such a mailbox is not looked for.
 pub fn given(written: &str) -> Option<String> {
     let written = written.trim();
-    let address = address(written).filter(|read| *read == written.to_lowercase())?;
+    let address = bare(written).filter(|read| *read == written.to_lowercase())?;
     let (local, domain) = address.rsplit_once('@')?;
     let is_host = match domain.strip_prefix('[').and_then(|literal| literal.strip_suffix(']')) {
         Some(literal) => literal.trim_start_matches("ipv6:").parse::<IpAddr>().is_ok(),
         None => domain.split('.').all(is_label),
     };
-    ((local.starts_with('"') || !local.contains('@')) && is_host).then_some(address)
+    ((local.starts_with('"') || !local.contains('@')) && is_host).then(|| in_ascii(address))
 }
 
 /// A part of a domain: letters of any script, digits, hyphens between them; the underscore is used and no host's.
@@ -70,6 +76,10 @@ fn is_label(label: &str) -> bool {
 /// An address in lower case that can stand in a header (RFC 5322, section 3.4.1, and RFC 6532). More may be wrong with one that a mail has: forgers write a
 /// second @, machines a domain that is none.
 pub(super) fn sound(bare: &str) -> Option<String> {
+    as_it_stands(bare).map(in_ascii)
+}
+
+fn as_it_stands(bare: &str) -> Option<String> {
     let address = bare.to_lowercase();
     let (local, domain) = address.rsplit_once('@')?;
     let is_odd = |letter: char| letter.is_whitespace() || letter.is_control() || is_direction_mark(letter) || is_invisible(letter);
@@ -85,6 +95,18 @@ pub(super) fn sound(bare: &str) -> Option<String> {
         None => !local.chars().any(|letter| is_odd(letter) || "<>[]:\\\"(),;".contains(letter)),
     };
     is_sound.then_some(address)
+}
+
+/// The same address with its domain as the DNS has it (RFC 5890): one is one, however a mail spells it, and a server needs no SMTPUTF8 for it. What is no
+/// domain stays.
+fn in_ascii(address: String) -> String {
+    match address.rsplit_once('@') {
+        Some((local, domain)) if !domain.is_ascii() => match Host::parse(domain) {
+            Ok(Host::Domain(ascii)) => format!("{local}@{ascii}"),
+            _ => address,
+        },
+        _ => address,
+    }
 }
 
 /// Whether marks of quotation and backslashes stand behind a backslash, as they must between marks of quotation.
@@ -348,8 +370,10 @@ mod tests {
             ("=?utf-8?Q?Zo=C3?= =?utf-8?Q?=AB?= <zoe@a.example>", "Zoë <zoe@a.example>"),
             ("=?utf-8?Q?Zo=C3=AB_<zoe@a.example>?=", "Zoë <zoe@a.example>"),
             ("zoe@a.example (=?utf-8?Q?Zo=C3=AB?=)", "Zoë <zoe@a.example>"),
-            ("Zoë <zoë@bücher.example>", "Zoë <zoë@bücher.example>"),
+            ("Zoë <zoë@bücher.example>", "Zoë <zoë@xn--bcher-kva.example>"),
             ("zoe@xn--bcher-kva.example.", "zoe@xn--bcher-kva.example"),
+            ("zoe@Bücher.example", "zoe@xn--bcher-kva.example"),
+            ("zoé@bücher。example", "zoé@xn--bcher-kva.example"),
             ("ann@[127.0.0.1]", "ann@[127.0.0.1]"),
             ("Ann <Ann@[IPv6:2001:DB8::1]>", "Ann <ann@[ipv6:2001:db8::1]>"),
             ("Ann ann@[127.0.0.1]", "Ann <ann@[127.0.0.1]>"),
@@ -395,10 +419,11 @@ mod tests {
             r#""Ann Smith"@a.example"#,
             r#""a@b"@c.example"#,
             "ann@[127.0.0.1]",
-            "zoë@bücher.example",
+            "zoë@xn--bcher-kva.example",
         ] {
             assert_eq!(given(good), Some(good.trim().to_lowercase()), "{good}");
         }
+        assert_eq!(given("zoë@Bücher.example").unwrap(), "zoë@xn--bcher-kva.example");
         for bad in [
             "mailto:ann@a.example",
             "a[b@c.example",
