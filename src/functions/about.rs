@@ -207,14 +207,18 @@ pub fn about(function: &str) -> Option<About> {
         },
         "ListHistory" => page("What was changed of a ticket, by whom, the oldest first", of::<history::Page>),
         "LinkTicket" => About {
+            headers: IF_MATCH,
             body: Body::Json(of::<links::Linked>),
-            problems: &["bad-link", "conflict"],
+            problems: &["bad-link"],
             ..get("Link a ticket with another", Answer::Versioned(200, of::<tickets::TicketBody<'_>>))
         },
-        "UnlinkTicket" => About { problems: &["bad-link", "conflict"], ..get("Undo a link", Answer::Versioned(200, of::<tickets::TicketBody<'_>>)) },
+        "UnlinkTicket" => {
+            About { headers: IF_MATCH, problems: &["bad-link"], ..get("Undo a link", Answer::Versioned(200, of::<tickets::TicketBody<'_>>)) }
+        }
         "MergeTicket" => About {
+            headers: IF_MATCH,
             body: Body::Json(of::<links::Merged>),
-            problems: &["bad-link", "too-many-parties", "conflict"],
+            problems: &["bad-link", "too-many-parties"],
             ..get("Merge a ticket into another, which goes on with both requesters", Answer::Versioned(200, of::<tickets::TicketBody<'_>>))
         },
         "ListComments" => page("The comments of a ticket, the oldest first", of::<tickets::CommentPage<'_>>),

@@ -5,7 +5,7 @@ use serde::Deserialize;
 
 use super::{
     App, HttpAnswer, HttpRequest, Problem,
-    answer::{body, id},
+    answer::{body, id, versions},
     tickets::{shown, viewer},
 };
 use crate::{
@@ -45,7 +45,7 @@ async fn seen(app: &App, caller: &Caller, request: &HttpRequest) -> Result<(), P
 
 async fn join(app: &App, caller: &Caller, request: &HttpRequest, other: TicketId, how: Together) -> Result<HttpAnswer, Problem> {
     let own = id(&request.params, "id")?;
-    let (ticket, etag) = links::join(&app.desk, &caller.tenant, own, other, how, &caller.subject).await?;
+    let (ticket, etag) = links::join(&app.desk, &caller.tenant, (own, other), how, &versions(request), &caller.subject).await?;
     Ok(shown(app, caller, 200, &ticket, &etag))
 }
 

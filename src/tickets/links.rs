@@ -8,7 +8,7 @@ use crate::{
     audit,
     ids::{Kind, RecordId, TenantId, TicketId, partition},
     keys::TenantKeys,
-    ports::{Etag, Write},
+    ports::{Etag, Versions, Write},
     tenants::{self, Settings},
 };
 
@@ -26,8 +26,16 @@ pub enum Together {
     Merged,
 }
 
-/// Links two tickets, undoes that, or merges the first into the second, in one commit. Said twice it changes nothing more. Answers the first.
-pub async fn join(desk: &Desk, tenant: &TenantId, first: TicketId, second: TicketId, how: Together, actor: &str) -> Result<(Ticket, Etag), Error> {
+/// Links two tickets, undoes that, or merges the first into the second, in one commit, if the first is of the versions that the caller means. Said twice it
+/// changes nothing more, whatever its version. Answers the first.
+pub async fn join(
+    desk: &Desk,
+    tenant: &TenantId,
+    (first, second): (TicketId, TicketId),
+    how: Together,
+    meant: &Versions,
+    actor: &str,
+) -> Result<(Ticket, Etag), Error> {
     if first == second {
         return Err(Error::BadLink);
     }
@@ -35,7 +43,7 @@ pub async fn join(desk: &Desk, tenant: &TenantId, first: TicketId, second: Ticke
     let settings = tenants::settings(desk.ports.documents.as_ref(), &desk.keyring, tenant).await?;
     let mut tries = Tries::within(TRYING_FOR_A_CALLER);
     loop {
-        let work = Work { desk, keys: &keys, tenant, settings: &settings, actor };
+        let work = Work { desk, keys: &keys, tenant, settings: &settings, meant, actor };
         match join_once(&work, first, second, how).await {
             Err(error) if error.is_conflict() && tries.again(desk).await => {}
             done => return done,
@@ -48,6 +56,7 @@ struct Work<'a> {
     keys: &'a TenantKeys,
     tenant: &'a TenantId,
     settings: &'a Settings,
+    meant: &'a Versions,
     actor: &'a str,
 }
 
@@ -94,6 +103,9 @@ async fn join_once(work: &Work<'_>, first: TicketId, second: TicketId, how: Toge
     }
     if one == one_before && two == two_before {
         return Ok((one, one_read));
+    }
+    if !work.meant.take(&one_read) {
+        return Err(Error::Changed);
     }
     let mut writes = Vec::new();
     for (before, after, read) in [(&one_before, &mut one, one_read), (&two_before, &mut two, two_read)] {

@@ -1,6 +1,6 @@
 //! Tickets that belong together.
 
-use helpdesk::access::Role;
+use helpdesk::{access::Role, ports::Versions};
 use serde_json::{Value, json};
 
 use crate::support::world::{HELP, SUPPORT, World, mail, proven, queue};
@@ -103,6 +103,27 @@ async fn a_merged_ticket_is_solved_and_what_comes_for_it_goes_into_the_other() {
 }
 
 #[tokio::test]
+async fn only_the_version_that_was_read_is_merged_or_linked() {
+    let desk = desk().await;
+    let (one, two) = (desk.id(1).await, desk.id(2).await);
+    let call = async |method: &str, path: &str, read: &str, body: Value| {
+        let path = format!("/api/tickets/{one}/{path}");
+        desk.world.http_with(method, &path, Some(&desk.agent), &[("if-match", read)], body.to_string().as_bytes()).await
+    };
+    let version = async || {
+        let answer = desk.world.http("GET", &format!("/api/tickets/{one}"), Some(&desk.agent), b"").await;
+        answer.headers.iter().find(|(name, _)| *name == "etag").unwrap().1.clone()
+    };
+    let old = version().await;
+    assert_eq!(call("POST", "links", &old, json!({ "ticket": two })).await.status, 200);
+    assert_eq!(call("DELETE", &format!("links/{two}"), &old, Value::Null).await.status, 412);
+    assert_eq!(call("POST", "merge", &old, json!({ "into": two })).await.status, 412);
+    assert_eq!(desk.ticket(1).await["merged_into"], Value::Null);
+    assert_eq!(call("POST", "merge", &version().await, json!({ "into": two })).await.status, 200);
+    assert_eq!(call("POST", "merge", &old, json!({ "into": two })).await.status, 200, "it is so already");
+}
+
+#[tokio::test]
 async fn two_merges_at_once_make_no_circle() {
     let desk = desk().await;
     let (one, two) = (desk.id(1).await, desk.id(2).await);
@@ -111,7 +132,7 @@ async fn two_merges_at_once_make_no_circle() {
     let back = async {
         let contoso = "contoso".parse().unwrap();
         let (two, one) = (two.parse().unwrap(), one.parse().unwrap());
-        helpdesk::tickets::links::join(&other.desk, &contoso, two, one, helpdesk::tickets::links::Together::Merged, "test").await
+        helpdesk::tickets::links::join(&other.desk, &contoso, (two, one), helpdesk::tickets::links::Together::Merged, &Versions::Any, "test").await
     };
     assert!(back.await.is_err() && there.0 == 200);
     queue(&desk.world.app, "DeliverOutbox", r#"{"v":1,"tenant":"contoso"}"#).await;
