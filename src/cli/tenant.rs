@@ -172,7 +172,18 @@ pub(super) async fn run(arguments: Arguments, config: Config) -> Result<ExitCode
             if !yes {
                 bail!("this deletes {id} and all that is his, for good: say --yes");
             }
-            remove(&data.visit(config).await?.app, &id).await?;
+            let folder = data.folder(&config);
+            let house = data.visit(config).await?;
+            remove(&house.app, &id).await?;
+            if house.is_embedded {
+                // Nothing in a file's name tells whose it is.
+                let (inbox, outbox) = (folder.join("inbox"), folder.join("outbox"));
+                say(&format!(
+                    "files in {} and {} stay: mails that came and were not taken in, and mails that left",
+                    inbox.display(),
+                    outbox.display()
+                ))?;
+            }
         }
         Command::List { json, data } => {
             let app = data.visit(config).await?.app;

@@ -5,7 +5,14 @@ use std::process::ExitCode;
 use anyhow::Result;
 
 use super::{Data, complain, say};
-use crate::{access::Role, config::Config, ids::TenantId, mail::address, tenants, wiring};
+use crate::{
+    access::Role,
+    config::Config,
+    ids::TenantId,
+    mail::address,
+    tenants::{self, State},
+    wiring,
+};
 
 /// Hours that a token is valid.
 const HOURS_MAX: i64 = 24 * 7;
@@ -50,10 +57,13 @@ pub(super) async fn run(arguments: Arguments, config: Config) -> Result<ExitCode
         RoleName::Operator => Role::Operator,
         RoleName::PrivacyOfficer => Role::PrivacyOfficer,
     };
-    let folder = arguments.data.folder(&config);
+    let (folder, is_entras) = (arguments.data.folder(&config), config.entra_application.is_some());
     let app = arguments.data.visit_folder(config).await?.app;
     let valid_for = time::Duration::hours(arguments.hours);
     let token = wiring::local_token(&folder, &arguments.tenant, role, arguments.address.as_deref(), valid_for).await?;
+    if is_entras {
+        complain("HELPDESK_ENTRA_APPLICATION is set: a help desk with this setting takes Entra's tokens, and this one opens nothing");
+    }
     if role == Role::Requester && arguments.address.is_none() {
         complain("this requester has no address and so no tickets: add --address");
     }
@@ -61,8 +71,12 @@ pub(super) async fn run(arguments: Arguments, config: Config) -> Result<ExitCode
         if arguments.tenant.as_str() != app.vendor {
             complain(&format!("this role is of the vendor, so this token opens nothing: use --tenant {}", app.vendor));
         }
-    } else if tenants::get(app.ports.documents.as_ref(), &app.keyring, &arguments.tenant).await?.is_none() {
-        complain(&format!("there is no tenant {}, so this token opens nothing: `helpdesk tenant list` shows all", arguments.tenant));
+    } else {
+        match tenants::get(app.ports.documents.as_ref(), &app.keyring, &arguments.tenant).await? {
+            Some((tenant, _)) if tenant.state == State::Active => {}
+            Some((tenant, _)) => complain(&format!("{} is {}, so this token opens nothing while he is", arguments.tenant, tenant.state.name())),
+            None => complain(&format!("there is no tenant {}, so this token opens nothing: `helpdesk tenant list` shows all", arguments.tenant)),
+        }
     }
     say(&token)?;
     Ok(ExitCode::SUCCESS)
