@@ -149,7 +149,7 @@ impl BusinessHours {
 }
 
 fn date(text: &str) -> Option<Date> {
-    Date::parse(text, &time::format_description::well_known::Iso8601::DATE).ok().filter(|_| text.len() == "2026-12-25".len())
+    Date::parse(text, time::macros::format_description!("[year]-[month]-[day]")).ok().filter(|_| text.len() == "2026-12-25".len())
 }
 
 impl TryFrom<String> for Span {

@@ -111,6 +111,11 @@ async fn add_once(work: &Work<'_>, draft: &mut Drafted<'_>) -> Result<Comment, E
     let (id, at) = (draft.id, draft.at);
     let Taken { attachments, writes: taken } = uploads::take(desk, keys, &tenant.id, new.subject, new.uploads, at).await?;
     let author = if new.is_an_agents() { Author::Agent(new.subject.to_owned()) } else { Author::Sender(before.requester.clone()) };
+    let is_mailed = new.public && new.is_an_agents();
+    let to = if is_mailed { letters::recipients(tenant, &before) } else { Vec::new() };
+    let weight = attachments.iter().map(|attachment| attachment.bytes).sum::<u64>().saturating_mul(MEMORY_FOR_AN_ATTACHED_BYTE);
+    let _in_flight = desk.room_for(weight).await?;
+    let enclosures = if to.is_empty() { Vec::new() } else { uploads::enclosures(desk, keys, &attachments).await? };
     let content = match draft.content.take() {
         Some(content) => content,
         None => {
@@ -120,13 +125,9 @@ async fn add_once(work: &Work<'_>, draft: &mut Drafted<'_>) -> Result<Comment, E
     };
     let content = draft.content.insert(content).clone();
     let comment = Comment { id, ticket: before.id, at, public: new.is_public(), author, content, mail: None };
-    let weight = attachments.iter().map(|attachment| attachment.bytes).sum::<u64>().saturating_mul(MEMORY_FOR_AN_ATTACHED_BYTE);
-    let _in_flight = desk.room_for(weight).await?;
-    let leaves = if comment.public && new.is_an_agents() {
-        let to = letters::recipients(tenant, &before);
+    let leaves = if is_mailed {
         let signature = &signatures::signature(desk, &tenant.id, new.subject).await?;
-        let attachments = if to.is_empty() { Vec::new() } else { uploads::enclosures(desk, keys, &attachments).await? };
-        let letter = Letter { ticket: &before, comment: id, purpose: Purpose::Answer, to, text: draft.text, signature, attachments, at };
+        let letter = Letter { ticket: &before, comment: id, purpose: Purpose::Answer, to, text: draft.text, signature, attachments: enclosures, at };
         letters::post(desk, keys, tenant, letter).await?
     } else {
         Vec::new()

@@ -86,7 +86,10 @@ async fn create_once(desk: &Desk, keys: &TenantKeys, tenant: &Tenant, new: &NewT
     if asks.is_some_and(|address| tenant.mailboxes.iter().any(|own| own.is_the_one_of(address))) {
         return Err(Error::OwnMailbox);
     }
-    let (now, entropy) = (draft.now, desk.ports.entropy.as_ref());
+    let (now, entropy, id) = (draft.now, desk.ports.entropy.as_ref(), draft.id);
+    // What is asked for is looked at before a number is taken and words are stored.
+    let mut empty = Ticket::opened(id, 0, draft.subject.clone(), mailbox, new.requester.clone(), now);
+    let mut ticket = change::changed(empty.clone(), &change::checked(&new.set)?, now, &tenant.settings)?;
     let number = match draft.number {
         Some(number) => number,
         None => *draft.number.insert(desk.numbers.next(desk.ports.documents.as_ref(), keys, &tenant.id).await?),
@@ -96,9 +99,7 @@ async fn create_once(desk: &Desk, keys: &TenantKeys, tenant: &Tenant, new: &NewT
         None => content(desk, keys, tenant, new, &draft.text, now).await?,
     };
     let (comment, content) = draft.content.insert((comment, content)).clone();
-    let id = draft.id;
-    let empty = Ticket::opened(id, number, draft.subject.clone(), mailbox, new.requester.clone(), now);
-    let mut ticket = change::changed(empty.clone(), &change::checked(&new.set)?, now, &tenant.settings)?;
+    (empty.number, ticket.number) = (number, number);
     ticket.requester_proven = new.requester_proven;
     if matches!(new.author, Author::Agent(_)) {
         // The desk spoke first: nobody waits for its answer.

@@ -9,7 +9,7 @@ use crate::{
     ids::{Kind, RecordId, TenantId, partition},
     keys::TenantKeys,
     mail::{self, Held, compose::Enclosure},
-    ports::{Document, Scan, Slot, Write, timestamp},
+    ports::{Document, Etag, Scan, Slot, Write, timestamp},
 };
 
 /// Bytes of a file. Also what a request may bring at most.
@@ -74,9 +74,22 @@ pub async fn upload(desk: &Desk, tenant: &TenantId, new: NewUpload<'_>) -> Resul
     let upload = Upload { id, name: named.name, media_type: named.media_type, bytes, held: named.held, subject: new.subject.to_owned(), expires_at };
     let clear = [Some(format!("{EXPIRY}{}+{id}", timestamp(expires_at))), Some(format!("{owner}+{id}")), None, None];
     let document = keys.seal_document(&place, document_id(id), Kind::Upload, clear, None, &upload)?;
-    desk.ports.documents.commit(&place, vec![Write::Create(document)]).await?;
-    store::seal_blob(desk.ports.blobs.as_ref(), &keys, &blob(tenant, id), &named.bytes).await?;
-    Ok(upload)
+    let etags = desk.ports.documents.commit(&place, vec![Write::Create(document)]).await?;
+    let sealed = store::seal_blob(desk.ports.blobs.as_ref(), &keys, &blob(tenant, id), &named.bytes).await;
+    if let (Err(_), Ok(etag)) = (&sealed, store::first(etags)) {
+        take_back(desk, tenant, id, etag).await;
+    }
+    sealed.map(|_| upload)
+}
+
+/// A file that could not be kept waits for nothing, and does not count against its sender. The sweep finds what is left here.
+async fn take_back(desk: &Desk, tenant: &TenantId, id: RecordId, etag: Etag) {
+    let is_gone = desk.ports.blobs.delete(store::CONTAINER, &blob(tenant, id)).await.is_ok();
+    if is_gone
+        && let Err(error) = desk.ports.documents.commit(&partition(tenant, Kind::Upload), vec![Write::Delete { id: document_id(id), etag }]).await
+    {
+        tracing::warn!(upload = %id, %error, "an upload that could not be kept counts against its sender until it is swept");
+    }
 }
 
 /// Files that a comment takes.
@@ -109,6 +122,10 @@ pub(super) async fn take(
             return Err(Error::BadAttachments);
         }
         let Upload { id, name, media_type, bytes, held, .. } = upload;
+        // Its sender died before its bytes were there, or a power cut took them.
+        if desk.ports.blobs.size(store::CONTAINER, &blob(tenant, id)).await?.is_none() {
+            return Err(Error::BadAttachments);
+        }
         taken.attachments.push(AttachmentRef { name, media_type, bytes, inline: false, content_id: None, held, blob: blob(tenant, id) });
         taken.writes.push(Write::Delete { id: document.id, etag: document.etag });
     }
@@ -122,11 +139,7 @@ pub(super) async fn take(
 pub(super) async fn enclosures(desk: &Desk, keys: &TenantKeys, attachments: &[AttachmentRef]) -> Result<Vec<Enclosure>, Error> {
     let mut enclosures = Vec::new();
     for attachment in attachments.iter().filter(|attachment| attachment.held.is_none()) {
-        // An upload whose sender died before its bytes were there.
-        let bytes = match store::open_blob(desk.ports.blobs.as_ref(), keys, &attachment.blob).await {
-            Err(Error::BlobMissing) => return Err(Error::BadAttachments),
-            bytes => bytes?.to_vec(),
-        };
+        let bytes = store::open_blob(desk.ports.blobs.as_ref(), keys, &attachment.blob).await?.to_vec();
         enclosures.push(Enclosure { name: attachment.name.clone(), media_type: attachment.media_type.clone(), bytes });
     }
     Ok(enclosures)

@@ -189,6 +189,18 @@ async fn what_cannot_be_a_ticket_is_refused_with_a_reason() {
 }
 
 #[tokio::test]
+async fn what_is_refused_takes_no_number_and_leaves_no_words() {
+    let world = World::new().await;
+    let agent = world.token("contoso", Role::Agent, None);
+    let body = |set: Value| json!({ "subject": "S", "text": "words ".repeat(4000), "requester": { "address": ANN }, "set": set });
+    assert_eq!(create(&world, &agent, None, &body(json!({ "fields": { "nosuch": 1 } }))).await.0, 400);
+    assert_eq!(create(&world, &agent, None, &body(json!({ "tags": ["x".repeat(101)] }))).await.0, 400);
+    assert!(world.ports.blobs.list("mail", "contoso/", None, 10).await.unwrap().is_empty());
+    assert_eq!(create(&world, &agent, None, &body(json!({}))).await.1["number"], 1);
+    assert_eq!(world.ports.blobs.list("mail", "contoso/", None, 10).await.unwrap().len(), 1);
+}
+
+#[tokio::test]
 async fn a_desks_own_fields_hold_what_their_rules_allow() {
     let world = World::new().await;
     world
@@ -211,9 +223,14 @@ async fn a_desks_own_fields_hold_what_their_rules_allow() {
         let answer = world.http("PATCH", &path, Some(&agent), json!({ "fields": fields }).to_string().as_bytes()).await;
         (answer.status, serde_json::from_slice::<Value>(&answer.body).unwrap())
     };
-    for wrong in
-        [json!({ "Seats": "three" }), json!({ "Bought": "2026-02-30" }), json!({ "Site": "Mars" }), json!({ "Colour": "red" }), json!({ "Asset": 7 })]
-    {
+    for wrong in [
+        json!({ "Seats": "three" }),
+        json!({ "Bought": "2026-02-30" }),
+        json!({ "Bought": "2026-W12-1" }),
+        json!({ "Site": "Mars" }),
+        json!({ "Colour": "red" }),
+        json!({ "Asset": 7 }),
+    ] {
         assert_eq!(patch(wrong.clone()).await.0, 400, "{wrong}");
     }
     // A field whose rule is gone is still read, can be taken away, and not set.

@@ -1,5 +1,7 @@
 //! Files that are sent before the comment that takes them.
 
+use std::sync::Arc;
+
 use helpdesk::{
     access::Role,
     ports::{Scan, Slot},
@@ -8,7 +10,10 @@ use serde_json::{Value, json};
 use time::Duration;
 
 use super::comments::{ANN, BOB, Desk};
-use crate::support::world::{World, tick};
+use crate::support::{
+    faulty::{Plan, faulty},
+    world::{World, tick},
+};
 
 /// Sends a file. Answers the status and the body.
 pub async fn send(desk: &Desk, token: &str, name: &str, media_type: &str, bytes: &[u8]) -> (u16, Value) {
@@ -130,6 +135,40 @@ async fn what_is_too_much_or_nothing_is_refused() {
     assert_eq!(desk.comment(&desk.agent, None, &with(&small[1..22].iter().collect::<Vec<_>>())).await.0, 400, "21");
     assert_eq!(desk.comment(&desk.agent, None, &with(&small[1..21].iter().collect::<Vec<_>>())).await.0, 201, "20");
     assert_eq!(send(&desk, &desk.agent, "a.txt", "text/plain", b"Words.").await.0, 201);
+}
+
+#[tokio::test]
+async fn a_file_that_was_not_kept_does_not_count_against_its_sender() {
+    let plan = Arc::new(Plan::default());
+    let desk = Desk::on(World::with(|ports| faulty(&ports, &plan)).await).await;
+    assert_eq!(send(&desk, &desk.agent, "a.txt", "text/plain", b"Words.").await.0, 201);
+    let calls = {
+        plan.fail_at(0, false);
+        assert_eq!(send(&desk, &desk.agent, "a.txt", "text/plain", b"Words.").await.0, 201);
+        plan.calls()
+    };
+    let mut failed = 0;
+    for call in 1..=calls {
+        for after in [false, true] {
+            plan.fail_at(call, after);
+            failed += usize::from(send(&desk, &desk.agent, "a.txt", "text/plain", b"Words.").await.0 == 503);
+            // Only where the answer of the commit itself was lost something waits, for the sweep.
+            assert!(waiting(&desk.world).await <= 3, "call {call}, {after}");
+        }
+    }
+    assert!(failed > 2);
+}
+
+#[tokio::test]
+async fn a_file_whose_bytes_are_gone_is_taken_by_no_comment() {
+    let desk = Desk::new().await;
+    let file = send(&desk, &desk.agent, "a.txt", "text/plain", b"Words.").await.1["upload"].clone();
+    desk.world.ports.blobs.delete("mail", &format!("contoso/upload-{}", file.as_str().unwrap())).await.unwrap();
+    for public in [false, true] {
+        let body = json!({ "text": "See the file.", "public": public, "attachments": [file] });
+        let (status, problem) = desk.comment(&desk.agent, None, &body).await;
+        assert_eq!((status, &problem["type"]), (400, &json!("urn:helpdesk:problem:bad-attachments")));
+    }
 }
 
 #[tokio::test]
