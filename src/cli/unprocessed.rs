@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use anyhow::{Context, Result, bail};
 use serde::Serialize;
 
-use super::{COMMAND_LINE, Data, print, print_list, printable, say};
+use super::{COMMAND_LINE, Data, complain, print, print_list, printable, say};
 use crate::{
     config::Config,
     functions::App,
@@ -94,8 +94,8 @@ pub(super) async fn run(arguments: Arguments, config: Config) -> Result<ExitCode
             for owner in owners {
                 let mut after = None;
                 loop {
-                    let records = unprocessed::list(&app.desk, &owner, after).await?;
-                    after = records.last().map(|record| record.id);
+                    let unprocessed::Page { records, next } = unprocessed::list(&app.desk, &owner, after).await?;
+                    after = next;
                     let wanted = records.into_iter().filter(|record| all || record.state != State::Processed);
                     entries.extend(wanted.map(|record| Entry { tenant: owner.clone(), record }));
                     if after.is_none() {
@@ -112,22 +112,37 @@ pub(super) async fn run(arguments: Arguments, config: Config) -> Result<ExitCode
         }
         Command::Replay { ids, data } => {
             let app = data.visit(config).await?.app;
-            for id in ids {
+            return each(&ids, "goes through the intake again", async |id| {
                 let entry = find(&app, id).await?;
-                unprocessed::replay(&app.desk, &entry.tenant, id, COMMAND_LINE).await?;
-                say(&format!("{id} goes through the intake again"))?;
-            }
+                Ok(unprocessed::replay(&app.desk, &entry.tenant, id, COMMAND_LINE).await?)
+            })
+            .await;
         }
         Command::Release { ids, data } => {
             let app = data.visit(config).await?.app;
-            for id in ids {
+            return each(&ids, "goes on its way", async |id| {
                 let entry = find(&app, id).await?;
-                unprocessed::let_go(&app.desk, &entry.tenant, id, COMMAND_LINE).await?;
-                say(&format!("{id} goes on its way"))?;
-            }
+                Ok(unprocessed::let_go(&app.desk, &entry.tenant, id, COMMAND_LINE).await?)
+            })
+            .await;
         }
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Does it to each, whatever becomes of the others.
+async fn each(ids: &[RecordId], done: &str, work: impl AsyncFn(RecordId) -> Result<()>) -> Result<ExitCode> {
+    let mut code = ExitCode::SUCCESS;
+    for id in ids {
+        match work(*id).await {
+            Ok(()) => say(&format!("{id} {done}"))?,
+            Err(error) => {
+                complain(&format!("{id}: {error:#}"));
+                code = ExitCode::FAILURE;
+            }
+        }
+    }
+    Ok(code)
 }
 
 async fn show(app: &App, entry: &Entry, raw: bool, json: bool) -> Result<()> {

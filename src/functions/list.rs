@@ -13,7 +13,7 @@ use crate::{
     access::Caller,
     ports::Order,
     tickets::{
-        Assignee, Priority, Status, Viewer,
+        self, Assignee, Priority, Status, Viewer,
         list::{self, Filter, Sort, Span, Whose},
         store::LIST_MAX,
     },
@@ -55,7 +55,7 @@ pub async fn search(app: &App, caller: Caller, request: HttpRequest) -> Result<H
 }
 
 async fn answer(app: &App, caller: &Caller, route: &str, asked: Asked) -> Result<HttpAnswer, Problem> {
-    let filter = asked.filter();
+    let filter = asked.filter()?;
     let filter = match viewer(caller) {
         Viewer::Agent => filter,
         Viewer::Requester(_) if asked.is_of_the_desk() => {
@@ -131,19 +131,25 @@ impl Asked {
         assignee.is_some() || priority.is_some() || category.is_some() || tag.is_some() || sort.0 == Sort::Due
     }
 
-    fn filter(&self) -> Filter {
-        Filter {
+    fn filter(&self) -> Result<Filter, Problem> {
+        let name = |text: &String| tickets::name(text);
+        let assignee = self.assignee.clone().map(|whose| match whose {
+            Whose::Assigned(Assignee::Person(subject)) => tickets::name(&subject).map(|subject| Whose::Assigned(Assignee::Person(subject))),
+            Whose::Assigned(Assignee::Group(group)) => tickets::name(&group).map(|group| Whose::Assigned(Assignee::Group(group))),
+            Whose::Nobodys => Ok(Whose::Nobodys),
+        });
+        Ok(Filter {
             status: self.status.clone(),
-            assignee: self.assignee.clone(),
+            assignee: assignee.transpose()?,
             requester: self.requester.as_ref().map(|address| address.trim().to_lowercase()),
             priority: self.priority,
-            category: self.category.clone(),
-            tag: self.tag.as_ref().map(|tag| tag.trim().to_lowercase()),
+            category: self.category.as_ref().map(name).transpose()?,
+            tag: self.tag.as_ref().map(name).transpose()?.map(|tag| tag.to_lowercase()),
             number: self.number,
             created: span(self.created_from, self.created_to),
             updated: span(self.updated_from, self.updated_to),
             is_requesters: false,
-        }
+        })
     }
 }
 

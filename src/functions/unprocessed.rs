@@ -26,10 +26,9 @@ pub async fn list(app: &App, caller: Caller, request: HttpRequest) -> Result<Htt
     let after = request.query.get("cursor").map(|text| cursor::open(&keys, &scope, text, now)).transpose()?;
     let after = after.and_then(|id| id.parse().ok());
     let found = unprocessed::page(&app.desk, &caller.tenant, after, limit).await?;
-    let last = found.last().filter(|_| found.len() == limit);
-    let next = last.map(|record| cursor::seal(&keys, &scope, &record.id.to_string(), now)).transpose()?;
+    let next = found.next.map(|last| cursor::seal(&keys, &scope, &last.to_string(), now)).transpose()?;
     // What is in a ticket by now is no trouble any more; a page may be short of it.
-    let unprocessed = found.iter().filter(|record| record.state != State::Processed).map(RecordBody::of).collect();
+    let unprocessed = found.records.iter().filter(|record| record.state != State::Processed).map(RecordBody::of).collect();
     Ok(json(200, &Page { unprocessed, next }))
 }
 

@@ -136,15 +136,15 @@ pub(super) fn checked(change: &Change) -> Result<Change, Error> {
     let mut change = change.clone();
     if let Some(Some(assignee)) = &mut change.assignee {
         let (Assignee::Person(text) | Assignee::Group(text)) = assignee;
-        *text = named(text)?;
+        *text = name(text)?;
     }
     if let Some(Some(category)) = &mut change.category {
-        *category = named(category)?;
+        *category = name(category)?;
     }
     if let Some(tags) = &mut change.tags {
         let mut kept = Vec::new();
         for tag in tags.iter() {
-            let tag = named(tag)?.to_lowercase();
+            let tag = name(tag)?.to_lowercase();
             if !kept.contains(&tag) {
                 kept.push(tag);
             }
@@ -164,7 +164,7 @@ pub(super) fn checked(change: &Change) -> Result<Change, Error> {
 }
 
 /// A name, of a person, a group, a category or a tag, as it may be kept.
-fn named(text: &str) -> Result<String, Error> {
+pub fn name(text: &str) -> Result<String, Error> {
     name_within(NAME_CHARACTERS_MAX, text).ok_or(Error::BadChange)
 }
 

@@ -42,7 +42,6 @@ pub async fn release(desk: &Desk, owner: &TenantId) -> Result<usize, Error> {
     for record in &held {
         match replay(desk, owner, record.id, RELEASE).await {
             Ok(()) => released += 1,
-            Err(error) if error.is_conflict() => released += 1,
             Err(Error::BlobMissing) => trouble = trouble.or(lost(desk, owner, record.id).await.err()),
             Err(error) => trouble = trouble.or(Some(error)),
         }

@@ -7,11 +7,12 @@
 
 use std::{collections::BTreeMap, ops::Range};
 
-use time::OffsetDateTime;
+use time::{Duration, OffsetDateTime};
 
 use super::{
     Assignee, Desk, Error, Priority, Status, Ticket,
     due::{self, Due},
+    opened::Opened,
     store::{self, LIST_MAX},
 };
 use crate::{
@@ -95,26 +96,74 @@ pub async fn page(
         let takes = |ticket: &Ticket| filter.takes(ticket) && (sort != Sort::Due || ticket.due_at.is_some());
         return Ok(Page { tickets: found.into_iter().filter(takes).collect(), next: None });
     }
-    let walks = walks(&keys, filter, sort);
     let limit = limit.clamp(1, LIST_MAX);
-    let (mut tickets, mut after, mut looked_at) = (Vec::new(), after, 0);
+    if sort == Sort::Created
+        && filter.requester.is_some()
+        && let Some(page) = created_of_one(desk, &keys, tenant, filter, order, after.as_deref(), limit).await?
+    {
+        return Ok(page);
+    }
+    let walks = walks(&keys, filter, sort);
+    let (mut tickets, mut after, mut looked_at, mut opened) = (Vec::new(), after, 0, Opened::default());
     loop {
         let found = batch(desk, tenant, &walks, order, after.as_deref()).await?;
         let is_last = found.len() < BATCH;
         for (place, document) in found {
             (looked_at, after) = (looked_at + 1, Some(place));
-            let Some(ticket) = ticket(desk, &keys, tenant, &document).await? else { continue };
-            if filter.takes(&ticket) {
-                tickets.push(ticket);
-            }
+            let ticket = opened.one(ticket(desk, &keys, tenant, &document).await)?.flatten();
+            tickets.extend(ticket.filter(|ticket| filter.takes(ticket)));
             if tickets.len() == limit || looked_at >= LOOKED_AT_MAX {
+                opened.check()?;
                 return Ok(Page { tickets, next: after });
             }
         }
         if is_last {
+            opened.check()?;
             return Ok(Page { tickets, next: None });
         }
     }
+}
+
+/// The same of one requester in the order of creation, if he has so few tickets that they can all be looked at: what others have is not walked through,
+/// and leaves no trace in his pages.
+async fn created_of_one(
+    desk: &Desk,
+    keys: &TenantKeys,
+    tenant: &TenantId,
+    filter: &Filter,
+    order: Order,
+    after: Option<&str>,
+    limit: usize,
+) -> Result<Option<Page>, Error> {
+    let walks = walks(keys, filter, Sort::Updated);
+    // One that is changed meanwhile is met twice.
+    let (mut by_id, mut opened, mut looked_at, mut at) = (BTreeMap::new(), Opened::default(), 0, None);
+    loop {
+        let found = batch(desk, tenant, &walks, Order::Ascending, at.as_deref()).await?;
+        let is_last = found.len() < BATCH;
+        looked_at += found.len();
+        for (place, document) in found {
+            at = Some(place);
+            if let Some(ticket) = opened.one(ticket(desk, keys, tenant, &document).await)?.flatten() {
+                by_id.insert(ticket.id.to_string(), ticket);
+            }
+        }
+        if is_last {
+            break;
+        }
+        if looked_at >= LOOKED_AT_MAX {
+            return Ok(None);
+        }
+    }
+    opened.check()?;
+    let mut all: Vec<(String, Ticket)> = by_id.into_iter().filter(|(_, ticket)| filter.takes(ticket)).collect();
+    if order == Order::Descending {
+        all.reverse();
+    }
+    let is_behind = |id: &str| after.is_none_or(|after| if order == Order::Ascending { id > after } else { id < after });
+    all.retain(|(id, _)| is_behind(id));
+    let next = (all.len() > limit).then(|| all[limit - 1].0.clone());
+    Ok(Some(Page { tickets: all.into_iter().take(limit).map(|(_, ticket)| ticket).collect(), next }))
 }
 
 /// A part of a slot whose keys begin alike; behind that they are in the order of the list.
@@ -127,17 +176,18 @@ struct Walk {
 
 /// Where to walk. Several walks are one list, merged by what stands behind their prefixes.
 fn walks(keys: &TenantKeys, filter: &Filter, sort: Sort) -> Vec<Walk> {
+    // Keys have milliseconds: the one in which a span ends is looked through too.
+    let end = |span: &Span| span.to.map(|to| to.saturating_add(Duration::MILLISECOND));
     let times = |span: &Span| {
         // An instant is followed by the ticket's id, so that it is before all that happened in it.
-        let text = |at: Option<OffsetDateTime>| at.map(timestamp);
-        text(span.from).unwrap_or_default()..text(span.to).unwrap_or_else(|| LAST.to_owned())
+        span.from.map(timestamp).unwrap_or_default()..end(span).map_or_else(|| LAST.to_owned(), timestamp)
     };
     let walk = |slot, prefix, range| Walk { slot, prefix, range };
     match sort {
         Sort::Due => vec![walk(Slot::K1, due::PREFIX.to_owned(), times(&Span::default()))],
         Sort::Created => {
             let ulid = |at: Option<OffsetDateTime>| at.map(|at| first_ulid(at).to_string());
-            let range = ulid(filter.created.from).unwrap_or_default()..ulid(filter.created.to).unwrap_or_else(|| LAST.to_owned());
+            let range = ulid(filter.created.from).unwrap_or_default()..ulid(end(&filter.created)).unwrap_or_else(|| LAST.to_owned());
             vec![walk(Slot::Id, "ticket:".to_owned(), range)]
         }
         Sort::Updated => {

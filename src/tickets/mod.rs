@@ -22,6 +22,7 @@ pub mod uploads;
 mod change;
 mod create;
 pub mod list;
+mod opened;
 pub mod contacts;
 pub mod idempotency;
 pub mod history;
@@ -41,7 +42,7 @@ use tokio::{
     time::timeout,
 };
 
-pub use change::{Assignee, Change, NAME_CHARACTERS_MAX, Priority, TAGS_MAX, change_ticket};
+pub use change::{Assignee, Change, NAME_CHARACTERS_MAX, Priority, TAGS_MAX, change_ticket, name};
 use clock::Clocks;
 pub use comment::{COMMENT_CHARACTERS_MAX, NewComment, add_comment};
 pub use create::{NewTicket, create_ticket, party};

@@ -11,7 +11,9 @@ use super::{
     Desk, Error, INTAKE, MEMORY_FOR_A_SEALED_BYTE,
     aside::{Cut, cut},
     contract::{self, PUSHED_PREFIX, Request},
-    new_ulid, store,
+    new_ulid,
+    opened::Opened,
+    store,
     tries::{TRYING_IN_THE_QUEUE, Tries},
 };
 use crate::{
@@ -291,24 +293,33 @@ fn sealed_name(keys: &TenantKeys, owner: &TenantId, mailbox: &str, kept: &[u8]) 
     format!("{owner}/{}/unprocessed", keys.index("unprocessed", &[mailbox.as_bytes(), kept]))
 }
 
+/// Records, and behind which one there may be more.
+pub struct Page {
+    pub records: Vec<Unprocessed>,
+    pub next: Option<RecordId>,
+}
+
 /// The records of an owner, oldest first, up to [`LIST_MAX`] that come after one.
-pub async fn list(desk: &Desk, owner: &TenantId, after: Option<RecordId>) -> Result<Vec<Unprocessed>, Error> {
+pub async fn list(desk: &Desk, owner: &TenantId, after: Option<RecordId>) -> Result<Page, Error> {
     page(desk, owner, after, LIST_MAX).await
 }
 
 /// The same, up to `limit`.
-pub async fn page(desk: &Desk, owner: &TenantId, after: Option<RecordId>, limit: usize) -> Result<Vec<Unprocessed>, Error> {
+pub async fn page(desk: &Desk, owner: &TenantId, after: Option<RecordId>, limit: usize) -> Result<Page, Error> {
     let place = partition(owner, Kind::Unprocessed);
     let mut scan = Scan::prefix(&place, Slot::Id, "unprocessed:", limit);
     if let Some(after) = after {
         scan.range.start = format!("unprocessed:{after}\0");
     }
     let found = desk.ports.documents.scan(&scan).await?;
-    if found.is_empty() {
-        return Ok(Vec::new());
-    }
+    let Some(last) = found.last() else { return Ok(Page { records: Vec::new(), next: None }) };
+    let next = last.id.strip_prefix("unprocessed:").and_then(|id| id.parse().ok()).filter(|_| found.len() == limit);
     let keys = desk.keyring.keys(owner).await?;
-    found.iter().map(|document| Ok(keys.open_document(document)?)).collect()
+    let mut opened = Opened::default();
+    let records = found.iter().filter_map(|document| opened.one(keys.open_document(document).map_err(Error::from)).transpose());
+    let records = records.collect::<Result<_, _>>()?;
+    opened.check()?;
+    Ok(Page { records, next })
 }
 
 /// One record and the version that was read.
@@ -347,8 +358,7 @@ pub async fn raw(desk: &Desk, owner: &TenantId, record: &Unprocessed) -> Result<
 /// Sends a mail through the intake again: what we sealed under a name that tells of the record, what lies in the intake by a message that
 /// does, anything else by its own message.
 ///
-/// Killed in between, it has done nothing or has sent the mail without saying so; sent twice, the mail still becomes one ticket. A conflict says that the
-/// mail was sent and that somebody, the intake perhaps, changed the record at that moment.
+/// Killed in between, it has done nothing or has sent the mail without saying so; sent twice, the mail still becomes one ticket.
 pub async fn replay(desk: &Desk, owner: &TenantId, id: RecordId, actor: &str) -> Result<(), Error> {
     send_again(desk, owner, id, REPLAY_PREFIX, actor).await
 }
@@ -374,13 +384,18 @@ async fn send_again(desk: &Desk, owner: &TenantId, id: RecordId, prefix: &str, a
         (Raw::Intake { blob }, Some(mailbox)) => contract::again(mailbox, blob, id),
         _ => message(desk, owner, &record).await?,
     };
-    // Sent before it is marked: a record that says so was sent. What the intake makes of it meanwhile is not overwritten, by the version that was read.
+    // Sent before it is marked: a record that says so was sent.
     desk.ports.queues.send(INTAKE_QUEUE, &encode_text(again.as_bytes())?, std::time::Duration::ZERO).await?;
     record.state = State::Replayed;
     record.replays += 1;
     let keys = desk.keyring.keys(owner).await?;
-    let writes = vec![write(&keys, owner, &record, Some(etag))?, event(desk, &keys, owner, actor, audit::Action::MailReplayed, id)?];
-    desk.ports.documents.commit(&partition(owner, Kind::Unprocessed), writes).await?;
+    let place = partition(owner, Kind::Unprocessed);
+    let replayed = || event(desk, &keys, owner, actor, audit::Action::MailReplayed, id);
+    match desk.ports.documents.commit(&place, vec![write(&keys, owner, &record, Some(etag))?, replayed()?]).await {
+        // What the intake, or somebody else, made of the record meanwhile is not overwritten. The mail was sent all the same.
+        Err(Fault::Conflict) => desk.ports.documents.commit(&place, vec![replayed()?]).await?,
+        marked => marked?,
+    };
     Ok(())
 }
 

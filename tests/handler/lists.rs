@@ -1,6 +1,10 @@
 //! Lists of tickets: every filter, every order, every page.
 
-use helpdesk::{access::Role, ports::Entropy};
+use helpdesk::{
+    access::Role,
+    ports::{Entropy, NewDocument, Scan, Slot, Write},
+    tickets::list::LOOKED_AT_MAX,
+};
 use serde_json::{Value, json};
 use time::{Duration, OffsetDateTime, format_description::well_known::Rfc3339};
 
@@ -84,6 +88,11 @@ fn instant(value: &Value) -> Option<OffsetDateTime> {
     value.as_str().map(|text| OffsetDateTime::parse(text, &Rfc3339).unwrap())
 }
 
+/// Within the same millisecond.
+fn a_little_after(value: &Value) -> Value {
+    (instant(value).unwrap() + Duration::microseconds(900)).format(&Rfc3339).unwrap().into()
+}
+
 /// What the search means, said plainly.
 fn takes(search: &Value, ticket: &Value) -> bool {
     let within = |from: &str, to: &str, at: &Value| {
@@ -132,9 +141,9 @@ async fn every_search_finds_what_it_means_each_once_in_its_order() {
             ("tag", dice.of(&["vpn", "köln"]).into()),
             ("number", any["number"].clone()),
             ("created_from", any["created_at"].clone()),
-            ("created_to", any["created_at"].clone()),
-            ("updated_from", any["updated_at"].clone()),
-            ("updated_to", any["updated_at"].clone()),
+            ("created_to", dice.of(&[any["created_at"].clone(), a_little_after(&any["created_at"])])),
+            ("updated_from", dice.of(&[any["updated_at"].clone(), a_little_after(&any["updated_at"])])),
+            ("updated_to", dice.of(&[any["updated_at"].clone(), a_little_after(&any["updated_at"])])),
         ] {
             if dice.below(5) == 0 {
                 search[name] = value;
@@ -178,6 +187,70 @@ async fn a_requester_finds_his_own_and_asks_for_nobody_elses() {
 }
 
 #[tokio::test]
+async fn a_requesters_pages_tell_nothing_of_what_others_have() {
+    let world = World::new().await;
+    let (agent, ann) = (world.token("contoso", Role::Agent, None), world.token("contoso", Role::Requester, Some(PEOPLE[0])));
+    let open = async |address: &str| {
+        let body = json!({ "subject": "S", "text": "Words.", "requester": { "address": address } });
+        assert_eq!(world.http("POST", "/api/tickets", Some(&agent), body.to_string().as_bytes()).await.status, 201);
+        world.clock.advance(Duration::milliseconds(2));
+    };
+    open(PEOPLE[0]).await;
+    // More than a request looks at.
+    for _ in 0..=LOOKED_AT_MAX {
+        open(PEOPLE[1]).await;
+    }
+    open(PEOPLE[0]).await;
+    for sort in ["created", "updated"] {
+        for order in ["asc", "desc"] {
+            let (_, page) = world.get(&format!("/api/tickets?sort={sort}&order={order}"), &ann).await;
+            assert_eq!((page["tickets"].as_array().unwrap().len(), &page["next"]), (2, &Value::Null), "{sort} {order}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_ticket_that_does_not_open_keeps_no_other_from_being_listed() {
+    let world = World::new().await;
+    let agent = world.token("contoso", Role::Agent, None);
+    for subject in ["one", "two"] {
+        let body = json!({ "subject": subject, "text": "Words.", "requester": { "address": PEOPLE[0] } });
+        assert_eq!(world.http("POST", "/api/tickets", Some(&agent), body.to_string().as_bytes()).await.status, 201);
+        world.mail("help@contoso.example", &format!("{subject}.eml"), b"\0").await;
+    }
+    let damage = async |prefix: &str, at: usize| {
+        let document = world.ports.documents.scan(&Scan::prefix("t:contoso", Slot::Id, prefix, 10)).await.unwrap().remove(at);
+        let broken = NewDocument { id: document.id, kind: document.kind, keys: document.keys, expires_at: None, body: b"damaged".to_vec() };
+        world.ports.documents.commit("t:contoso", vec![Write::Replace { document: broken, etag: document.etag }]).await.unwrap();
+    };
+    let listed = async |path: &str| world.get(path, &agent).await;
+    for (prefix, path, member) in [("ticket:", "/api/tickets", "tickets"), ("unprocessed:", "/api/unprocessed", "unprocessed")] {
+        damage(prefix, 0).await;
+        let (status, page) = listed(path).await;
+        assert_eq!((status, page[member].as_array().map(Vec::len)), (200, Some(1)), "{page}");
+        // The next page is behind it.
+        let (status, page) = listed(&format!("{path}?limit=1")).await;
+        assert_eq!(status, 200, "{page}");
+        // If none opens it is the key.
+        damage(prefix, 1).await;
+        assert_eq!(listed(path).await.0, 500);
+    }
+}
+
+#[tokio::test]
+async fn a_name_is_looked_for_as_it_was_kept() {
+    let world = World::new().await;
+    let agent = world.token("contoso", Role::Agent, None);
+    let set = json!({ "category": " Printers ", "tags": [" VPN "], "assignee": { "group": " desk " } });
+    let body = json!({ "subject": "S", "text": "Words.", "requester": { "address": PEOPLE[0] }, "set": set });
+    assert_eq!(world.http("POST", "/api/tickets", Some(&agent), body.to_string().as_bytes()).await.status, 201);
+    for query in ["category=%20Printers", "tag=%20VPN%20", "assignee=group:%20desk"] {
+        let (status, page) = world.get(&format!("/api/tickets?{query}"), &agent).await;
+        assert_eq!((status, page["tickets"].as_array().map(Vec::len)), (200, Some(1)), "{query}");
+    }
+}
+
+#[tokio::test]
 async fn a_query_parameter_that_no_list_knows_is_refused_with_those_that_it_knows() {
     let world = World::new().await;
     let agent = world.token("contoso", Role::Agent, None);
@@ -204,6 +277,8 @@ async fn a_question_that_means_nothing_is_refused() {
         "status=open",
         "assignee=ann",
         "assignee=person:",
+        "category=",
+        "tag=%20",
         "priority=mild",
         "number=x",
         "created_from=yesterday",

@@ -53,12 +53,11 @@ async fn what_was_put_aside_becomes_one_record_and_replayed_one_ticket() {
         until_done(&world, "MailIntakePoison", &message, when).await;
         let tenant = "contoso".parse().unwrap();
         let records = match unprocessed::list(&world.app.desk, &tenant, None).await {
-            Ok(records) => records,
-            Err(_) => unprocessed::list(&world.app.desk, &tenant, None).await.unwrap(),
+            Ok(page) => page.records,
+            Err(_) => unprocessed::list(&world.app.desk, &tenant, None).await.unwrap().records,
         };
         assert_eq!((records.len(), records[0].reason.name()), (1, "kept_failing"), "{when:?}");
         let mut tries = 0;
-        // A conflict says that it was sent.
         while let Err(error) = unprocessed::replay(&world.app.desk, &tenant, records[0].id, "jo").await {
             tries += 1;
             assert!(tries < 3, "{when:?}: {error}");

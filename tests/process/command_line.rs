@@ -411,7 +411,10 @@ async fn commands_work_beside_a_running_dev() {
         assert_eq!(refused.code, Some(1));
         assert!(refused.stderr.contains(why), "{}", refused.stderr);
     }
-    ran(data, &["unprocessed", "replay", id]);
+    // One that is none keeps no other from being replayed.
+    let replayed = run_on(data, &["unprocessed", "replay", "01JD7Z3M9QK4T5V6W7X8Y9Z0AB", id]);
+    assert_eq!((replayed.code, replayed.stdout.trim()), (Some(1), format!("{id} goes through the intake again").as_str()));
+    assert!(replayed.stderr.contains("there is no unprocessed record 01JD7Z3M9QK4T5V6W7X8Y9Z0AB"), "{}", replayed.stderr);
     until("the replay", || ran(data, &["unprocessed", "list", "--json"]).is_empty());
     assert_eq!(tickets(dev.address, &token(data, "fabrikam", "agent")).await.len(), 1);
     let nobody = run_on(data, &["token", "--tenant", "nosuch", "--role", "agent"]);

@@ -219,7 +219,7 @@ impl World {
     /// Records of what did not become a ticket, waiting ones first to last; `sys` for what is nobody's.
     pub async fn unprocessed(&self, owner: &str) -> Vec<helpdesk::tickets::unprocessed::Unprocessed> {
         let owner = TenantId::try_from(owner.to_owned()).unwrap();
-        helpdesk::tickets::unprocessed::list(&self.app.desk, &owner, None).await.unwrap()
+        helpdesk::tickets::unprocessed::list(&self.app.desk, &owner, None).await.unwrap().records
     }
 
     /// How many events are pending beside an owner's mail.
