@@ -223,7 +223,8 @@ async fn take_in_mail(desk: &Desk, served: &Served, request: &Request, message: 
             // Named by its bytes as they are kept, without card numbers: a record of it that is replayed is the same mail.
             let read = mail::parse::cut_and_parse(&bytes, &trust);
             let content = refs::content(&keys, &mailbox, read.cut.as_deref().unwrap_or(&bytes));
-            (content, read.cut.map(Zeroizing::new), read.mail)
+            let mail = read.mail.map(|mail| (refs::words(&keys, &mail), mail));
+            (content, read.cut.map(Zeroizing::new), mail)
         }
     };
     let read = if raw.len() > PARSED_HERE_BYTES_MAX { within(READ_TIME_MAX, read).await? } else { Some(read()) };
@@ -231,14 +232,14 @@ async fn take_in_mail(desk: &Desk, served: &Served, request: &Request, message: 
     let Some((content, cut, parsed)) = read else {
         return keep(Reason::Unreadable, format!("reading the mail took longer than {} seconds", READ_TIME_MAX.as_secs())).await;
     };
-    let mail = match parsed {
+    let (words, mail) = match parsed {
         Ok(mail) => mail,
         Err(why) => return keep(Reason::Unreadable, why.to_string()).await,
     };
     let let_go = unprocessed::is_let_go(desk, &tenant.id, request, raw).await?;
     let (blob, altered, now) = (&request.blob, cut.is_some(), desk.ports.clock.now());
     let comment = CommentId::new(new_ulid(desk.ports.entropy.as_ref(), now));
-    let arrival = Arrival { tenant, keys: &keys, mailbox, blob, let_go, mail, altered, content, comment, now };
+    let arrival = Arrival { tenant, keys: &keys, mailbox, blob, let_go, mail, altered, content, words, comment, now };
     let kept: &[u8] = cut.as_ref().map_or(raw, |cut| cut.as_slice());
     let (mut parts, mut number) = (None, None);
     let mut tries = Tries::within(TRYING_IN_THE_QUEUE);
@@ -295,7 +296,13 @@ async fn take_in_once(desk: &Desk, arrival: &Arrival<'_>, raw: &[u8], parts: &mu
     if let (Some(reason), true) = (counted.over, is_limited) {
         return Ok(Taken::Not(reason));
     }
-    let place = find_place(desk, arrival, &known).await?;
+    let place = match find_place(desk, arrival, &known).await? {
+        Found::There { number } => {
+            refs::remember(desk, arrival, number, refs.untold(arrival)).await?;
+            return Ok(Taken::In(Outcome::Seen { number }));
+        }
+        Found::Goes(place) => place,
+    };
     match &place {
         Place::In { ticket, .. } if is_limited && rates::is_a_loop(desk, arrival, ticket).await? => return Ok(Taken::Not(Reason::Loop)),
         Place::New { .. } if !opens_ticket(arrival.mail.kind) => return Ok(Taken::Not(Reason::Automatic)),
@@ -329,6 +336,14 @@ async fn take_in_once(desk: &Desk, arrival: &Arrival<'_>, raw: &[u8], parts: &mu
 /// Another ticket, its version if it may be changed, and what it is to the new one.
 type Other = (Box<Ticket>, Option<Etag>, Why);
 
+enum Found {
+    /// The same mail is in this ticket already, by another way.
+    There {
+        number: u64,
+    },
+    Goes(Place),
+}
+
 /// Where a mail goes.
 enum Place {
     In {
@@ -356,12 +371,13 @@ struct Decided {
 }
 
 /// Looks at the tickets that a mail may belong to, the strongest reason first, until one takes it.
-async fn find_place(desk: &Desk, arrival: &Arrival<'_>, known: &Known) -> Result<Place, Error> {
+async fn find_place(desk: &Desk, arrival: &Arrival<'_>, known: &Known) -> Result<Found, Error> {
     let mut link = None;
     for (id, because) in known.candidates() {
         let Some((ticket, read)) = links::end_of_merges(desk, arrival.keys, &arrival.tenant.id, id).await? else { continue };
         match thread::judge(&ticket, because, &arrival.facts()) {
-            Verdict::Joins { counts } => return Ok(Place::In { ticket: Box::new(ticket), read, because, counts }),
+            Verdict::Joins { .. } if known.is_in(id) => return Ok(Found::There { number: ticket.number }),
+            Verdict::Joins { counts } => return Ok(Found::Goes(Place::In { ticket: Box::new(ticket), read, because, counts })),
             // A second mailbox's ticket is remembered as such, whatever else it has to do with.
             Verdict::Opens(why) if link.is_none() || why == Why::SameMail => {
                 let read = (arrival.is_proven() || because == Because::OurOwnMessage).then_some(read);
@@ -371,7 +387,7 @@ async fn find_place(desk: &Desk, arrival: &Arrival<'_>, known: &Known) -> Result
             Verdict::Passes => {}
         }
     }
-    Ok(Place::New { link })
+    Ok(Found::Goes(Place::New { link }))
 }
 
 async fn commit(desk: &Desk, arrival: &Arrival<'_>, decided: Decided, parts: &Parts, refs: &refs::Refs) -> Result<(), Error> {

@@ -12,6 +12,7 @@ use super::{
 use crate::{
     ids::{Kind, TicketId, partition},
     keys::TenantKeys,
+    mail::Mail,
     ports::{Document, Etag, Fault, NewDocument, Write},
     tenants::Mailbox,
 };
@@ -23,6 +24,8 @@ struct MessageRef {
     number: u64,
     /// The mail that came with this id; none has come yet if only others refer to it.
     content: Option<String>,
+    /// What it says, whatever way it came.
+    words: Option<String>,
     /// The tickets of the same mail in other mailboxes.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     elsewhere: Vec<Elsewhere>,
@@ -107,6 +110,7 @@ pub(super) async fn look_up(desk: &Desk, arrival: &Arrival<'_>) -> Result<Loaded
             // One that a mail has come with stays as it is.
             Some((before, document)) if before.content.is_some() => {
                 known.same_id = Some(before.ticket_for(arrival.mailbox));
+                known.says_the_same = before.words.as_ref() == Some(&arrival.words);
                 refs.shared = Some((document, before));
             }
             Some((before, document)) => {
@@ -138,6 +142,11 @@ impl Refs {
         self.shared.is_some()
     }
 
+    /// The delivery, if its mail is in a ticket already.
+    pub(super) fn untold(self, arrival: &Arrival<'_>) -> Box<Untold> {
+        Box::new(Untold { document: arrival.delivery().document, before: self.delivered })
+    }
+
     /// The record that the delivery had become, closed.
     pub(super) async fn closing(&self, desk: &Desk, arrival: &Arrival<'_>, number: u64) -> Result<Option<Write>, Error> {
         match &self.delivered {
@@ -149,12 +158,13 @@ impl Refs {
     /// What remembers the mail, its delivery and what it refers to, with the commit that makes it a comment of this ticket.
     pub(super) fn writes(&self, arrival: &Arrival<'_>, ticket: &Ticket, link: Option<Why>) -> Result<Vec<Write>, Error> {
         let (delivery, rates) = (arrival.delivery(), rates::keys(arrival));
-        let message_ref = |content| MessageRef { ticket: ticket.id, number: ticket.number, content, elsewhere: Vec::new() };
+        let message_ref = |content, words| MessageRef { ticket: ticket.id, number: ticket.number, content, words, elsewhere: Vec::new() };
         let clear = [Some(delivery.key), Some(rates.sender), rates.mailbox, None];
         // One document remembers the mail and its delivery: by its message id where that is its own, else by its content.
         let mut writes = vec![match &self.own {
             Some((id, before)) => {
-                create_or_replace(mail_ref(arrival, id.clone(), clear, &message_ref(Some(arrival.content.clone())))?, before.clone())
+                let own = message_ref(Some(arrival.content.clone()), Some(arrival.words.clone()));
+                create_or_replace(mail_ref(arrival, id.clone(), clear, &own)?, before.clone())
             }
             None => Write::Create(mail_ref(arrival, content_document(arrival), clear, &ContentRef { number: ticket.number })?),
         }];
@@ -167,7 +177,7 @@ impl Refs {
             writes.push(create_or_replace(delivered, Some(before.etag.clone())));
         }
         for id in &self.unknown {
-            writes.push(Write::Create(mail_ref(arrival, id.clone(), Default::default(), &message_ref(None))?));
+            writes.push(Write::Create(mail_ref(arrival, id.clone(), Default::default(), &message_ref(None, None))?));
         }
         Ok(writes)
     }
@@ -196,7 +206,7 @@ fn elsewhere(arrival: &Arrival<'_>, document: &Document, before: &MessageRef, ti
     let mut elsewhere = before.elsewhere.clone();
     elsewhere.retain(|other| other.mailbox != *arrival.mailbox);
     elsewhere.push(Elsewhere { mailbox: arrival.mailbox.clone(), ticket: ticket.id });
-    let body = MessageRef { content: before.content.clone(), elsewhere, ..*before };
+    let body = MessageRef { content: before.content.clone(), words: before.words.clone(), elsewhere, ..*before };
     let changed = mail_ref(arrival, document.id.clone(), document.keys.clone(), &body)?;
     Ok(Write::Replace { document: changed, etag: document.etag.clone() })
 }
@@ -212,6 +222,19 @@ fn create_or_replace(document: NewDocument, before: Option<Etag>) -> Write {
         Some(etag) => Write::Replace { document, etag },
         None => Write::Create(document),
     }
+}
+
+/// What a mail says, whatever servers wrote into its header on its way, and whether its sender is proven.
+pub(super) fn words(keys: &TenantKeys, mail: &Mail) -> String {
+    let from = mail.from.as_ref().map_or("", |from| from.address.as_str());
+    let date = mail.date.map(|at| at.unix_timestamp().to_string()).unwrap_or_default();
+    let proven = if mail.sender.by.is_some() { "proven" } else { "" };
+    let mut parts =
+        vec![from, &date, &mail.subject, &mail.text, mail.html.as_deref().unwrap_or(""), proven].into_iter().map(str::as_bytes).collect::<Vec<_>>();
+    for attachment in &mail.attachments {
+        parts.extend([attachment.name.as_bytes(), &attachment.bytes[..]]);
+    }
+    keys.index("mail-words", &parts)
 }
 
 /// The name of a mail in a mailbox, by its bytes as they are kept.

@@ -44,8 +44,9 @@ pub struct Known {
     pub referenced: Vec<(TicketId, bool)>,
     /// The ticket of a mail that refers to it.
     pub awaited: Option<TicketId>,
-    /// The ticket of another mail with its Message-ID.
+    /// The ticket of another mail with its Message-ID, and whether that one says the same: it came by another way.
     pub same_id: Option<TicketId>,
+    pub says_the_same: bool,
     /// The ticket whose number its subject names.
     pub numbered: Option<TicketId>,
 }
@@ -76,6 +77,11 @@ pub enum Verdict {
 }
 
 impl Known {
+    /// Whether the mail is in this ticket already, by another way.
+    pub fn is_in(&self, ticket: TicketId) -> bool {
+        self.says_the_same && self.same_id == Some(ticket)
+    }
+
     /// The tickets that the mail may belong to, each once, by its strongest reason.
     pub fn candidates(&self) -> Vec<(TicketId, Because)> {
         let named = self.own.map(|ticket| (ticket, Because::OurOwnMessage)).into_iter();
@@ -211,6 +217,7 @@ mod tests {
             referenced: vec![(id(2), true), (id(1), true), (id(3), false)],
             awaited: Some(id(4)),
             same_id: Some(id(2)),
+            says_the_same: false,
             numbered: Some(id(5)),
         };
         let candidates =

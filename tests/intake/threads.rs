@@ -150,6 +150,30 @@ async fn one_mail_to_two_mailboxes_is_a_ticket_in_each_and_answers_find_their_ow
 }
 
 #[tokio::test]
+async fn a_mail_that_comes_by_two_ways_is_one_comment() {
+    let world = World::new().await;
+    world.trusts().await;
+    let by_a_list = |raw: &[u8]| [b"Received: from list.example by mx.contoso.example; Mon, 23 Nov 2026 09:00:01 +0000\r\n", raw].concat();
+    let raw = proven(ANN, "one@adventure-works.example", "Fire", "", "Words.");
+    assert_eq!(world.mail(HELP, "1.eml", &raw).await.1, "opened ticket 1");
+    assert_eq!(world.mail(HELP, "2.eml", &by_a_list(&raw)).await.1, "seen before, in ticket 1");
+    let answer = proven(ANN, "two@adventure-works.example", "Re: Fire", &to("one@adventure-works.example"), "More.");
+    assert!(world.mail(HELP, "3.eml", &answer).await.1.starts_with("comment on ticket 1"));
+    for (mailbox, blob) in [(HELP, "4.eml"), (IT, "5.eml"), (IT, "5.eml")] {
+        assert_eq!(world.mail(mailbox, blob, &by_a_list(&answer)).await.1, "seen before, in ticket 1", "{mailbox}");
+    }
+    assert_eq!(world.comments("contoso", &ticket(&world, 1).await).await.len(), 2);
+    // Other words under its id are another mail, and so are the same of somebody who is not proven.
+    let other = proven(ANN, "two@adventure-works.example", "Re: Fire", &to("one@adventure-works.example"), "More!");
+    assert!(world.mail(HELP, "6.eml", &other).await.1.starts_with("comment on ticket 1"));
+    let unproven = mail(ANN, "two@adventure-works.example", "Re: Fire", &to("one@adventure-works.example"), "More.");
+    assert!(world.mail(HELP, "7.eml", &unproven).await.1.starts_with("comment on ticket 1"));
+    let comments = world.comments("contoso", &ticket(&world, 1).await).await;
+    assert_eq!(comments.iter().filter(|comment| comment["mail"]["message_id_reused"] == true).count(), 2);
+    assert_eq!(comments.len(), 4);
+}
+
+#[tokio::test]
 async fn whom_there_is_no_room_for_in_copy_is_told() {
     let world = World::new().await;
     world.trusts().await;
