@@ -96,6 +96,7 @@ struct AttachmentLine<'a> {
 #[derive(Serialize)]
 struct BounceLine<'a> {
     recipients: Vec<RecipientLine<'a>>,
+    only_addressees: bool,
     original_message_id: Option<&'a str>,
 }
 
@@ -211,6 +212,10 @@ impl<'a> BounceLine<'a> {
             status: recipient.status.as_deref(),
             permanent: recipient.permanent,
         });
-        BounceLine { recipients: recipients.collect(), original_message_id: bounce.original_message_id.as_deref() }
+        BounceLine {
+            recipients: recipients.collect(),
+            only_addressees: bounce.only_addressees,
+            original_message_id: bounce.original_message_id.as_deref(),
+        }
     }
 }

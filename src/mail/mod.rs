@@ -134,6 +134,9 @@ impl MailKind {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Bounce {
     pub recipients: Vec<Recipient>,
+    /// The report names nobody: the recipients are whom the header of our mail is addressed to. Where several got that mail, each with the same
+    /// header, nothing says to whom of them it did not come.
+    pub only_addressees: bool,
     /// Of the mail that was not delivered, without angle brackets.
     pub original_message_id: Option<String>,
 }

@@ -36,7 +36,8 @@ pub async fn of_comments(
 }
 
 /// What a report on our mail about a comment changes, for the commit that makes it a comment itself. Only who got that mail can be named by it; where it
-/// names nobody and one alone got it, it is him. What has failed for good stays so.
+/// names nobody itself and one alone got it, it is him. Of several nobody is meant by such a report: each got the mail under the same header. What has
+/// failed for good stays so.
 pub(super) async fn report(
     desk: &Desk,
     keys: &TenantKeys,
@@ -55,11 +56,16 @@ pub(super) async fn report(
     };
     let about = about(ticket, comment);
     let found = delivery::between(&desk.ports, keys, tenant, &about, &about).await?.remove(&about).unwrap_or_default();
-    let only_one = found.len() == 1 && bounce.recipients.is_empty();
+    let names_nobody = bounce.only_addressees || bounce.recipients.is_empty();
+    let only_one = found.len() == 1;
     let mut writes = Vec::new();
     for stored in found {
-        let named = bounce.recipients.iter().find(|recipient| recipient.address == stored.delivery.to);
-        if stored.delivery.state == State::Failed || (named.is_none() && !only_one) {
+        let named = if names_nobody {
+            bounce.recipients.first().filter(|_| only_one)
+        } else {
+            bounce.recipients.iter().find(|recipient| recipient.address == stored.delivery.to)
+        };
+        if stored.delivery.state == State::Failed || (named.is_none() && !(names_nobody && only_one)) {
             continue;
         }
         let status = named.and_then(|recipient| recipient.status.clone());

@@ -201,6 +201,25 @@ async fn a_bounce_that_names_nobody_is_the_only_recipients() {
 }
 
 #[tokio::test]
+async fn a_bounce_that_only_gives_our_mail_back_blames_none_of_several() {
+    let failed = || state("failed", Some("5.2.2"));
+    for (with_bob, expected) in [(false, vec![failed()]), (true, vec![state("sent", None), state("sent", None)])] {
+        let world = world().await;
+        let original = answered(&world, with_bob).await;
+        // Each copy is addressed to Ann, also the one that Bob got.
+        let raw = format!(
+            "Return-Path: <>\r\nFrom: MAILER-DAEMON@mx.northwind.example\r\nTo: {HELP}\r\nSubject: Undelivered mail\r\nMessage-ID: <g@mx.northwind.example>\r\n\
+             Date: Mon, 23 Nov 2026 09:00:00 +0000\r\nMIME-Version: 1.0\r\nContent-Type: multipart/mixed; boundary=b\r\n\r\n\
+             --b\r\nContent-Type: text/plain\r\n\r\nYour message was rejected because the mailbox is full.\r\n\
+             --b\r\nContent-Type: message/rfc822\r\n\r\nMessage-ID: <{original}>\r\nFrom: {HELP}\r\nTo: {ANN}\r\nCc: {BOB}\r\nSubject: x\r\n\r\nUse water.\r\n--b--\r\n"
+        );
+        assert_eq!(parse(raw.as_bytes(), &Trust::Nobody).unwrap().kind, MailKind::Bounce);
+        assert_eq!(world.mail(HELP, "g.eml", raw.as_bytes()).await.1, "comment on ticket 1: it answers our own mail");
+        assert_eq!(deliveries(&world).await, expected);
+    }
+}
+
+#[tokio::test]
 async fn a_bounce_with_an_id_that_we_did_not_make_marks_nobody() {
     let world = world().await;
     let original = answered(&world, false).await;

@@ -33,14 +33,14 @@ const STATUS_PARTS: [&str; 4] =
 pub fn read(kind: MailKind, seen: &Seen<'_>) -> Option<Bounce> {
     let text = body(seen);
     let seen = &Seen { text: &text, ..*seen };
-    let recipients = match kind {
+    let list = match kind {
         MailKind::Bounce | MailKind::Delayed => undelivered(kind, seen),
         MailKind::Complaint => complained(seen),
         MailKind::Person | MailKind::AutoReply | MailKind::Automatic | MailKind::Bulk | MailKind::Calendar => return None,
     };
     let notified = notification::read(seen.text);
     let original_message_id = notified.and_then(|notified| notified.original_message_id).or_else(|| original::message_id(seen));
-    Some(Bounce { recipients, original_message_id })
+    Some(Bounce { recipients: list.recipients, only_addressees: list.only_addressees, original_message_id })
 }
 
 /// The text; where the boundaries of a report are broken so that no part was found, all that came.
@@ -77,9 +77,9 @@ pub(super) fn notified_kind(seen: &Seen<'_>) -> Option<MailKind> {
 }
 
 /// Whose mail came late or not at all.
-fn undelivered(kind: MailKind, seen: &Seen<'_>) -> Vec<Recipient> {
+fn undelivered(kind: MailKind, seen: &Seen<'_>) -> List {
     if let Some(notified) = notification::read(seen.text).filter(|notified| !notified.recipients.is_empty()) {
-        return notified.recipients;
+        return List::of(notified.recipients);
     }
     let mut list = List::default();
     for group in groups(seen).iter().filter(|group| group.action != Some(Action::Done)) {
@@ -96,7 +96,7 @@ fn undelivered(kind: MailKind, seen: &Seen<'_>) -> Vec<Recipient> {
     if list.recipients.is_empty() {
         by_words(kind, seen, &mut list);
     }
-    list.recipients
+    list
 }
 
 /// The status field; where it says no more than its class, what the other server said.
@@ -120,7 +120,8 @@ fn by_words(kind: MailKind, seen: &Seen<'_>, list: &mut List) {
     // Where a header names them, prose adds nothing to it.
     let worded = mentions.iter().filter(|mention| mention.listed || failed.is_empty()).map(|mention| mention.address.clone());
     let named: Vec<String> = failed.iter().cloned().chain(worded).collect();
-    let named = if named.is_empty() { original::recipients(seen) } else { named };
+    list.only_addressees = named.is_empty();
+    let named = if list.only_addressees { original::recipients(seen) } else { named };
     for address in named {
         let mut status = said_of(&address).or_else(|| whole.clone());
         if kind == MailKind::Delayed {
@@ -148,12 +149,12 @@ fn by_kind(kind: MailKind) -> Option<bool> {
 }
 
 /// Who wants no more mail (RFC 5965, section 3.2): the report names him, or he writes himself, or the mail was to him.
-fn complained(seen: &Seen<'_>) -> Vec<Recipient> {
+fn complained(seen: &Seen<'_>) -> List {
     if let Some(notified) = notification::read(seen.text).filter(|notified| !notified.recipients.is_empty()) {
-        return notified.recipients;
+        return List::of(notified.recipients);
     }
     if let Some(from) = seen.from.filter(|_| is_unsubscription(seen)) {
-        return vec![Recipient { address: from.address.clone(), status: None, permanent: None }];
+        return List::of(vec![Recipient { address: from.address.clone(), status: None, permanent: None }]);
     }
     let part = seen.attachments.iter().find(|attachment| attachment.media_type == "message/feedback-report");
     let report = part.map(|part| String::from_utf8_lossy(&part.bytes[..part.bytes.len().min(fields::FIELDS_BYTES_MAX)]));
@@ -165,11 +166,12 @@ fn complained(seen: &Seen<'_>) -> Vec<Recipient> {
         }
     }
     if list.recipients.is_empty() {
+        list.only_addressees = true;
         for address in original::recipients(seen) {
             list.add(&address, None, None);
         }
     }
-    list.recipients
+    list
 }
 
 /// A mail program asks, at the click of its user, that no more is sent to him.
@@ -184,9 +186,14 @@ pub(super) fn is_unsubscription(seen: &Seen<'_>) -> bool {
 #[derive(Default)]
 struct List {
     recipients: Vec<Recipient>,
+    only_addressees: bool,
 }
 
 impl List {
+    fn of(recipients: Vec<Recipient>) -> Self {
+        List { recipients, only_addressees: false }
+    }
+
     fn add(&mut self, address: &str, status: Option<String>, permanent: Option<bool>) {
         if self.recipients.len() < RECIPIENTS_MAX && !self.recipients.iter().any(|known| known.address == address) {
             self.recipients.push(Recipient { address: address.to_owned(), status, permanent });
