@@ -117,11 +117,18 @@ fn by_words(kind: MailKind, seen: &Seen<'_>, list: &mut List) {
     let failed: Vec<String> = failed.map(|found| found.address).collect();
     let mentions = text::mentions(report, &others(seen));
     let said_of = |address: &str| mentions.iter().find(|mention| mention.address == address).and_then(|mention| status::of_text(mention.about));
-    // Where a header names them, prose adds nothing to it.
-    let worded = mentions.iter().filter(|mention| mention.listed || failed.is_empty()).map(|mention| mention.address.clone());
-    let named: Vec<String> = failed.iter().cloned().chain(worded).collect();
+    let worded = mentions.iter().filter(|mention| match mention.place {
+        text::Place::Listed => true,
+        // Where a header names them, prose adds nothing to it.
+        text::Place::Prose => failed.is_empty(),
+        text::Place::Addressee => false,
+    });
+    let address = |mention: &text::Mention<'_>| mention.address.clone();
+    let mut named: Vec<String> = failed.iter().cloned().chain(worded.map(address)).collect();
     list.only_addressees = named.is_empty();
-    let named = if list.only_addressees { original::recipients(seen) } else { named };
+    if list.only_addressees {
+        named = if mentions.is_empty() { original::recipients(seen) } else { mentions.iter().map(address).collect() };
+    }
     for address in named {
         let mut status = said_of(&address).or_else(|| whole.clone());
         if kind == MailKind::Delayed {
