@@ -103,6 +103,8 @@ struct BounceLine<'a> {
 #[derive(Serialize)]
 struct RecipientLine<'a> {
     address: &'a str,
+    forwarded_from: Option<&'a str>,
+    late: bool,
     status: Option<&'a str>,
     permanent: Option<bool>,
 }
@@ -209,6 +211,8 @@ impl<'a> BounceLine<'a> {
     fn of(bounce: &'a Bounce) -> Self {
         let recipients = bounce.recipients.iter().map(|recipient| RecipientLine {
             address: &recipient.address,
+            forwarded_from: recipient.forwarded_from.as_deref(),
+            late: recipient.late,
             status: recipient.status.as_deref(),
             permanent: recipient.permanent,
         });

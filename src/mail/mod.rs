@@ -142,10 +142,14 @@ pub struct Bounce {
 }
 
 /// One address that a report names, and what became of the mail to it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Recipient {
     /// Lower-case.
     pub address: String,
+    /// The address that the sender of the mail wrote to, where the mail was passed on from there to this one.
+    pub forwarded_from: Option<String>,
+    /// The mail system still tries, whatever became of the mail to others.
+    pub late: bool,
     /// An enhanced status code (RFC 3463), `5.1.1`, if the report says or implies one.
     pub status: Option<String>,
     /// Whether trying again is in vain; unknown if the report does not say.

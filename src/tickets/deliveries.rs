@@ -8,7 +8,7 @@ use super::{Desk, Error};
 use crate::{
     ids::{CommentId, TenantId, TicketId},
     keys::TenantKeys,
-    mail::{Bounce, MailKind},
+    mail::{Bounce, MailKind, Recipient},
     outbox::delivery::{self, Delivery, State},
     ports::Write,
 };
@@ -36,8 +36,8 @@ pub async fn of_comments(
 }
 
 /// What a report on our mail about a comment changes, for the commit that makes it a comment itself. Only who got that mail can be named by it; where it
-/// names nobody itself and one alone got it, it is him. Of several nobody is meant by such a report: each got the mail under the same header. What has
-/// failed for good stays so.
+/// names nobody itself and one alone got it, it is him. Of several nobody is meant by such a report: each got the mail under the same header. Each is as
+/// late or failed as the report says of him. What has failed for good stays so.
 pub(super) async fn report(
     desk: &Desk,
     keys: &TenantKeys,
@@ -47,7 +47,7 @@ pub(super) async fn report(
     kind: MailKind,
     now: OffsetDateTime,
 ) -> Result<Vec<Write>, Error> {
-    let state = match kind {
+    let of_all = match kind {
         MailKind::Bounce => State::Failed,
         MailKind::Delayed => State::Delayed,
         MailKind::Person | MailKind::AutoReply | MailKind::Automatic | MailKind::Bulk | MailKind::Complaint | MailKind::Calendar => {
@@ -58,19 +58,26 @@ pub(super) async fn report(
     let found = delivery::between(&desk.ports, keys, tenant, &about, &about).await?.remove(&about).unwrap_or_default();
     let names_nobody = bounce.only_addressees || bounce.recipients.is_empty();
     let only_one = found.len() == 1;
+    let got_it: Vec<String> = found.iter().map(|stored| stored.delivery.to.clone()).collect();
     let mut writes = Vec::new();
     for stored in found {
         let named = if names_nobody {
             bounce.recipients.first().filter(|_| only_one)
         } else {
-            bounce.recipients.iter().find(|recipient| recipient.address == stored.delivery.to)
+            bounce.recipients.iter().find(|recipient| is_meant(recipient, &stored.delivery.to, &got_it))
         };
         if stored.delivery.state == State::Failed || (named.is_none() && !(names_nobody && only_one)) {
             continue;
         }
+        let state = named.map_or(of_all, |recipient| if recipient.late { State::Delayed } else { State::Failed });
         let status = named.and_then(|recipient| recipient.status.clone());
         let delivery = Delivery { state, status, at: now, ..stored.delivery.clone() };
         writes.push(stored.rewritten(keys, tenant, &delivery)?);
     }
     Ok(writes)
+}
+
+/// Whether a recipient of a report is the one whom we wrote to at this address. What came to him from another who got the mail from us is that one's.
+fn is_meant(recipient: &Recipient, to: &str, got_it: &[String]) -> bool {
+    recipient.address == to && recipient.forwarded_from.as_ref().is_none_or(|from| !got_it.contains(from))
 }

@@ -183,6 +183,37 @@ async fn a_bounce_marks_those_whom_it_names_if_they_got_the_mail() {
 }
 
 #[tokio::test]
+async fn a_report_marks_each_as_it_says_of_him() {
+    let world = world().await;
+    let original = answered(&world, true).await;
+    let both = report(&original, &[of("ann@adventure-works.example", "failed", "5.1.1"), of(BOB, "delayed", "4.4.1")], "Returned mail");
+    world.mail(HELP, "1.eml", &both).await;
+    assert_eq!(deliveries(&world).await, [state("failed", Some("5.1.1")), state("delayed", Some("4.4.1"))]);
+    // Given up after days: it does not come, though what kept it from coming would have passed.
+    let expired = report(&original, &[of(BOB, "failed", "4.4.7")], "Undelivered");
+    world.mail(HELP, "2.eml", &expired).await;
+    assert_eq!(deliveries(&world).await[1], state("failed", Some("4.4.7")));
+}
+
+#[tokio::test]
+async fn a_copy_that_was_passed_on_to_another_recipient_is_not_his() {
+    let ann_to_bob = format!("Original-Recipient: rfc822; ann@adventure-works.example\r\n{}", of(BOB, "failed", "5.2.2"));
+    let carol_to_bob = format!("Original-Recipient: rfc822; carol@northwind.example\r\n{}", of(BOB, "failed", "5.2.2"));
+    let (sent, late, failed) = (state("sent", None), state("delayed", Some("4.4.1")), state("failed", Some("5.2.2")));
+    for (of_each, expected) in [
+        (vec![ann_to_bob.clone()], [failed.clone(), sent.clone()]),
+        (vec![ann_to_bob, of(BOB, "delayed", "4.4.1")], [failed.clone(), late]),
+        // Nobody wrote to Carol: only the address where it ended can be meant.
+        (vec![carol_to_bob], [sent, failed]),
+    ] {
+        let world = world().await;
+        let original = answered(&world, true).await;
+        world.mail(HELP, "1.eml", &report(&original, &of_each, "Undelivered")).await;
+        assert_eq!(deliveries(&world).await, expected, "{of_each:?}");
+    }
+}
+
+#[tokio::test]
 async fn a_bounce_that_names_nobody_is_the_only_recipients() {
     for (with_bob, expected) in [(false, vec![state("failed", None)]), (true, vec![state("sent", None), state("sent", None)])] {
         let world = world().await;

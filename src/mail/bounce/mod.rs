@@ -88,15 +88,26 @@ fn undelivered(kind: MailKind, seen: &Seen<'_>) -> List {
             Some(Action::Delayed) => Some(false),
             Some(Action::Failed | Action::Done) | None => status.as_deref().and_then(status::is_permanent).or_else(|| by_kind(kind)),
         };
+        let late = is_late(kind, group.action);
         // Of a forwarded mail both are named: we know the address that we wrote to, and who reads the record knows where it ended.
         for address in [&group.original, &group.last].into_iter().flatten() {
-            list.add(address, status.clone(), permanent);
+            let forwarded_from = group.original.clone().filter(|original| original != address);
+            list.add(Recipient { address: address.clone(), forwarded_from, late, status: status.clone(), permanent });
         }
     }
     if list.recipients.is_empty() {
         by_words(kind, seen, &mut list);
     }
     list
+}
+
+/// Whether it is tried again. What was given up is not late, though its last status may be that of a failure that passes.
+fn is_late(kind: MailKind, action: Option<Action>) -> bool {
+    match action {
+        Some(Action::Delayed) => true,
+        Some(Action::Failed | Action::Done) => false,
+        None => kind == MailKind::Delayed,
+    }
 }
 
 /// The status field; where it says no more than its class, what the other server said.
@@ -136,7 +147,7 @@ fn by_words(kind: MailKind, seen: &Seen<'_>, list: &mut List) {
             status = status.map(|status| format!("4{}", &status[1..]));
         }
         let permanent = status.as_deref().and_then(status::is_permanent).or_else(|| by_kind(kind));
-        list.add(&address, status, permanent);
+        list.add(Recipient { address, late: is_late(kind, None), status, permanent, ..Recipient::default() });
     }
 }
 
@@ -161,7 +172,7 @@ fn complained(seen: &Seen<'_>) -> List {
         return List::of(notified.recipients);
     }
     if let Some(from) = seen.from.filter(|_| is_unsubscription(seen)) {
-        return List::of(vec![Recipient { address: from.address.clone(), status: None, permanent: None }]);
+        return List::of(vec![Recipient { address: from.address.clone(), ..Recipient::default() }]);
     }
     let part = seen.attachments.iter().find(|attachment| attachment.media_type == "message/feedback-report");
     let report = part.map(|part| String::from_utf8_lossy(&part.bytes[..part.bytes.len().min(fields::FIELDS_BYTES_MAX)]));
@@ -169,13 +180,13 @@ fn complained(seen: &Seen<'_>) -> List {
     let mut list = List::default();
     for name in ["original-rcpt-to", "removal-recipient", "x-hmxmroriginalrecipient"] {
         for address in fields::values(&report, name).filter_map(fields::recipient) {
-            list.add(&address, None, None);
+            list.add(Recipient { address, ..Recipient::default() });
         }
     }
     if list.recipients.is_empty() {
         list.only_addressees = true;
         for address in original::recipients(seen) {
-            list.add(&address, None, None);
+            list.add(Recipient { address, ..Recipient::default() });
         }
     }
     list
@@ -189,7 +200,7 @@ pub(super) fn is_unsubscription(seen: &Seen<'_>) -> bool {
     by_apple || by_gmail
 }
 
-/// Recipients in order, each address once.
+/// Recipients in order, each address once for itself and once for each from which mail was passed on to it.
 #[derive(Default)]
 struct List {
     recipients: Vec<Recipient>,
@@ -201,9 +212,13 @@ impl List {
         List { recipients, only_addressees: false }
     }
 
-    fn add(&mut self, address: &str, status: Option<String>, permanent: Option<bool>) {
-        if self.recipients.len() < RECIPIENTS_MAX && !self.recipients.iter().any(|known| known.address == address) {
-            self.recipients.push(Recipient { address: address.to_owned(), status, permanent });
+    fn add(&mut self, recipient: Recipient) {
+        let is_same = |known: &Recipient| (&known.address, &known.forwarded_from) == (&recipient.address, &recipient.forwarded_from);
+        match self.recipients.iter().position(is_same) {
+            // Of the several to whom an address led, one failed.
+            Some(at) if self.recipients[at].late && !recipient.late => self.recipients[at] = recipient,
+            None if self.recipients.len() < RECIPIENTS_MAX => self.recipients.push(recipient),
+            Some(_) | None => {}
         }
     }
 }

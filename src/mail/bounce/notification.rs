@@ -46,7 +46,8 @@ fn recipients(report: &Value, kind: MailKind) -> Vec<Recipient> {
         let Some(address) = super::address::first(text("emailAddress")) else { continue };
         let status = status::enhanced(text("status")).or_else(|| status::of_text(text("diagnosticCode")));
         let permanent = status.as_deref().and_then(status::is_permanent).or_else(|| transient.map(|transient| !transient));
-        list.add(&address, status, permanent.filter(|_| kind != MailKind::Complaint));
+        let permanent = permanent.filter(|_| kind != MailKind::Complaint);
+        list.add(Recipient { address, late: kind == MailKind::Delayed, status, permanent, ..Recipient::default() });
     }
     list.recipients
 }
