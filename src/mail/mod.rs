@@ -50,6 +50,8 @@ pub struct Mail {
     pub references: Vec<String>,
     /// What [`LOOP_HEADER`] says.
     pub loop_mark: Option<String>,
+    /// No program may answer it, even where a person wrote it.
+    pub no_automatic_answer: bool,
     pub date: Option<OffsetDateTime>,
     /// The words: the text part, or the HTML part as text.
     pub text: String,

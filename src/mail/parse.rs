@@ -104,6 +104,7 @@ fn mail(parts: &[Part<'_>], trust: &Trust) -> Result<Mail, Unreadable> {
         in_reply_to,
         references,
         loop_mark: Some(header.text(LOOP_HEADER)).filter(|mark| !mark.is_empty() && mark.len() <= MESSAGE_ID_BYTES_MAX),
+        no_automatic_answer: kind::takes_no_automatic_answer(&lines),
         date: header.date(),
         text,
         html,

@@ -416,6 +416,7 @@ async fn commit(desk: &Desk, arrival: &Arrival<'_>, decided: Decided, parts: &Pa
         Some((before, _)) => more.extend(history::write(desk, keys, tenant, before, &ticket, INTAKE, now)?),
         None => more.extend(contacts::first_seen(desk, keys, tenant, &ticket.requester, now).await?),
     }
+    let acknowledges = acknowledges && !arrival.mail.no_automatic_answer;
     let letter = match (&before, arrival.mail.kind) {
         (None, MailKind::Person) if acknowledges => letters::acknowledgement(desk, keys, arrival.tenant, &ticket, comment.id, now).await?,
         _ => Vec::new(),

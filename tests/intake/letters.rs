@@ -83,6 +83,19 @@ async fn nobody_is_told_anything_who_may_not_have_written() {
 }
 
 #[tokio::test]
+async fn a_person_whose_mail_wants_no_automatic_answer_gets_none() {
+    let world = world().await;
+    for (at, (more, told)) in
+        [("X-Auto-Response-Suppress: DR, OOF, AutoReply\r\n", 0), ("X-Auto-Response-Suppress: DR, RN, NRN\r\n", 1)].into_iter().enumerate()
+    {
+        let raw = question(&format!("{at}@a.example"), more);
+        assert_eq!(parse(&raw, &Trust::Nobody).unwrap().kind, MailKind::Person, "{more}");
+        assert!(world.mail(HELP, &format!("{at}.eml"), &raw).await.1.starts_with("opened ticket"), "{more}");
+        assert_eq!(sent(&world).await.len(), told, "{more}");
+    }
+}
+
+#[tokio::test]
 async fn the_desk_speaks_its_tenants_language_or_in_his_own_words() {
     let world = world().await;
     for (at, (language, words)) in [

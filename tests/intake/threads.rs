@@ -97,6 +97,18 @@ async fn an_answer_to_our_own_mail_counts_whoever_writes_it() {
 }
 
 #[tokio::test]
+async fn an_answer_that_an_exchange_group_passes_on_reopens_the_ticket() {
+    let world = asked().await;
+    let more = format!("{}X-Auto-Response-Suppress: DR, OOF, AutoReply\r\n", to(&answered(&world, 1).await));
+    set(&world, 1, json!({ "status": "solved" })).await;
+    for (id, text, status) in [("a1", "I am out of the office until Monday.", "solved"), ("a2", "It still burns.", "in_progress")] {
+        let raw = mail(ANN, &format!("{id}@adventure-works.example"), "Re: Fire", &more, text);
+        assert_eq!(world.mail(HELP, &format!("{id}.eml"), &raw).await.1, "comment on ticket 1: it answers our own mail");
+        assert_eq!(ticket(&world, 1).await["status"], status);
+    }
+}
+
+#[tokio::test]
 async fn a_number_in_the_subject_is_heard_from_those_who_take_part_alone() {
     let world = asked().await;
     let subject = "The printer [#1]";

@@ -101,8 +101,9 @@ pub fn kind(seen: &Seen<'_>) -> Option<MailKind> {
     let machine = is_machine(headers);
     let tells = || tells_of_absence(cut_bytes(seen.text, OPENING_BYTES_MAX));
     let answers = is_answer(headers);
-    let away = is_absence(subject) && (machine || has_null_return_path(headers));
-    let away_by_text = machine && answers && tells();
+    let signed = machine || asks_for_silence(headers);
+    let away = is_absence(subject) && (signed || has_null_return_path(headers));
+    let away_by_text = signed && answers && tells();
     let away_by_form = is_made_by_a_responder(subject) && (answers || tells());
     if away || away_by_text || away_by_form {
         return Some(MailKind::AutoReply);
@@ -111,6 +112,17 @@ pub fn kind(seen: &Seen<'_>) -> Option<MailKind> {
         return Some(MailKind::Bulk);
     }
     (machine || is_service(seen)).then_some(MailKind::Automatic)
+}
+
+/// Whether a mail asks that no program answers it. That alone makes no machine of who wrote it: Exchange asks so in all that a group passes on.
+pub fn asks_for_silence(headers: &Headers<'_>) -> bool {
+    // `DR`, `RN` and `NRN` are about receipts, and people's mail programs send them.
+    suppresses(headers, &["all", "oof", "autoreply"])
+}
+
+fn suppresses(headers: &Headers<'_>, answers: &[&str]) -> bool {
+    let suppressed = value(headers, "x-auto-response-suppress").unwrap_or_default().to_ascii_lowercase();
+    suppressed.split([',', ' ', ';']).any(|item| answers.contains(&item.trim()))
 }
 
 fn is_responder(headers: &Headers<'_>) -> bool {
@@ -126,10 +138,9 @@ fn is_machine(headers: &Headers<'_>) -> bool {
     let submitted = token(headers, "auto-submitted");
     // A mail that a rule passed on is still its author's.
     let generated = submitted.starts_with("auto-") && submitted != "auto-forwarded";
-    // `DR`, `RN` and `NRN` are about receipts, and people's mail programs send them.
-    let suppressed = value(headers, "x-auto-response-suppress").unwrap_or_default().to_ascii_lowercase();
-    let suppresses_all = suppressed.split([',', ' ', ';']).any(|item| matches!(item.trim(), "all" | "oof" | "autoreply"));
-    generated || suppresses_all || MACHINE_HEADERS.iter().any(|(name, word)| has_word(headers, name, word))
+    // Programs that notify want no answer at all; groups do not ask for that.
+    let notifies = suppresses(headers, &["all"]) && !is_answer(headers);
+    generated || notifies || MACHINE_HEADERS.iter().any(|(name, word)| has_word(headers, name, word))
 }
 
 fn is_bulk(headers: &Headers<'_>, precedence: &str) -> bool {
@@ -187,6 +198,24 @@ mod tests {
     }
 
     #[test]
+    fn who_wants_no_automatic_answer_is_a_person_unless_he_speaks_as_a_machine() {
+        let through_group = ("x-auto-response-suppress", "DR, OOF, AutoReply");
+        let answers = ("in-reply-to", "<1@a.example>");
+        for headers in [
+            &[through_group] as &[(&str, &str)],
+            &[through_group, answers],
+            &[through_group, answers, ("list-id", "<x>")],
+            &[("x-auto-response-suppress", "All"), ("references", "<1@a.example>")],
+        ] {
+            assert_eq!(of(headers, "Re: x", "ann@a.example", "It works now.", &[]), MailKind::Person, "{headers:?}");
+        }
+        for (subject, text) in [("Re: x", "I am out of the office until Monday."), ("Out of office", "")] {
+            assert_eq!(of(&[through_group, answers], subject, "ann@a.example", text, &[]), MailKind::AutoReply, "{subject}");
+        }
+        assert_eq!(of(&[through_group, ("auto-submitted", "auto-generated")], "x", "ann@a.example", "", &[]), MailKind::Automatic);
+    }
+
+    #[test]
     fn machines_are_told_apart() {
         for (headers, subject, expected) in [
             (&[("auto-submitted", "auto-replied (vacation)")] as &[(&str, &str)], "Re: x", MailKind::AutoReply),
@@ -194,12 +223,12 @@ mod tests {
             (&[("auto-submitted", "auto-generated"), ("x-auto-response-suppress", "All")], "Automatic reply: x", MailKind::AutoReply),
             (&[("return-path", "<>")], "Automatische Antwort: x", MailKind::AutoReply),
             (&[("x-ms-exchange-generated-message-source", "Mailbox Rules Agent"), ("return-path", "<>")], "x", MailKind::AutoReply),
-            (&[("x-auto-response-suppress", "DR, OOF, AutoReply")], "Job done", MailKind::Automatic),
+            (&[("x-auto-response-suppress", "All")], "Job done", MailKind::Automatic),
             (&[("precedence", "auto_reply")], "x", MailKind::AutoReply),
             (&[("x-apple-action", "VACATION")], "x", MailKind::AutoReply),
             (&[("precedence", "bulk")], "x", MailKind::Bulk),
             (&[("list-unsubscribe", "<https://a.example/u>")], "x", MailKind::Bulk),
-            (&[("list-id", "<x>"), ("in-reply-to", "<1@a.example>"), ("x-auto-response-suppress", "All")], "x", MailKind::Bulk),
+            (&[("list-id", "<x>"), ("in-reply-to", "<1@a.example>"), ("auto-submitted", "auto-generated")], "x", MailKind::Bulk),
             (&[("x-autorespond", "yes")], "x", MailKind::AutoReply),
         ] {
             assert_eq!(of(headers, subject, "robot@a.example", "", &[]), expected, "{headers:?}");

@@ -27,6 +27,11 @@ pub fn kind(seen: &Seen<'_>) -> MailKind {
         .unwrap_or(MailKind::Person)
 }
 
+/// Whether no program may answer the mail, whoever wrote it.
+pub fn takes_no_automatic_answer(headers: &Headers<'_>) -> bool {
+    machine::asks_for_silence(headers)
+}
+
 /// An answer to an invitation.
 fn calendar_answer(seen: &Seen<'_>) -> Option<MailKind> {
     let declared = value(seen.headers, "content-type").unwrap_or_default().to_ascii_lowercase();
