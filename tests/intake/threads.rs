@@ -109,6 +109,19 @@ async fn an_answer_that_an_exchange_group_passes_on_reopens_the_ticket() {
 }
 
 #[tokio::test]
+async fn an_absence_note_that_says_so_only_in_its_words_reopens_nothing() {
+    let world = asked().await;
+    let answers = to(&answered(&world, 1).await);
+    set(&world, 1, json!({ "status": "solved" })).await;
+    for (at, more) in ["Return-Path: <>\r\n", "Return-Path: <>\r\nPrecedence: bulk\r\n", "Precedence: bulk\r\n"].iter().enumerate() {
+        let raw =
+            mail(ANN, &format!("o{at}@adventure-works.example"), "Re: Fire", &format!("{answers}{more}"), "I am out of the office until Monday.");
+        assert_eq!(world.mail(HELP, &format!("{at}.eml"), &raw).await.1, "comment on ticket 1: it answers our own mail");
+        assert_eq!(ticket(&world, 1).await["status"], "solved", "{more}");
+    }
+}
+
+#[tokio::test]
 async fn a_number_in_the_subject_is_heard_from_those_who_take_part_alone() {
     let world = asked().await;
     let subject = "The printer [#1]";

@@ -101,9 +101,11 @@ pub fn kind(seen: &Seen<'_>) -> Option<MailKind> {
     let machine = is_machine(headers);
     let tells = || tells_of_absence(cut_bytes(seen.text, OPENING_BYTES_MAX));
     let answers = is_answer(headers);
-    let signed = machine || asks_for_silence(headers);
-    let away = is_absence(subject) && (signed || has_null_return_path(headers));
-    let away_by_text = signed && answers && tells();
+    let signed = machine || asks_for_silence(headers) || has_null_return_path(headers);
+    let away = is_absence(subject) && signed;
+    // Old responders write no more than this; on a list people tell of their absence, too.
+    let unwanted = || matches!(precedence.as_str(), "bulk" | "junk") && !is_from_a_person(headers, &precedence);
+    let away_by_text = answers && (signed || unwanted()) && (is_absence(subject) || tells());
     let away_by_form = is_made_by_a_responder(subject) && (answers || tells());
     if away || away_by_text || away_by_form {
         return Some(MailKind::AutoReply);
@@ -213,6 +215,20 @@ mod tests {
             assert_eq!(of(&[through_group, answers], subject, "ann@a.example", text, &[]), MailKind::AutoReply, "{subject}");
         }
         assert_eq!(of(&[through_group, ("auto-submitted", "auto-generated")], "x", "ann@a.example", "", &[]), MailKind::Automatic);
+    }
+
+    #[test]
+    fn words_of_absence_in_an_answer_are_a_machines_with_any_sign_of_one() {
+        let (answers, words) = (("in-reply-to", "<1@a.example>"), "I am out of the office until Monday.");
+        let (nobody, bulk) = (("return-path", "<>"), ("precedence", "bulk"));
+        for headers in [&[nobody, answers] as &[(&str, &str)], &[nobody, bulk, answers], &[bulk, answers], &[("precedence", "junk"), answers]] {
+            assert_eq!(of(headers, "Re: x", "ann@a.example", words, &[]), MailKind::AutoReply, "{headers:?}");
+        }
+        for headers in [&[nobody, answers] as &[(&str, &str)], &[bulk, ("list-id", "<x>"), answers], &[answers]] {
+            let text = if headers.contains(&nobody) { "It works now." } else { words };
+            assert_eq!(of(headers, "Re: x", "ann@a.example", text, &[]), MailKind::Person, "{headers:?}");
+        }
+        assert_eq!(of(&[bulk], "Out of office: ten tips", "ann@a.example", words, &[]), MailKind::Bulk);
     }
 
     #[test]
