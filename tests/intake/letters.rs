@@ -85,9 +85,13 @@ async fn nobody_is_told_anything_who_may_not_have_written() {
 #[tokio::test]
 async fn a_person_whose_mail_wants_no_automatic_answer_gets_none() {
     let world = world().await;
-    for (at, (more, told)) in
-        [("X-Auto-Response-Suppress: DR, OOF, AutoReply\r\n", 0), ("X-Auto-Response-Suppress: DR, RN, NRN\r\n", 1)].into_iter().enumerate()
-    {
+    let mails = [
+        ("X-Auto-Response-Suppress: DR, OOF, AutoReply\r\n", 0),
+        ("X-Auto-Response-Suppress: DR, RN, NRN\r\n", 1),
+        ("Return-Path: <>\r\n", 0),
+        ("Return-Path: <ann@adventure-works.example>\r\n", 1),
+    ];
+    for (at, (more, told)) in mails.into_iter().enumerate() {
         let raw = question(&format!("{at}@a.example"), more);
         assert_eq!(parse(&raw, &Trust::Nobody).unwrap().kind, MailKind::Person, "{more}");
         assert!(world.mail(HELP, &format!("{at}.eml"), &raw).await.1.starts_with("opened ticket"), "{more}");

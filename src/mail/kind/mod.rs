@@ -27,9 +27,9 @@ pub fn kind(seen: &Seen<'_>) -> MailKind {
         .unwrap_or(MailKind::Person)
 }
 
-/// Whether no program may answer the mail, whoever wrote it.
+/// Whether no program may answer the mail, whoever wrote it: it asks for that, or it names nobody to answer (RFC 3834, section 2).
 pub fn takes_no_automatic_answer(headers: &Headers<'_>) -> bool {
-    machine::asks_for_silence(headers)
+    machine::asks_for_silence(headers) || has_null_return_path(headers)
 }
 
 /// An answer to an invitation.
