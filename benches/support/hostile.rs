@@ -7,7 +7,7 @@ use super::mails;
 type Make = fn(usize) -> Vec<u8>;
 
 /// What a mail is made of, and the maker.
-pub const ALL: [(&str, Make); 32] = [
+pub const ALL: [(&str, Make); 33] = [
     ("multiparts inside each other", |bytes| {
         let deep: String = (0..150).map(|level| format!("Content-Type: multipart/mixed; boundary=b{level}\r\n\r\n--b{level}\r\n")).collect();
         mail(&format!("{deep}\r\n{}", fill("words and words\r\n", bytes)))
@@ -32,6 +32,7 @@ pub const ALL: [(&str, Make); 32] = [
     ("many references", |bytes| mail(&format!("References: {}\r\n\r\nx", fill("<a.b.c@a.example>\r\n ", bytes)))),
     ("many encoded words", |bytes| mail(&format!("Subject: {}\r\n\r\nx", fill("=?utf-8?q?=C3=A9?=\r\n ", bytes)))),
     ("encoded words that do not end", |bytes| mail(&format!("Subject: {}\r\n\r\nx", fill("=?utf-8?q?a", bytes)))),
+    ("encoded words in no charset", |bytes| mail(&format!("Subject: {}\r\n\r\nx", fill("=?-?b?!", bytes)))),
     ("parameters in continuations", |bytes| {
         let parameters: String = (0..bytes / 20).map(|number| format!(";\r\n filename*{number}=ab")).collect();
         mail(&format!("Content-Disposition: attachment{parameters}\r\n\r\nx"))

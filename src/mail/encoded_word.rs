@@ -8,6 +8,9 @@ use super::charset;
 /// How often a word may itself be the encoding of encoded words.
 const ROUNDS_MAX: usize = 2;
 
+/// Bytes of a word. RFC 2047 wants 75; some programs write the whole subject as one.
+pub(super) const WORD_BYTES_MAX: usize = 8 * 1024;
+
 /// Bytes of the name of a charset, with a language.
 const LABEL_BYTES_MAX: usize = 60;
 
@@ -69,24 +72,11 @@ struct Word<'a> {
 
 impl<'a> Word<'a> {
     fn at(value: &'a [u8]) -> Option<Self> {
-        let inside = value.strip_prefix(b"=?")?;
-        let label_bytes = inside.iter().take(LABEL_BYTES_MAX).position(|byte| *byte == b'?')?;
-        let label = std::str::from_utf8(&inside[..label_bytes]).ok()?.trim();
-        if label.is_empty()
-            || !label.bytes().all(|byte| byte.is_ascii_graphic() && !matches!(byte, b'=' | b'<' | b'>' | b'"' | b'(' | b')' | b',' | b';'))
-        {
-            return None;
-        }
-        let after = &inside[label_bytes + 1..];
-        let (encoding, payload) = (after.first()?, after.get(1..)?.strip_prefix(b"?")?);
-        let is_base64 = match encoding.to_ascii_uppercase() {
-            b'B' => true,
-            b'Q' => false,
-            _ => return None,
-        };
+        let value = &value[..value.len().min(WORD_BYTES_MAX)];
+        let Beginning { label, is_base64, bytes } = Beginning::at(value)?;
+        let payload = &value[bytes..];
         let (payload_bytes, mark_bytes) = payload_end(payload, is_base64);
-        let end = value.len() - payload.len() + payload_bytes + mark_bytes;
-        Some(Word { label, is_base64, payload: &payload[..payload_bytes], end })
+        Some(Word { label, is_base64, payload: &payload[..payload_bytes], end: bytes + payload_bytes + mark_bytes })
     }
 
     fn bytes(&self) -> Vec<u8> {
@@ -99,11 +89,36 @@ impl<'a> Word<'a> {
     }
 }
 
+/// What makes a word one, up to its payload: `=?utf-8?Q?`. Where a word ends because a next one begins, the next one is found there, and so no byte
+/// is looked at for more than two words.
+struct Beginning<'a> {
+    label: &'a str,
+    is_base64: bool,
+    bytes: usize,
+}
+
+impl<'a> Beginning<'a> {
+    fn at(value: &'a [u8]) -> Option<Self> {
+        let inside = value.strip_prefix(b"=?")?;
+        let label_bytes = inside.iter().take(LABEL_BYTES_MAX).position(|byte| *byte == b'?')?;
+        let label = std::str::from_utf8(&inside[..label_bytes]).ok()?.trim();
+        if label.is_empty()
+            || !label.bytes().all(|byte| byte.is_ascii_graphic() && !matches!(byte, b'=' | b'<' | b'>' | b'"' | b'(' | b')' | b',' | b';'))
+        {
+            return None;
+        }
+        let is_base64 = match inside.get(label_bytes + 1)?.to_ascii_uppercase() {
+            b'B' => true,
+            b'Q' => false,
+            _ => return None,
+        };
+        (inside.get(label_bytes + 2) == Some(&b'?')).then_some(Beginning { label, is_base64, bytes: "=?".len() + label_bytes + "?Q?".len() })
+    }
+}
+
 /// Where the payload ends, and how long the mark is that ends it. It may be missing: then a next word, a blank or the end of the value ends it.
 fn payload_end(payload: &[u8], is_base64: bool) -> (usize, usize) {
-    // Not the padding of base64 before the mark that ends it.
-    let begins_word = |at: &usize| payload.get(at + 1..at + 3).is_some_and(|two| two[0] == b'?' && two[1].is_ascii_alphanumeric());
-    let next_word = memchr::memchr_iter(b'=', payload).find(begins_word).unwrap_or(payload.len());
+    let next_word = memchr::memchr_iter(b'=', payload).find(|at| Beginning::at(&payload[*at..]).is_some()).unwrap_or(payload.len());
     let mut at = 0;
     while let Some(mark) = find(&payload[at..next_word], b"?=").map(|offset| at + offset) {
         // A bare question mark before an encoded byte is none.
@@ -192,6 +207,7 @@ fn find(bytes: &[u8], two: &[u8; 2]) -> Option<usize> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::mail::limits::HEADER_BYTES_MAX;
 
     #[test]
     fn words_are_decoded_as_the_standard_says_and_as_programs_write_them() {
@@ -217,6 +233,9 @@ mod tests {
             ("=?utf-8?Q?K=C3=B6ln", "Köln"),
             ("=?utf-8?B?S8O2bG4?", "Köln"),
             ("=?utf-8?Q?K=C3=B6ln? =?utf-8?Q?_x?=", "Köln x"),
+            // One that begins ends the one before, whatever its charset is called; what begins none does not.
+            ("=?utf-8?Q?x =?-?Q?y?=", "xy"),
+            ("=?utf-8?Q?a=?b?=", "a=?b"),
             // Encoded twice.
             ("=?utf-8?Q?=3D=3Futf-8=3FQ=3FK=3DC3=3DB6ln=3F=3D?=", "Köln"),
             ("=?utf-8?X?abc?=", "=?utf-8?X?abc?="),
@@ -235,5 +254,25 @@ mod tests {
         assert!(text(value.as_bytes(), None).starts_with("aaa"));
         let value = "=?utf-8?Q?x?=41".repeat(20_000);
         assert!(text(value.as_bytes(), None).starts_with('x'));
+    }
+
+    #[test]
+    fn a_megabyte_of_what_may_begin_a_word_is_read_at_once() {
+        for hostile in ["=?-?b?!", "=?-?q?!", "=?_?B?=?", "=?a?q", "=?", "=?a?="] {
+            let value = hostile.repeat(HEADER_BYTES_MAX / hostile.len());
+            let began = std::time::Instant::now();
+            text(value.as_bytes(), None);
+            let mut rest = value.as_bytes();
+            while let Some(at) = find(rest, b"=?") {
+                rest = &rest[at + word_bytes(&rest[at..]).unwrap_or(2)..];
+            }
+            assert!(began.elapsed() < std::time::Duration::from_secs(10), "{hostile}: {:?}", began.elapsed());
+        }
+    }
+
+    #[test]
+    fn a_word_longer_than_any_is_cut() {
+        let value = format!("=?utf-8?Q?{}?= b", "a".repeat(2 * WORD_BYTES_MAX));
+        assert_eq!(word_bytes(value.as_bytes()), Some(WORD_BYTES_MAX));
     }
 }

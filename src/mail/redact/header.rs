@@ -10,10 +10,8 @@ use super::{
     text,
     transfer::Transfer,
 };
-use crate::mail::parameters::Parameters;
+use crate::mail::{encoded_word::WORD_BYTES_MAX, parameters::Parameters};
 
-/// Bytes of an encoded word. RFC 2047 wants 75; some programs write the whole subject as one.
-const ENCODED_WORD_BYTES_MAX: usize = 8 * 1024;
 /// Bytes of a charset's name with its language, and of a parameter's name with its section.
 const NAME_BYTES_MAX: usize = 64;
 /// Quotes and blanks around the semicolon between two parameters.
@@ -202,7 +200,7 @@ struct EncodedWord {
 }
 
 fn encoded_word(rest: &[u8]) -> Option<EncodedWord> {
-    let rest = &rest[..rest.len().min(ENCODED_WORD_BYTES_MAX)];
+    let rest = &rest[..rest.len().min(WORD_BYTES_MAX)];
     let charset_end = 2 + rest[2..].iter().take(NAME_BYTES_MAX).position(|byte| *byte == b'?')?;
     let transfer = match rest.get(charset_end + 1)? {
         b'q' | b'Q' => Transfer::Word,
