@@ -86,6 +86,12 @@ pub fn explains(bytes: &[u8], label: &str) -> bool {
     encoding.is_none_or(|encoding| !encoding.decode_without_bom_handling(bytes).1)
 }
 
+/// Whether there is a charset of this name.
+pub fn is_known(label: &str) -> bool {
+    let label = normalized(label);
+    Encoding::for_label(label.as_bytes()).is_some() || charset_decoder(label.as_bytes()).is_some()
+}
+
 /// One spelling for each label: lower case, without quotes, blanks, a language (RFC 2231) and what Java and Windows put before it.
 fn normalized(label: &str) -> Cow<'_, str> {
     let bare = label.split_once('*').map_or(label, |(bare, _)| bare);

@@ -80,7 +80,10 @@ impl<'a> Parameters<'a> {
 
     /// A plain value, which may hold any encoding that it should not.
     fn text(&self, value: &[u8]) -> String {
-        if let (Some(label), skipped) = charset_of(value) {
+        // A file may have two apostrophes in its name.
+        if let (Some(label), skipped) = charset_of(value)
+            && charset::is_known(&label)
+        {
             return charset::decode(&unpercent(&value[skipped..]), Some(&label)).into_owned();
         }
         if value.is_ascii() && value.contains(&b'%') {
@@ -198,6 +201,11 @@ mod tests {
             ("attachment; filename=\"100%25.pdf\"", "100%25.pdf"),
             ("attachment; filename=utf-8''Gr%C3%BC%C3%9Fe.pdf", "Grüße.pdf"),
             ("attachment; filename=\"it's John's.pdf\"", "it's John's.pdf"),
+            ("attachment; filename=\"L'avis-d'imposition.pdf\"", "L'avis-d'imposition.pdf"),
+            ("attachment; filename*0=\"L'avis-\"; filename*1=\"d'imposition.pdf\"", "L'avis-d'imposition.pdf"),
+            ("attachment; filename=\"cp850'de'Gr%81%E1e.pdf\"", "Grüße.pdf"),
+            ("attachment; filename=\"utf-7''Gr+APwA3w-e.pdf\"", "Grüße.pdf"),
+            ("attachment; filename*=x-unheard''Gr%C3%BC%C3%9Fe.pdf", "Grüße.pdf"),
             ("attachment filename=\"x.pdf\"", "x.pdf"),
             ("attachment;\r\n\tfilename=\"a\r\n b.pdf\"", "a b.pdf"),
         ] {
