@@ -113,14 +113,14 @@ fn is_rather_utf8(labeled: &'static Encoding, text: &str) -> bool {
         || (labeled.is_ascii_compatible() && text.chars().filter(|letter| !letter.is_ascii()).take(UTF8_LETTERS_MIN).count() == UTF8_LETTERS_MIN)
 }
 
-/// Labeled as UTF-8 and not valid: a few bytes of it are broken, or the label is.
+/// Labeled as UTF-8 and not valid: a few bytes of it are broken, or the label is. A letter of several bytes that is valid is hardly an accident.
 fn not_utf8_after_all(bytes: &[u8]) -> Cow<'_, str> {
     let (mut letters, mut broken) = (0, 0);
     for chunk in bytes.utf8_chunks() {
         letters += chunk.valid().chars().filter(|letter| !letter.is_ascii()).count();
         broken += usize::from(!chunk.invalid().is_empty());
     }
-    if letters > broken { String::from_utf8_lossy(bytes) } else { guessed(bytes, None) }
+    if letters >= broken { String::from_utf8_lossy(bytes) } else { guessed(bytes, None) }
 }
 
 /// The label does not explain every byte: a few of them are broken, or there is an encoding that explains all.
@@ -206,5 +206,7 @@ mod tests {
         let mut bytes = "Grüße aus Köln, schöne Tage".as_bytes().to_vec();
         bytes.push(0xc3);
         assert_eq!(decode(&bytes, Some("utf-8")), "Grüße aus Köln, schöne Tage\u{fffd}");
+        assert_eq!(decode(b"Caf\xc3\xa9 \xff", Some("utf-8")), "Café \u{fffd}");
+        assert_eq!(decode(b"\xe6\x97\xa5\xe6\x9c", Some("utf-8")), "日\u{fffd}");
     }
 }
