@@ -177,15 +177,7 @@ impl<'a> Header<'a> {
         let Some(declared) = self.parameters("content-type").map(|parameters| parameters.value.clone()).filter(|value| !value.is_empty()) else {
             return "text/plain".to_owned();
         };
-        // A media type is ASCII without blanks (RFC 6838); it goes into headers later.
-        let is_special = |byte| matches!(byte, b'"' | b'(' | b')' | b',' | b':'..=b'@' | b'['..=b']');
-        let is_token = declared.bytes().all(|byte| byte.is_ascii_graphic() && !is_special(byte));
-        match declared.split_once('/') {
-            Some((kind, subtype)) if is_token && !kind.is_empty() && !subtype.is_empty() && !subtype.contains('/') => declared,
-            // As RFC 822 mail programs wrote it.
-            None if declared == "text" => "text/plain".to_owned(),
-            _ => "application/octet-stream".to_owned(),
-        }
+        media_type(declared)
     }
 
     /// None of its lines is beyond doubt.
@@ -208,6 +200,18 @@ impl<'a> Header<'a> {
     /// The charset of raw letters matters only where there are some.
     fn label_for(&self, value: &[u8]) -> Option<&'a str> {
         self.label.filter(|_| !value.is_ascii())
+    }
+}
+
+/// What is declared as one, in lower case and without parameters, if it is one (RFC 6838): it goes into headers later.
+pub(super) fn media_type(declared: String) -> String {
+    let is_special = |byte| matches!(byte, b'"' | b'(' | b')' | b',' | b':'..=b'@' | b'['..=b']');
+    let is_token = declared.bytes().all(|byte| byte.is_ascii_graphic() && !is_special(byte));
+    match declared.split_once('/') {
+        Some((kind, subtype)) if is_token && !kind.is_empty() && !subtype.is_empty() && !subtype.contains('/') => declared,
+        // As RFC 822 mail programs wrote it.
+        None if declared == "text" => "text/plain".to_owned(),
+        _ => "application/octet-stream".to_owned(),
     }
 }
 

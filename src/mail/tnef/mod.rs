@@ -5,7 +5,9 @@
 
 use super::{
     charset,
+    header::media_type,
     limits::{ATTACHMENTS_MAX, MAIL_BYTES_MAX},
+    parameters::Parameters,
     sent::Sent,
 };
 
@@ -213,7 +215,7 @@ impl File<'_> {
         };
         files.push(Sent {
             name,
-            media_type: text(properties::ATTACH_MIME_TAG).map_or("application/octet-stream".to_owned(), |tag| tag.trim().to_ascii_lowercase()),
+            media_type: media_type(Parameters::read(text(properties::ATTACH_MIME_TAG).unwrap_or_default().trim().as_bytes(), None).value),
             bytes: bytes.to_vec(),
             content_id: text(properties::ATTACH_CONTENT_ID).map(|id| id.trim_matches(['<', '>', ' ']).to_owned()),
             content_location: text(properties::ATTACH_CONTENT_LOCATION),
@@ -339,6 +341,25 @@ mod tests {
         assert_eq!((first.name.as_deref(), first.media_type.as_str()), (Some("Grüße und mehr.txt"), "text/plain"));
         assert_eq!((first.bytes.as_slice(), first.content_id.as_deref()), (b"content".as_slice(), Some("one@a.example")));
         assert_eq!((second.name.as_deref(), second.bytes.as_slice()), (Some("short.bin"), b"more".as_slice()));
+    }
+
+    #[test]
+    fn the_type_of_a_file_is_a_media_type_or_unknown() {
+        for (tag, expected) in [
+            ("Text/Plain", "text/plain"),
+            ("text/plain; x=\r\nX-Evil: 1", "text/plain"),
+            ("text/plain\r\nX-Evil: 1", "text/plain"),
+            ("text/pl\0ain", "text/pl"),
+            ("text/a\"b", "application/octet-stream"),
+            ("ä/b c", "application/octet-stream"),
+            ("", "application/octet-stream"),
+        ] {
+            let bytes = stream(&[
+                (2, attribute::ATTACH_RENDER_DATA, vec![0; 14]),
+                (2, attribute::ATTACH_PROPERTIES, properties(&[(0x1f, properties::ATTACH_MIME_TAG, &utf16(tag))])),
+            ]);
+            assert_eq!(read(&bytes).unwrap().files[0].media_type, expected, "{tag:?}");
+        }
     }
 
     #[test]
