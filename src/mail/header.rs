@@ -5,11 +5,10 @@ use std::{
     ops::{Deref, Range},
 };
 
-use mail_parser::DateTime;
 use time::OffsetDateTime;
 
 use super::{
-    Address, Unreadable, address, charset, encoded_word,
+    Address, Unreadable, address, charset, date, encoded_word,
     limits::{HEADER_FIELDS_MAX, MESSAGE_ID_BYTES_MAX, REFERENCES_MAX},
     line::{in_one_line, line_end, one_line, own_line},
     parameters::Parameters,
@@ -161,8 +160,7 @@ impl<'a> Header<'a> {
     }
 
     pub(super) fn date(&self) -> Option<OffsetDateTime> {
-        let written = self.values("date").find_map(|value| DateTime::parse_rfc822(&one_line(&charset::utf8(value))))?;
-        written.is_valid().then(|| OffsetDateTime::from_unix_timestamp(written.to_timestamp()).ok()).flatten()
+        self.values("date").find_map(|value| date::read(&one_line(&charset::utf8(value))))
     }
 
     /// Of Content-Type, or of Content-Disposition.

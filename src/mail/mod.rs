@@ -9,6 +9,7 @@ mod transfer;
 mod tnef;
 mod charset;
 mod header;
+mod date;
 mod encoded_word;
 pub mod address;
 pub mod line;
