@@ -1,8 +1,9 @@
-//! What stands before a number: words that say what it is, an account number that goes on in it, what was left of a card.
+//! What stands before a number: what is joined to it, an account number that goes on in it, what was left of a card.
 
 use std::collections::VecDeque;
 
 use super::{
+    label::{self, Label},
     letters::{Class, class, is_star},
     number::{self, LEFT_OVER},
     run::Beginning,
@@ -10,149 +11,10 @@ use super::{
 
 /// Letters that are remembered.
 const BEHIND_MAX: usize = 96;
-/// Words between a label and its number: `order number is`.
-const FILLERS_MAX: usize = 3;
 /// Letters and digits of an account number (ISO 13616).
 const IBAN_LETTERS_MAX: usize = 34;
-/// Bytes of words that stand for themselves alone, in ASCII and elsewhere.
-const SHORT_BYTES: usize = 4;
-const SHORT_BYTES_ELSEWHERE: usize = 9;
 /// Stars of a card that was cut: its digits but four.
 const STARS: std::ops::RangeInclusive<usize> = 9..=15;
-
-/// Words that say nothing of what a number is of.
-const FILLERS: [&str; 22] = [
-    "no",
-    "nr",
-    "num",
-    "number",
-    "numbers",
-    "nummer",
-    "numero",
-    "número",
-    "numéro",
-    "n",
-    "nº",
-    "is",
-    "ist",
-    "est",
-    "es",
-    "code",
-    "the",
-    "was",
-    "1",
-    "2",
-    "№",
-    "номер",
-];
-
-/// Beginnings of words for numbers that are never a card's, in whatever groups they are written. Words of up to four letters are whole.
-const NEVER: [&str; 50] = [
-    "imei",
-    "imeisv",
-    "meid",
-    "esn",
-    "iccid",
-    "eid",
-    "imsi",
-    "isbn",
-    "issn",
-    "ean",
-    "gtin",
-    "upc",
-    "barcode",
-    "sscc",
-    "siret",
-    "siren",
-    "vat",
-    "ustid",
-    "tracking",
-    "track",
-    "trackingnummer",
-    "awb",
-    "waybill",
-    "parcel",
-    "shipment",
-    "consignment",
-    "sendung",
-    "paket",
-    "colis",
-    "suivi",
-    "seguimiento",
-    "rastreo",
-    "rastreamento",
-    "spedizione",
-    "przesyłk",
-    "отправлен",
-    "трек",
-    "追跡",
-    "運單",
-    "运单",
-    "快递",
-    "tel",
-    "telefon",
-    "telephone",
-    "téléphone",
-    "teléfono",
-    "phone",
-    "fax",
-    "mobil",
-    "電話",
-];
-
-/// The same for numbers that are a card's only if they are grouped as a card.
-const IN_ONE: [&str; 50] = [
-    "order",
-    "orders",
-    "po",
-    "invoice",
-    "inv",
-    "receipt",
-    "ticket",
-    "case",
-    "ref",
-    "reference",
-    "id",
-    "uid",
-    "serial",
-    "sn",
-    "sku",
-    "item",
-    "part",
-    "customer",
-    "booking",
-    "reservation",
-    "bestell",
-    "auftrag",
-    "rechnung",
-    "seriennummer",
-    "kundennummer",
-    "vorgang",
-    "commande",
-    "facture",
-    "référence",
-    "client",
-    "pedido",
-    "factura",
-    "referencia",
-    "ordine",
-    "fattura",
-    "fatura",
-    "encomenda",
-    "bestelling",
-    "factuur",
-    "zamówieni",
-    "faktur",
-    "заказ",
-    "счёт",
-    "счет",
-    "注文",
-    "請求",
-    "订单",
-    "訂單",
-    "发票",
-    "주문",
-];
 
 /// The letters before the present one.
 #[derive(Debug, Default)]
@@ -184,38 +46,32 @@ impl Behind {
         end.chars().rev().zip(self.letters.iter().rev()).filter(|(one, other)| other.eq_ignore_ascii_case(one)).count() == end.chars().count()
     }
 
-    /// What is known of a run of digits that begins here. Costly, and so asked only where a card may be.
-    pub(super) fn beginning(&self) -> Beginning {
+    /// What is known of a run of digits that begins here and that this letter follows. Costly, and so asked only where a card may be.
+    pub(super) fn beginning(&self, next: Option<char>) -> Beginning {
         let (before, further) = (self.back(0), self.back(1));
+        let tail: String = self.letters.iter().collect();
+        // The magnetic stripe of a card as readers type it (ISO/IEC 7813): no other number is written so.
+        let in_track = next == Some('^') || before == Some(';') && next == Some('=');
         let joined = match before {
             Some('_' | '@' | '%') => true,
-            // A card's name may be joined to its number; anything else so joined is an identifier.
-            Some('-' | '/') => further.is_some_and(|letter| letter.is_ascii_alphanumeric()) && !self.names_card(),
+            Some('-' | '/') => further.is_some_and(|letter| letter.is_ascii_alphanumeric()),
             Some(letter) => is_joining(letter),
             None => false,
         };
-        let tail: String = self.letters.iter().collect();
-        let (never, in_one) = labels(&tail);
         Beginning {
-            joined,
+            // A card's name may be joined to its number; anything else so joined is an identifier.
+            joined: joined && !in_track && (matches!(before, Some('@' | '%')) || !label::names_card_at_end(&tail)),
             plus: before == Some('+'),
             in_address: self.in_address,
             left_over: if self.follows_stars() { LEFT_OVER } else { 0 },
             country: country(&tail),
             in_iban: is_in_iban(&tail),
-            named_otherwise: never,
-            named_otherwise_if_solid: in_one,
+            label: if in_track { Label::None } else { label::of(&tail) },
         }
     }
 
     fn back(&self, distance: usize) -> Option<char> {
         self.letters.iter().rev().nth(distance).copied()
-    }
-
-    fn names_card(&self) -> bool {
-        let word: String = self.letters.iter().rev().skip(1).take_while(|letter| letter.is_alphabetic()).collect();
-        let word: String = word.chars().rev().collect::<String>().to_lowercase();
-        ["card", "karte", "carte", "carta", "tarjeta", "visa", "mastercard", "amex", "pan", "cc"].iter().any(|name| word.ends_with(name))
     }
 
     /// As many stars as a card loses, with what may stand between its groups.
@@ -235,30 +91,6 @@ pub(super) fn ends_word(letter: char) -> bool {
 /// Letters of scripts that part words by blanks. Chinese and Japanese write a number amid the words.
 pub(super) fn is_joining(letter: char) -> bool {
     letter.is_ascii_alphanumeric() || letter < '\u{590}' && letter.is_alphabetic()
-}
-
-/// Whether the last word names a number that is no card's: in any groups, in one.
-fn labels(tail: &str) -> (bool, bool) {
-    let words = tail.rsplit(|letter: char| !letter.is_alphanumeric() && letter != 'º' && letter != '№').filter(|word| !word.is_empty());
-    for word in words.take(FILLERS_MAX + 1) {
-        let lower = word.to_lowercase();
-        if FILLERS.contains(&lower.as_str()) {
-            continue;
-        }
-        let named = |names: &[&str]| {
-            names.iter().any(|name| match (name.is_ascii(), name.len()) {
-                (true, 0..=SHORT_BYTES) => lower == *name,
-                // Chinese, Japanese and Korean do not part words.
-                (false, 0..=SHORT_BYTES_ELSEWHERE) => lower.contains(name),
-                _ => lower.starts_with(name),
-            })
-        };
-        if lower.bytes().all(|byte| byte.is_ascii_digit()) {
-            return (false, false);
-        }
-        return (named(&NEVER), named(&IN_ONE));
-    }
-    (false, false)
 }
 
 /// `DE` of `DE89 3704...`, with a blank after it or without.

@@ -5,7 +5,7 @@ use std::{mem, ops::Range};
 use super::{
     context::{Behind, ends_word, is_joining},
     letters::{Class, class},
-    run::{Beginning, Gap, Run},
+    run::{Beginning, Gap, Run, Span},
 };
 
 /// Groups of digits that are looked at together; of a longer list the first are settled.
@@ -15,12 +15,28 @@ const GROUPS_KEPT: usize = 8;
 /// Letters of a word after a card in which an `@` makes it an identifier.
 const WORD_LETTERS_MAX: usize = 2_048;
 
+/// What is printed on a card beside its number, and written directly after it.
+const WORDS_AFTER: [&str; 8] = ["exp", "expiry", "expires", "expiration", "valid", "cvv", "cvc", "cvn"];
+
 /// What of a text is to be cut.
 #[derive(Debug, Default)]
 pub(super) struct Found {
     /// Places of the digits.
     pub(super) digits: Vec<Range<usize>>,
     pub(super) cards: usize,
+}
+
+impl Found {
+    fn add(&mut self, digits: impl Iterator<Item = Range<usize>>) {
+        self.digits.extend(digits);
+        self.cards += 1;
+    }
+
+    fn take(&mut self, other: &mut Found) {
+        let other = mem::take(other);
+        self.digits.extend(other.digits);
+        self.cards += other.cards;
+    }
 }
 
 /// Takes in a text and collects what is to be cut.
@@ -34,6 +50,9 @@ pub(super) struct Finder {
     /// Cards in a word that goes on: dropped if it turns out to be an address.
     pending: Found,
     word_letters: usize,
+    /// Cards with a word directly after them, and that word so far.
+    held: Found,
+    card_word: String,
     found: Found,
     /// In names of files `_` stands for a blank.
     is_name: bool,
@@ -51,6 +70,7 @@ impl Finder {
             Class::Nothing => {}
             Class::Digit(digit) => self.push_digit(digit, at),
             _ => {
+                self.watch_card_word(Some(letter));
                 self.watch_word(letter);
                 if self.run.is_empty() || !self.gap.accept(letter, class) {
                     self.end_run(Some(letter));
@@ -80,6 +100,7 @@ impl Finder {
     }
 
     fn push_digit(&mut self, digit: u8, at: Range<usize>) {
+        self.watch_card_word(None);
         let gap = mem::take(&mut self.gap);
         self.gap_letters.clear();
         self.run.push(digit, at, gap);
@@ -93,26 +114,12 @@ impl Finder {
             return;
         }
         let gap = mem::take(&mut self.gap);
-        let mut cut = Vec::new();
         // Hardly any run gets past the first look, and only then is what stands before it worth the second.
         self.run.beginning = Beginning::default();
+        let mut cut = Vec::new();
         if self.run.may_hold_card() && !self.run.cards(false, None).is_empty() {
-            self.run.beginning = self.behind.beginning();
-            let joined_after = match next {
-                Some(letter) if gap.is_nothing() => matches!(letter, '_' | '@') || is_joining(letter),
-                Some(letter) if gap.is_dash() => letter.is_ascii_alphabetic(),
-                _ => false,
-            };
-            for card in self.run.cards(joined_after, None) {
-                let goes_on = self.run.word_goes_on(&card, gap) && next.is_some_and(|letter| !ends_word(letter));
-                let found = if goes_on { &mut self.pending } else { &mut self.found };
-                found.digits.extend(self.run.cut_digits(&card));
-                found.cards += 1;
-                cut.push(card);
-            }
-            if next == Some('@') {
-                self.pending = Found::default();
-            }
+            self.run.beginning = self.behind.beginning(next.filter(|_| gap.is_nothing()));
+            cut = self.cut_run(next, gap);
         }
         // As they are when they are read again.
         self.run.letters(&cut).for_each(|letter| self.behind.push(letter));
@@ -120,17 +127,41 @@ impl Finder {
         self.run.clear();
     }
 
+    /// Cuts the cards of a run that ends before this letter, and says which they are.
+    fn cut_run(&mut self, next: Option<char>, gap: Gap) -> Vec<Span> {
+        let joined_after = match next {
+            Some(letter) if gap.is_nothing() => matches!(letter, '_' | '@') || is_joining(letter),
+            Some(letter) if gap.is_dash() => letter.is_ascii_alphabetic(),
+            _ => false,
+        };
+        let cut = self.run.cards(joined_after, None);
+        for card in &cut {
+            let goes_on = self.run.word_goes_on(card, gap) && next.is_some_and(|letter| !ends_word(letter));
+            let found = if goes_on { &mut self.pending } else { &mut self.found };
+            found.add(self.run.cut_digits(card));
+        }
+        if next == Some('@') {
+            self.pending = Found::default();
+        }
+        let begins_word = |letter: &char| WORDS_AFTER.iter().any(|word| word.starts_with(letter.to_ascii_lowercase()));
+        if let Some(letter) = next.filter(|letter| joined_after && begins_word(letter)) {
+            let is_held = |card: &Span| cut.last().is_none_or(|last| last.end <= card.start);
+            self.run.cards(false, None).iter().filter(|card| is_held(card)).for_each(|card| self.held.add(self.run.cut_digits(card)));
+            self.watch_card_word(Some(letter));
+        }
+        cut
+    }
+
     /// Of a long list, cuts what begins in its front and goes on with the rest.
     fn settle_front(&mut self) {
         let front = GROUPS_MAX - GROUPS_KEPT;
         self.run.beginning = Beginning::default();
         if !self.run.cards(false, Some(front)).is_empty() {
-            self.run.beginning = self.behind.beginning();
+            self.run.beginning = self.behind.beginning(None);
         }
         let mut dropped = front;
         for card in self.run.cards(false, Some(front)) {
-            self.found.digits.extend(self.run.cut_digits(&card));
-            self.found.cards += 1;
+            self.found.add(self.run.cut_digits(&card));
             dropped = dropped.max(card.end);
         }
         self.run.drop_front(dropped);
@@ -151,11 +182,27 @@ impl Finder {
         }
     }
 
+    /// Takes in what follows a card directly: another word than what is printed beside a card's number makes it an identifier.
+    fn watch_card_word(&mut self, letter: Option<char>) {
+        if self.held.cards == 0 {
+            return;
+        }
+        if let Some(letter) = letter.filter(|letter| letter.is_alphabetic()) {
+            self.card_word.extend(letter.to_lowercase());
+            if WORDS_AFTER.iter().any(|word| word.starts_with(&self.card_word)) {
+                return;
+            }
+        } else if WORDS_AFTER.contains(&self.card_word.as_str()) {
+            self.pending.take(&mut self.held);
+        }
+        self.held = Found::default();
+        self.card_word.clear();
+    }
+
     fn commit(&mut self) {
+        self.watch_card_word(None);
         self.word_letters = 0;
-        let pending = mem::take(&mut self.pending);
-        self.found.digits.extend(pending.digits);
-        self.found.cards += pending.cards;
+        self.found.take(&mut self.pending);
     }
 }
 

@@ -3,6 +3,7 @@
 use std::ops::Range;
 
 use super::{
+    label::Label,
     letters::Class,
     number::{self, DIGITS, LEFT_OVER},
 };
@@ -93,9 +94,8 @@ pub(super) struct Beginning {
     pub(super) country: Option<String>,
     /// An account number with letters in it began before it.
     pub(super) in_iban: bool,
-    /// The words before it say that it is something else, always or if it is written in one.
-    pub(super) named_otherwise: bool,
-    pub(super) named_otherwise_if_solid: bool,
+    /// What the words before it say.
+    pub(super) label: Label,
 }
 
 /// The groups so far.
@@ -233,7 +233,13 @@ impl Run {
         let in_same_word = self.groups[..=span.start].iter().skip(1).all(|group| group.gap.joins());
         let begins = &self.beginning;
         let before = if span.start == 0 {
-            !(begins.joined || begins.plus || begins.named_otherwise || solid && begins.named_otherwise_if_solid)
+            let named_otherwise = match begins.label {
+                Label::None => false,
+                Label::Other => true,
+                Label::Phone => !self.has_sizes(0, GROUPINGS[0]) || span.len() != GROUPINGS[0].len(),
+                Label::InOne => solid,
+            };
+            !(begins.joined || begins.plus || named_otherwise)
         } else {
             // `100-4111...` is a number of its own, and `0.4111...` a fraction; after a card that was found there may be anything.
             let gap = self.groups[span.start].gap;

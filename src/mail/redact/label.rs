@@ -1,0 +1,283 @@
+//! What the words before a number say that it is. The last of them decides, unless it is an order's or a telephone's number by which somebody says
+//! what the card is for: `card number for this order: ...`.
+
+use super::{
+    letters::is_star,
+    number::{DIGITS, LEFT_OVER},
+};
+
+/// What a number is, by the words before it.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) enum Label {
+    /// They do not say, or say that it is a card.
+    #[default]
+    None,
+    /// Never a card.
+    Other,
+    /// Of a telephone.
+    Phone,
+    /// Of something that is numbered in one group.
+    InOne,
+}
+
+/// Words between a label and its number: `order number is`.
+const FILLERS_MAX: usize = 3;
+/// Words from `number` to what it is of: `número de la tarjeta`.
+const NUMBER_OF_MAX: usize = 3;
+/// Bytes of words that stand for themselves alone, in ASCII and elsewhere.
+const SHORT_BYTES: usize = 4;
+const SHORT_BYTES_ELSEWHERE: usize = 9;
+
+/// What the words at the end of this text call the number after it.
+pub(super) fn of(tail: &str) -> Label {
+    let is_telling = |word: &Word<'_>| !is_number_word(&word.lower) && !FILLERS.contains(&word.lower.as_str());
+    let Some((place, word)) = words(tail).take(FILLERS_MAX + 1).enumerate().find(|(_, word)| is_telling(word)) else { return Label::None };
+    if word.lower.bytes().all(|byte| byte.is_ascii_digit()) {
+        return Label::None;
+    }
+    let label = match word.lower.as_str() {
+        lower if begins(lower, &NEVER) => return Label::Other,
+        lower if begins(lower, &GOODS) => return Label::InOne,
+        lower if begins(lower, &PHONES) => Label::Phone,
+        lower if begins(lower, &ORDERS) => Label::InOne,
+        _ => return Label::None,
+    };
+    if is_card_for(&words(tail).collect::<Vec<_>>(), place) { Label::None } else { label }
+}
+
+/// Whether the word at the end, or the one before `number`, is a card's name.
+pub(super) fn names_card_at_end(tail: &str) -> bool {
+    words(tail).take(2).find(|word| !is_number_word(&word.lower)).is_some_and(|word| {
+        let name = without_number(&word.lower);
+        names_card(&word) || CARD_LETTERS.contains(&name)
+    })
+}
+
+/// Whether the sentence is of a card up to the label at this place: then the label says what the card is for. `Order number` is clearer, and gives
+/// way to a card's number alone.
+fn is_card_for(words: &[Word<'_>], label: usize) -> bool {
+    let is_numbered = |at: usize| {
+        let before = words.iter().skip(at + 1).take(NUMBER_OF_MAX);
+        let after = at.checked_sub(1).map(|after| &words[after]);
+        let alone = without_number(&words[at].lower) != words[at].lower;
+        alone || after.into_iter().chain(before).any(|word| is_number_word(&word.lower))
+    };
+    let is_clear = is_numbered(label);
+    for (at, word) in words.iter().enumerate().skip(label) {
+        let is_card = names_card(word) || is_capital_abbreviation(word);
+        if is_card && (!is_clear || is_numbered(at)) {
+            return true;
+        }
+        if word.is_long_number() || word.begins_sentence() || is_clear && word.before.contains([',', '、', '，']) {
+            return false;
+        }
+    }
+    false
+}
+
+/// A word, and what parts it from the one before.
+struct Word<'a> {
+    before: &'a str,
+    text: &'a str,
+    lower: String,
+}
+
+impl Word<'_> {
+    /// As long as a card's number, or what is left of one, and not a date: what stands before has its number already.
+    fn is_long_number(&self) -> bool {
+        let has_length = self.text.len() == LEFT_OVER && !self.before.contains('/') || self.text.len() >= *DIGITS.start();
+        has_length && self.text.bytes().all(|byte| byte.is_ascii_digit()) || self.before.contains(is_star)
+    }
+
+    /// Also where a line or a cell begins. After an abbreviation a sentence goes on in small letters, as it does in a line that was wrapped.
+    fn begins_sentence(&self) -> bool {
+        let is_capital = !self.text.starts_with(char::is_lowercase);
+        self.before.contains(['!', '?', ';', '。', '！', '？', '；']) || is_capital && self.before.contains(['.', '\n', '\t', '|'])
+    }
+}
+
+/// From the last to the first.
+fn words(tail: &str) -> impl Iterator<Item = Word<'_>> {
+    let is_letter = |letter: char| letter.is_alphanumeric() || matches!(letter, 'º' | '№');
+    let mut rest = tail;
+    std::iter::from_fn(move || {
+        let upto = rest.trim_end_matches(|letter| !is_letter(letter));
+        let start = upto.trim_end_matches(is_letter).len();
+        let text = &upto[start..];
+        rest = &upto[..start];
+        let before = &rest[rest.trim_end_matches(|letter| !is_letter(letter)).len()..];
+        (!text.is_empty()).then(|| Word { before, text, lower: text.to_lowercase() })
+    })
+}
+
+fn begins(lower: &str, names: &[&str]) -> bool {
+    names.iter().any(|name| match (name.is_ascii(), name.len()) {
+        (true, 0..=SHORT_BYTES) => lower == *name,
+        // Chinese, Japanese and Korean do not part words.
+        (false, 0..=SHORT_BYTES_ELSEWHERE) => lower.contains(name),
+        _ => lower.starts_with(name),
+    })
+}
+
+fn names_card(word: &Word<'_>) -> bool {
+    let name = without_number(&word.lower);
+    let ends = |ending: &&str| if ending.is_ascii() { name.ends_with(ending) } else { name.contains(ending) };
+    CARDS.contains(&name) || CARD_ENDINGS.iter().any(ends)
+}
+
+fn is_capital_abbreviation(word: &Word<'_>) -> bool {
+    CARD_LETTERS.contains(&word.lower.as_str()) && word.text.chars().all(char::is_uppercase)
+}
+
+fn is_number_word(lower: &str) -> bool {
+    NUMBER_WORDS.contains(&lower)
+}
+
+/// `karten` of `kartennummer`.
+fn without_number(lower: &str) -> &str {
+    NUMBER_ENDINGS.iter().find_map(|ending| lower.strip_suffix(ending)).unwrap_or(lower)
+}
+
+/// Words that say that it is a number, and not of what.
+const NUMBER_WORDS: [&str; 14] = ["no", "nr", "num", "number", "numbers", "nummer", "numero", "número", "numéro", "n", "nº", "code", "№", "номер"];
+
+/// Other words that say nothing of what a number is of.
+const FILLERS: [&str; 8] = ["is", "ist", "est", "es", "the", "was", "1", "2"];
+
+/// Beginnings of words for numbers that are never a card's, in whatever groups they are written. Words of up to four letters are whole.
+const NEVER: [&str; 41] = [
+    "imei",
+    "imeisv",
+    "meid",
+    "esn",
+    "iccid",
+    "eid",
+    "imsi",
+    "isbn",
+    "issn",
+    "ean",
+    "gtin",
+    "upc",
+    "barcode",
+    "sscc",
+    "siret",
+    "siren",
+    "vat",
+    "ustid",
+    "tracking",
+    "track",
+    "trackingnummer",
+    "awb",
+    "waybill",
+    "parcel",
+    "shipment",
+    "consignment",
+    "sendung",
+    "paket",
+    "colis",
+    "suivi",
+    "seguimiento",
+    "rastreo",
+    "rastreamento",
+    "spedizione",
+    "przesyłk",
+    "отправлен",
+    "трек",
+    "追跡",
+    "運單",
+    "运单",
+    "快递",
+];
+
+/// The same for telephone numbers, which nobody writes in four groups of four.
+const PHONES: [&str; 9] = ["tel", "telefon", "telephone", "téléphone", "teléfono", "phone", "fax", "mobil", "電話"];
+
+/// The same for numbers of goods, which are a card's only if they are grouped as a card. Some goods are cards.
+const GOODS: [&str; 6] = ["serial", "sn", "sku", "item", "part", "seriennummer"];
+
+/// The same for numbers of orders, customers and cases.
+const ORDERS: [&str; 44] = [
+    "order",
+    "orders",
+    "po",
+    "invoice",
+    "inv",
+    "receipt",
+    "ticket",
+    "case",
+    "ref",
+    "reference",
+    "id",
+    "uid",
+    "customer",
+    "booking",
+    "reservation",
+    "bestell",
+    "auftrag",
+    "rechnung",
+    "kundennummer",
+    "vorgang",
+    "commande",
+    "facture",
+    "référence",
+    "client",
+    "pedido",
+    "factura",
+    "referencia",
+    "ordine",
+    "fattura",
+    "fatura",
+    "encomenda",
+    "bestelling",
+    "factuur",
+    "zamówieni",
+    "faktur",
+    "заказ",
+    "счёт",
+    "счет",
+    "注文",
+    "請求",
+    "订单",
+    "訂單",
+    "发票",
+    "주문",
+];
+
+/// Words for a card that pays.
+const CARDS: [&str; 25] = [
+    "card",
+    "cards",
+    "visa",
+    "amex",
+    "carte",
+    "cartes",
+    "carta",
+    "tarjeta",
+    "tarjetas",
+    "cartão",
+    "cartao",
+    "cartões",
+    "karta",
+    "karty",
+    "kartę",
+    "kartą",
+    "kart",
+    "kartı",
+    "kartu",
+    "kort",
+    "карта",
+    "карты",
+    "карту",
+    "карте",
+    "картой",
+];
+
+/// Words for it, also at the end of a longer one: `Mastercard`, `Kreditkarten`.
+const CARD_ENDINGS: [&str; 12] =
+    ["card", "cards", "karte", "karten", "kaart", "kreditkort", "betalkort", "カード", "카드", "信用卡", "银行卡", "銀行卡"];
+
+/// Abbreviations of it, which are other words too, unless they are in capital letters or directly before the number.
+const CARD_LETTERS: [&str; 2] = ["pan", "cc"];
+
+/// What ends a word that says that it is a number, and not of what.
+const NUMBER_ENDINGS: [&str; 10] = ["numbers", "number", "nummer", "num", "nr", "no", "番号", "번호", "号", "號"];
