@@ -13,7 +13,7 @@ use crate::{
     access::Caller,
     ports::Order,
     tickets::{
-        self, Assignee, Priority, Status, Viewer,
+        self, Assignee, NAME_CHARACTERS_MAX, Priority, Status, Viewer,
         list::{self, Filter, Sort, Span, Whose},
         store::LIST_MAX,
     },
@@ -132,16 +132,19 @@ impl Asked {
     }
 
     fn filter(&self) -> Result<Filter, Problem> {
-        let name = |text: &String| tickets::name(text);
+        let name = |text: &String| {
+            let wrong = || bad("bad-filter", format!("`assignee`, `category` and `tag` have 1 to {NAME_CHARACTERS_MAX} characters on one line."));
+            tickets::name(text).map_err(|_| wrong())
+        };
         let assignee = self.assignee.clone().map(|whose| match whose {
-            Whose::Assigned(Assignee::Person(subject)) => tickets::name(&subject).map(|subject| Whose::Assigned(Assignee::Person(subject))),
-            Whose::Assigned(Assignee::Group(group)) => tickets::name(&group).map(|group| Whose::Assigned(Assignee::Group(group))),
+            Whose::Assigned(Assignee::Person(subject)) => name(&subject).map(|subject| Whose::Assigned(Assignee::Person(subject))),
+            Whose::Assigned(Assignee::Group(group)) => name(&group).map(|group| Whose::Assigned(Assignee::Group(group))),
             Whose::Nobodys => Ok(Whose::Nobodys),
         });
         Ok(Filter {
             status: self.status.clone(),
             assignee: assignee.transpose()?,
-            requester: self.requester.as_ref().map(|address| address.trim().to_lowercase()),
+            requester: self.requester.as_deref().map(tickets::looked_for),
             priority: self.priority,
             category: self.category.as_ref().map(name).transpose()?,
             tag: self.tag.as_ref().map(name).transpose()?.map(|tag| tag.to_lowercase()),

@@ -65,6 +65,11 @@ pub fn given(written: &str) -> Option<String> {
     ((local.starts_with('"') || !local.contains('@')) && is_host).then(|| in_ascii(address))
 }
 
+/// An address that is looked for, as it would be kept.
+pub fn as_kept(written: &str) -> String {
+    in_ascii(written.trim().to_lowercase())
+}
+
 /// A part of a domain: letters of any script, digits, hyphens between them; the underscore is used and no host's.
 fn is_label(label: &str) -> bool {
     !label.is_empty()
@@ -97,16 +102,20 @@ fn as_it_stands(bare: &str) -> Option<String> {
     is_sound.then_some(address)
 }
 
-/// The same address with its domain as the DNS has it (RFC 5890): one is one, however a mail spells it, and a server needs no SMTPUTF8 for it. What is no
-/// domain stays.
-fn in_ascii(address: String) -> String {
-    match address.rsplit_once('@') {
-        Some((local, domain)) if !domain.is_ascii() => match Host::parse(domain) {
-            Ok(Host::Domain(ascii)) => format!("{local}@{ascii}"),
-            _ => address,
-        },
-        _ => address,
+/// The same address with its domain as the DNS has it: one is one, however a mail spells it, and a server needs no SMTPUTF8 for it.
+pub(super) fn in_ascii(address: String) -> String {
+    let mapped = address.rsplit_once('@').and_then(|(local, domain)| Some(format!("{local}@{}", domain_in_ascii(domain)?)));
+    mapped.filter(|mapped| as_it_stands(mapped).as_ref() == Some(mapped)).unwrap_or(address)
+}
+
+/// A domain with letters beyond ASCII as the DNS has it (RFC 5890), if it is one: what it is mapped to is letters, digits, hyphens and dots alone.
+pub(super) fn domain_in_ascii(domain: &str) -> Option<String> {
+    if domain.is_ascii() || domain.contains('%') {
+        return None;
     }
+    let Ok(Host::Domain(ascii)) = Host::parse(domain) else { return None };
+    let ascii = ascii.trim_end_matches('.');
+    ascii.split('.').all(|label| is_label(label) && label.is_ascii()).then(|| ascii.to_owned())
 }
 
 /// Whether marks of quotation and backslashes stand behind a backslash, as they must between marks of quotation.
@@ -284,7 +293,8 @@ fn hidden_in(words: &str) -> Option<(String, String)> {
 
 fn named(address: String, name: &str) -> Address {
     let name = without_overrides(name.to_owned()).trim_matches(['"', ' ']).to_owned();
-    let name = Some(name).filter(|name| !name.is_empty() && !name.trim_matches(['\'', '<', '>']).eq_ignore_ascii_case(&address));
+    let is_the_address = |name: &str| in_ascii(name.trim_matches(['\'', '<', '>']).to_lowercase()) == address;
+    let name = Some(name).filter(|name| !name.is_empty() && !is_the_address(name));
     Address { name, address }
 }
 
@@ -374,6 +384,10 @@ mod tests {
             ("zoe@xn--bcher-kva.example.", "zoe@xn--bcher-kva.example"),
             ("zoe@Bücher.example", "zoe@xn--bcher-kva.example"),
             ("zoé@bücher。example", "zoé@xn--bcher-kva.example"),
+            ("zoé@bücher.example。", "zoé@xn--bcher-kva.example"),
+            ("ann@a；b.example", "ann@a；b.example"),
+            ("ann@bücher%2eevil.example", "ann@bücher%2eevil.example"),
+            ("zoë@bücher.example <zoë@xn--bcher-kva.example>", "zoë@xn--bcher-kva.example"),
             ("ann@[127.0.0.1]", "ann@[127.0.0.1]"),
             ("Ann <Ann@[IPv6:2001:DB8::1]>", "Ann <ann@[ipv6:2001:db8::1]>"),
             ("Ann ann@[127.0.0.1]", "Ann <ann@[127.0.0.1]>"),

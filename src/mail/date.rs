@@ -8,8 +8,10 @@ const ZONE_UNKNOWN: &str = "-0000";
 
 /// A date of RFC 5322, also an obsolete one: without seconds or zone, or as C's `asctime` writes it.
 pub(super) fn read(written: &str) -> Option<OffsetDateTime> {
+    // What the parser reads by itself stays as it is, but for the order of asctime, in which it takes the year for a zone.
     let standard = in_standard_order(written);
-    let mut date = DateTime::parse_rfc822(standard.as_deref().unwrap_or(written))?;
+    let by_itself = DateTime::parse_rfc822(written).filter(|_| !standard.as_ref().is_some_and(|standard| standard.is_asctime));
+    let mut date = by_itself.or_else(|| DateTime::parse_rfc822(&standard?.text))?;
     // A leap second has no place of its own in Unix time.
     if date.second == 60 {
         date.second = 59;
@@ -17,20 +19,29 @@ pub(super) fn read(written: &str) -> Option<OffsetDateTime> {
     date.is_valid().then(|| OffsetDateTime::from_unix_timestamp(date.to_timestamp()).ok()).flatten()
 }
 
+struct Standard {
+    text: String,
+    is_asctime: bool,
+}
+
 /// What the parser does without is put in, and the year after the month.
-fn in_standard_order(written: &str) -> Option<String> {
+fn in_standard_order(written: &str) -> Option<Standard> {
     let words: Vec<&str> = written.split([' ', ',']).filter(|word| !word.is_empty()).collect();
     let at = words.iter().position(|word| word.contains(':'))?;
     let is_year = |word: &&&str| word.len() == 4 && is_number(word);
-    let (day, month, year) = match words[..at] {
-        [.., day, month, year] if is_number(day) && is_number(year) => (day, month, year),
-        [.., month, day] if is_number(day) => (day, month, *words[at + 1..].iter().find(is_year)?),
+    let (day, month, year, is_asctime) = match words[..at] {
+        [.., day, month, year] if is_number(day) && is_number(year) => (day, month, year, false),
+        [.., month, day] if is_number(day) => (day, month, *words[at + 1..].iter().find(is_year)?, true),
         _ => return None,
     };
-    let (time, after) = (words[at], words[at + 1..].iter().find(|word| !is_year(word)));
-    let zone = after.filter(|zone| zone.starts_with(|first: char| first.is_ascii_alphanumeric() || matches!(first, '+' | '-')));
+    // A zone may be glued to the time.
+    let clock = words[at].find(|letter: char| !letter.is_ascii_digit() && letter != ':').unwrap_or(words[at].len());
+    let (time, glued) = words[at].split_at(clock);
+    let after = words[at + 1..].iter().find(|word| !is_asctime || !is_year(word)).copied();
+    let is_zone = |zone: &&str| zone.starts_with(|first: char| first.is_ascii_alphanumeric() || matches!(first, '+' | '-'));
+    let zone = Some(glued).filter(|glued| !glued.is_empty()).or(after).filter(is_zone).unwrap_or(ZONE_UNKNOWN);
     let seconds = if time.matches(':').count() == 1 { ":00" } else { "" };
-    Some(format!("{day} {month} {year} {time}{seconds} {}", zone.unwrap_or(&ZONE_UNKNOWN)))
+    Some(Standard { text: format!("{day} {month} {year} {time}{seconds} {zone}"), is_asctime })
 }
 
 fn is_number(word: &str) -> bool {
@@ -55,6 +66,9 @@ mod tests {
             ("27 Nov 99 10:00 UT", datetime!(1999-11-27 10:00 UTC)),
             ("Fri, 27 Nov 2026 10:00:00", datetime!(2026-11-27 10:00 UTC)),
             ("Fri, 27 Nov 2026 10:00", datetime!(2026-11-27 10:00 UTC)),
+            ("Fri, 27 Nov 2026 10:00:00+0100", datetime!(2026-11-27 9:00 UTC)),
+            ("Fri, 27 Nov 2026 10:00+0100", datetime!(2026-11-27 9:00 UTC)),
+            ("Fri, 27 Nov 2026 10:00:00EST", datetime!(2026-11-27 15:00 UTC)),
             ("Fri, 27 Nov 2026 10:00:00 (local time)", datetime!(2026-11-27 10:00 UTC)),
             ("Fri Nov 27 10:00:00 2026", datetime!(2026-11-27 10:00 UTC)),
             ("Tue Nov  3 10:00:00 EST 2026", datetime!(2026-11-03 15:00 UTC)),

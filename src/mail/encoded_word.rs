@@ -9,7 +9,7 @@ use super::charset;
 const ROUNDS_MAX: usize = 2;
 
 /// Bytes of a word. RFC 2047 wants 75; some programs write the whole subject as one.
-pub(super) const WORD_BYTES_MAX: usize = 8 * 1024;
+const WORD_BYTES_MAX: usize = 8 * 1024;
 
 /// Bytes of the name of a charset, with a language.
 const LABEL_BYTES_MAX: usize = 60;
@@ -62,21 +62,24 @@ fn decode(value: &[u8], label: Option<&str>) -> String {
     text
 }
 
-struct Word<'a> {
-    label: &'a str,
-    is_base64: bool,
-    payload: &'a [u8],
+/// A word at the beginning of a value.
+pub(super) struct Word<'a> {
+    pub(super) label: &'a str,
+    pub(super) is_base64: bool,
+    /// Where its payload begins.
+    pub(super) start: usize,
+    pub(super) payload: &'a [u8],
     /// Bytes of the whole word.
-    end: usize,
+    pub(super) end: usize,
 }
 
 impl<'a> Word<'a> {
-    fn at(value: &'a [u8]) -> Option<Self> {
+    pub(super) fn at(value: &'a [u8]) -> Option<Self> {
         let value = &value[..value.len().min(WORD_BYTES_MAX)];
         let Beginning { label, is_base64, bytes } = Beginning::at(value)?;
         let payload = &value[bytes..];
         let (payload_bytes, mark_bytes) = payload_end(payload, is_base64);
-        Some(Word { label, is_base64, payload: &payload[..payload_bytes], end: bytes + payload_bytes + mark_bytes })
+        Some(Word { label, is_base64, start: bytes, payload: &payload[..payload_bytes], end: bytes + payload_bytes + mark_bytes })
     }
 
     fn bytes(&self) -> Vec<u8> {

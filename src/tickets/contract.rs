@@ -3,7 +3,7 @@
 use serde::Deserialize;
 
 use super::unprocessed::record::Reason;
-use crate::{ids::RecordId, tenants::Mailbox};
+use crate::{ids::RecordId, mail::address::as_kept, tenants::Mailbox};
 
 /// The version of the contract.
 const VERSION: u64 = 1;
@@ -69,6 +69,6 @@ pub(super) fn read(message: &str) -> Result<Request, (Reason, String)> {
         return Err((Reason::BadMessage, format!("the mailbox has over {MAILBOX_BYTES_MAX} bytes, which no address has")));
     }
     // One mailbox has one spelling, wherever it is remembered.
-    request.mailbox = request.mailbox.trim().to_lowercase();
+    request.mailbox = as_kept(&request.mailbox);
     Ok(request)
 }

@@ -56,9 +56,11 @@ pub(super) async fn report(
     };
     let about = about(ticket, comment);
     let found = delivery::between(&desk.ports, keys, tenant, &about, &about).await?.remove(&about).unwrap_or_default();
-    let names_nobody = bounce.only_addressees || bounce.recipients.is_empty();
     let only_one = found.len() == 1;
     let got_it: Vec<String> = found.iter().map(|stored| stored.delivery.to.clone()).collect();
+    // An address that did not get the mail from us is that of somebody who helps, or of one to whom it was passed on.
+    let is_any_meant = || got_it.iter().any(|to| bounce.recipients.iter().any(|recipient| is_meant(recipient, to, &got_it)));
+    let names_nobody = bounce.only_addressees || !is_any_meant();
     let mut writes = Vec::new();
     for stored in found {
         let named = if names_nobody {

@@ -45,7 +45,7 @@ use tokio::{
 pub use change::{Assignee, Change, NAME_CHARACTERS_MAX, Priority, TAGS_MAX, change_ticket, name};
 use clock::Clocks;
 pub use comment::{COMMENT_CHARACTERS_MAX, NewComment, add_comment};
-pub use create::{NewTicket, create_ticket, party};
+pub use create::{NewTicket, create_ticket, looked_for, party};
 pub use error::Error;
 use fields::FieldValue;
 use numbers::Numbers;

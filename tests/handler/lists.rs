@@ -238,6 +238,19 @@ async fn a_ticket_that_does_not_open_keeps_no_other_from_being_listed() {
 }
 
 #[tokio::test]
+async fn a_domain_is_looked_for_however_it_is_written() {
+    let world = World::new().await;
+    let agent = world.token("contoso", Role::Agent, None);
+    let body = json!({ "subject": "S", "text": "Words.", "requester": { "address": "zoë@Bücher.example" } });
+    assert_eq!(world.http("POST", "/api/tickets", Some(&agent), body.to_string().as_bytes()).await.status, 201);
+    for written in ["Zoë@bücher.example", "zoë@xn--bcher-kva.example"] {
+        assert_eq!(found(&world, &agent, &json!({ "requester": written })).await.len(), 1, "{written}");
+        let contact = world.http("POST", "/api/contacts/search", Some(&agent), json!({ "address": written }).to_string().as_bytes()).await;
+        assert_eq!(contact.status, 200, "{written}");
+    }
+}
+
+#[tokio::test]
 async fn a_name_is_looked_for_as_it_was_kept() {
     let world = World::new().await;
     let agent = world.token("contoso", Role::Agent, None);

@@ -268,6 +268,15 @@ async fn a_bounce_that_only_gives_our_mail_back_blames_none_of_several() {
 }
 
 #[tokio::test]
+async fn a_bounce_that_names_others_alone_is_of_the_one_who_got_the_mail() {
+    let world = world().await;
+    let original = answered(&world, false).await;
+    let raw = report(&original, &[of("service@mx.northwind.example", "failed", "5.1.1")], "Undelivered");
+    assert_eq!(world.mail(HELP, "h.eml", &raw).await.1, "comment on ticket 1: it answers our own mail");
+    assert_eq!(deliveries(&world).await, [state("failed", Some("5.1.1"))]);
+}
+
+#[tokio::test]
 async fn a_bounce_with_an_id_that_we_did_not_make_marks_nobody() {
     let world = world().await;
     let original = answered(&world, false).await;

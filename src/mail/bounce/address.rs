@@ -1,6 +1,6 @@
 //! Addresses in prose, in logs and in fields: found by their `@`, each letter looked at a bounded number of times.
 
-use crate::mail::limits::ADDRESS_BYTES_MAX;
+use crate::mail::{address::in_ascii, limits::ADDRESS_BYTES_MAX};
 
 /// An address and where it stands.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -34,7 +34,7 @@ fn around(line: &str, at: usize) -> Option<Found> {
         return None;
     }
     let opened = line[..start].trim_end_matches(['<', '[', '(', '"', '\'', '«', '“', '„', '‘', '`']);
-    Some(Found { address: format!("{local}@{domain}").to_lowercase(), start: opened.len() })
+    Some(Found { address: in_ascii(format!("{local}@{domain}").to_lowercase()), start: opened.len() })
 }
 
 /// Between angle brackets, where an address may hold any letter of any script.
@@ -78,7 +78,7 @@ mod tests {
     fn addresses_are_found_in_brackets_in_prose_and_behind_labels() {
         assert_eq!(found("to <A.b+c@D.example>: and x@y.example."), ["a.b+c@d.example", "x@y.example"]);
         assert_eq!(found("[SMTP:a@d.example] 'b@d.example' F=<c@d.example>"), ["a@d.example", "b@d.example", "c@d.example"]);
-        assert_eq!(found("宛先はa@d.exampleです <ü@ö.example> <root@localhost>"), ["a@d.example", "ü@ö.example", "root@localhost"]);
+        assert_eq!(found("宛先はa@d.exampleです <ü@ö.example> <root@localhost>"), ["a@d.example", "ü@xn--nda.example", "root@localhost"]);
         assert_eq!(found("<@relay.example:a@d.example>"), ["a@d.example"]);
         assert_eq!(found("<a@[127.0.0.1]> and b@[IPv6:2001:db8::1]."), ["a@[127.0.0.1]", "b@[ipv6:2001:db8::1]"]);
     }

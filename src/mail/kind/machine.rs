@@ -141,8 +141,7 @@ fn is_machine(headers: &Headers<'_>) -> bool {
     // A mail that a rule passed on is still its author's.
     let generated = submitted.starts_with("auto-") && submitted != "auto-forwarded";
     // Programs that notify want no answer at all; groups do not ask for that.
-    let notifies = suppresses(headers, &["all"]) && !is_answer(headers);
-    generated || notifies || MACHINE_HEADERS.iter().any(|(name, word)| has_word(headers, name, word))
+    generated || suppresses(headers, &["all"]) || MACHINE_HEADERS.iter().any(|(name, word)| has_word(headers, name, word))
 }
 
 fn is_bulk(headers: &Headers<'_>, precedence: &str) -> bool {
@@ -203,12 +202,7 @@ mod tests {
     fn who_wants_no_automatic_answer_is_a_person_unless_he_speaks_as_a_machine() {
         let through_group = ("x-auto-response-suppress", "DR, OOF, AutoReply");
         let answers = ("in-reply-to", "<1@a.example>");
-        for headers in [
-            &[through_group] as &[(&str, &str)],
-            &[through_group, answers],
-            &[through_group, answers, ("list-id", "<x>")],
-            &[("x-auto-response-suppress", "All"), ("references", "<1@a.example>")],
-        ] {
+        for headers in [&[through_group] as &[(&str, &str)], &[through_group, answers], &[through_group, answers, ("list-id", "<x>")]] {
             assert_eq!(of(headers, "Re: x", "ann@a.example", "It works now.", &[]), MailKind::Person, "{headers:?}");
         }
         for (subject, text) in [("Re: x", "I am out of the office until Monday."), ("Out of office", "")] {
@@ -245,6 +239,8 @@ mod tests {
             (&[("precedence", "bulk")], "x", MailKind::Bulk),
             (&[("list-unsubscribe", "<https://a.example/u>")], "x", MailKind::Bulk),
             (&[("list-id", "<x>"), ("in-reply-to", "<1@a.example>"), ("auto-submitted", "auto-generated")], "x", MailKind::Bulk),
+            (&[("list-id", "<x>"), ("in-reply-to", "<1@a.example>"), ("x-auto-response-suppress", "All")], "x", MailKind::Bulk),
+            (&[("x-auto-response-suppress", "All"), ("references", "<1@a.example>")], "Your ticket", MailKind::Automatic),
             (&[("x-autorespond", "yes")], "x", MailKind::AutoReply),
         ] {
             assert_eq!(of(headers, subject, "robot@a.example", "", &[]), expected, "{headers:?}");

@@ -10,7 +10,7 @@ use super::{
     text,
     transfer::Transfer,
 };
-use crate::mail::{encoded_word::WORD_BYTES_MAX, parameters::Parameters};
+use crate::mail::{encoded_word::Word, parameters::Parameters};
 
 /// Bytes of a charset's name with its language, and of a parameter's name with its section.
 const NAME_BYTES_MAX: usize = 64;
@@ -199,29 +199,15 @@ struct EncodedWord {
     length: usize,
 }
 
+/// As it is decoded, where it is shown.
 fn encoded_word(rest: &[u8]) -> Option<EncodedWord> {
-    let rest = &rest[..rest.len().min(WORD_BYTES_MAX)];
-    let charset_end = 2 + rest[2..].iter().take(NAME_BYTES_MAX).position(|byte| *byte == b'?')?;
-    let transfer = match rest.get(charset_end + 1)? {
-        b'q' | b'Q' => Transfer::Word,
-        b'b' | b'B' => Transfer::Base64,
-        _ => return None,
-    };
-    let start = charset_end + 3;
-    if rest.get(charset_end + 2) != Some(&b'?') {
-        return None;
-    }
-    // Where another begins before this one has ended, this is none.
-    let end = start + rest.get(start..)?.windows(2).position(|two| matches!(two, b"?=" | b"=?"))?;
-    if rest[end] != b'?' {
-        return None;
-    }
-    let charset = String::from_utf8_lossy(&rest[2..charset_end]);
-    let charset = charset.split('*').next().unwrap_or_default().to_owned();
+    let word = Word::at(rest)?;
+    let charset = word.label.split('*').next().unwrap_or_default().to_owned();
+    let transfer = if word.is_base64 { Transfer::Base64 } else { Transfer::Word };
     // Blanks between two encoded words are not shown.
-    let blanks = rest[end + 2..].iter().take_while(|byte| byte.is_ascii_whitespace()).count();
-    let length = end + 2 + if rest[end + 2 + blanks..].starts_with(b"=?") { blanks } else { 0 };
-    Some(EncodedWord { charset, transfer, text: start..end, length })
+    let blanks = rest[word.end..].iter().take_while(|byte| byte.is_ascii_whitespace()).count();
+    let length = word.end + if rest[word.end + blanks..].starts_with(b"=?") { blanks } else { 0 };
+    Some(EncodedWord { charset, transfer, text: word.start..word.start + word.payload.len(), length })
 }
 
 /// Bytes of what parts two pieces of one file name (RFC 2231, section 3).

@@ -36,13 +36,13 @@ pub(super) fn of(tail: &str) -> Label {
         return Label::None;
     }
     let label = match word.lower.as_str() {
-        lower if begins(lower, &NEVER) => return Label::Other,
+        lower if begins(lower, &NEVER) => Label::Other,
         lower if begins(lower, &GOODS) => return Label::InOne,
         lower if begins(lower, &PHONES) => Label::Phone,
         lower if begins(lower, &ORDERS) => Label::InOne,
         _ => return Label::None,
     };
-    if is_card_for(&words(tail).collect::<Vec<_>>(), place) { Label::None } else { label }
+    if is_card_for(&words(tail).collect::<Vec<_>>(), place, label == Label::Other) { Label::None } else { label }
 }
 
 /// Whether the word at the end, or the one before `number`, is a card's name.
@@ -54,15 +54,15 @@ pub(super) fn names_card_at_end(tail: &str) -> bool {
 }
 
 /// Whether the sentence is of a card up to the label at this place: then the label says what the card is for. `Order number` is clearer, and gives
-/// way to a card's number alone.
-fn is_card_for(words: &[Word<'_>], label: usize) -> bool {
+/// way to a card's number alone, and so does what is never a card's.
+fn is_card_for(words: &[Word<'_>], label: usize, is_never: bool) -> bool {
     let is_numbered = |at: usize| {
         let before = words.iter().skip(at + 1).take(NUMBER_OF_MAX);
         let after = at.checked_sub(1).map(|after| &words[after]);
         let alone = without_number(&words[at].lower) != words[at].lower;
         alone || after.into_iter().chain(before).any(|word| is_number_word(&word.lower))
     };
-    let is_clear = is_numbered(label);
+    let is_clear = is_never || is_numbered(label);
     for (at, word) in words.iter().enumerate().skip(label) {
         let is_card = names_card(word) || is_capital_abbreviation(word);
         if is_card && (!is_clear || is_numbered(at)) {

@@ -193,8 +193,29 @@ mod tests {
     }
 
     #[test]
+    fn a_card_in_an_encoded_word_is_cut_where_it_is_decoded() {
+        for word in [
+            "=?utf-8?B?NDExMTExMTExMTExMTExMQ==?=",
+            "=?utf-8?B?Q2FyZCA0MTExMTExMTExMTExMTEx?=",
+            "=?utf-8?B?VmlzYTogNDExMTExMTExMTExMTExMQ==?=",
+            "=?utf-8?B?VmlzYTogNDExMTExMTExMTExMTExMQ==",
+            "=?utf-8?Q?Visa:_4111=2D1111=2D1111=2D1111?=",
+            "=?utf-8?Q?Visa:_4111111111111111",
+            "=?utf-8?Q?Visa:_4111111111111111=?= paid",
+        ] {
+            let raw = format!("Subject: {word}\r\n\r\nWords.\r\n");
+            let cut = redact_raw(raw.as_bytes()).unwrap_or_else(|| panic!("{word}"));
+            assert_eq!(cut.len(), raw.len());
+            let shown = crate::mail::parse::parse(&cut, &crate::mail::sender::Trust::Nobody).unwrap().subject;
+            assert!(shown.contains("1111") && !shown.contains("41111111") && !shown.contains("4111-1111"), "{shown}");
+        }
+    }
+
+    #[test]
     fn what_a_card_is_for_does_not_protect_its_number() {
         for before in [
+            "Card number for the shipment: ",
+            "Kreditkartennummer für die Sendung: ",
             "Card number for this order: ",
             "Card number for order no. ",
             "Please refund to the Visa card used for this invoice: ",

@@ -1,5 +1,9 @@
 //! Domains of senders, and when two of them are one organization's.
 
+use std::borrow::Cow;
+
+use crate::mail::address::domain_in_ascii;
+
 /// Labels that registries put below a country's domain: nobody owns `co.uk`.
 const SHARED_LABELS: [&str; 20] =
     ["ac", "co", "com", "ed", "edu", "go", "gob", "gouv", "gov", "gv", "in", "mil", "ne", "net", "nom", "or", "org", "plc", "sch", "web"];
@@ -7,6 +11,12 @@ const SHARED_LABELS: [&str; 20] =
 /// The domain of an address, or of a bare domain, without the dot of the root.
 pub(super) fn of_address(address: &str) -> &str {
     address.rsplit_once('@').map_or(address, |(_, domain)| domain).trim_matches(['<', '>', ' ']).trim_end_matches('.')
+}
+
+/// The same of what a server's results name, which may be in letters of any script (RFC 8616).
+pub(super) fn of_results(address: &str) -> Cow<'_, str> {
+    let domain = of_address(address);
+    domain_in_ascii(domain).map_or(Cow::Borrowed(domain), Cow::Owned)
 }
 
 /// Relaxed alignment (RFC 7489, section 3.1.1), more narrowly: the same domain, or one below the other. Siblings are not aligned, because only

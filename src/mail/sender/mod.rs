@@ -10,8 +10,8 @@ use std::{fmt, str::FromStr};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Address, Proof, Warning, header::Headers};
-use domain::{is_aligned, of_address};
+use super::{Address, Proof, Warning, address::in_ascii, header::Headers};
+use domain::{is_aligned, of_address, of_results};
 use results::Results;
 
 /// Authentication-Results headers that are looked at. Servers write one each, and a mail passes a dozen of them.
@@ -134,7 +134,7 @@ fn names_another(author: &Address) -> bool {
     let name: String = author.name.as_deref().unwrap_or_default().to_lowercase().chars().map(plain).collect();
     let words = name.split(|letter: char| letter.is_whitespace() || "<>()[]\"',;:".contains(letter));
     let mut addresses = words.filter(|word| word.split_once('@').is_some_and(|(local, domain)| !local.is_empty() && domain.contains('.')));
-    addresses.any(|address| address != author.address)
+    addresses.any(|address| in_ascii(address.to_owned()) != author.address)
 }
 
 /// What the server with this id found: in its topmost header, if that stands where servers write. It must remove headers that carry its id from
@@ -153,14 +153,14 @@ fn written_by_servers(headers: &Headers<'_>) -> impl Iterator<Item = Results> {
 fn vouches(results: &Results, domain: &str) -> Option<&'static str> {
     let passed = |method: &'static str| results.of(method).filter(|found| found.result == "pass");
     let contradicted =
-        results.of("dmarc").any(|dmarc| dmarc.result == "fail" || dmarc.property("header.from").is_some_and(|from| of_address(from) != domain));
+        results.of("dmarc").any(|dmarc| dmarc.result == "fail" || dmarc.property("header.from").is_some_and(|from| of_results(from) != domain));
     if contradicted {
         return None;
     }
     if passed("dmarc").any(|dmarc| dmarc.property("header.from").is_some()) {
         return Some("dmarc");
     }
-    let aligned = |value: Option<&str>| value.is_some_and(|value| is_aligned(of_address(value), domain));
+    let aligned = |value: Option<&str>| value.is_some_and(|value| is_aligned(&of_results(value), domain));
     if passed("dkim").any(|dkim| aligned(dkim.property("header.d").or_else(|| dkim.property("header.i")))) {
         return Some("dkim");
     }
@@ -220,6 +220,22 @@ mod tests {
             assert_eq!(by("rfc8601 mx.a.example", &[&format!("Authentication-Results: {results}")]), expected, "{results}");
             assert_eq!(by("nobody", &[&format!("Authentication-Results: {results}")]), None);
         }
+    }
+
+    #[test]
+    fn a_domain_of_any_script_is_proven_however_it_is_written() {
+        let from = |author: &str, results: &str| {
+            let raw = format!("Authentication-Results: mx.a.example; dmarc=pass header.from={results}\r\nFrom: {author}\r\n\r\nx\r\n");
+            let mail = crate::mail::parse::parse(raw.as_bytes(), &"rfc8601 mx.a.example".parse().unwrap()).unwrap();
+            (mail.sender.by, mail.warnings)
+        };
+        for author in ["ann@bücher.example", "ann@xn--bcher-kva.example", "\"ann@bücher.example\" <ann@bücher.example>"] {
+            for results in ["bücher.example", "xn--bcher-kva.example"] {
+                assert_eq!(from(author, results), (Some("dmarc"), Vec::new()), "{author}, {results}");
+            }
+        }
+        let (by, warnings) = from("\"boss@bücher.example\" <ann@bücher.example>", "bücher.example");
+        assert_eq!((by, warnings), (None, vec![Warning::AuthorNamedAsAnother]));
     }
 
     #[test]
