@@ -85,6 +85,11 @@ impl SmtpMailer {
                 tokio::spawn(async move { timeout(GOODBYE_MAX, connection.abort()).await });
                 Ok(())
             }
+            // The library looked at what the server offers, and sent nothing.
+            Ok(Err(error)) if error.is_client() && !is_ascii(envelope) => {
+                let fault = Fault::Corrupt("the SMTP server takes no address with letters beyond ASCII".to_owned());
+                Err(Refused::Mail(Undelivered { status: Some(NO_SMTPUTF8.to_owned()), ..fault.into() }))
+            }
             Ok(Err(error)) => Err(refused(&error, Stage::Mail)),
             // The answer that did not come may have been a yes.
             Err(_) => Err(Refused::Mail(Undelivered { perhaps_taken: true, ..self.too_slow().into() })),
@@ -194,6 +199,10 @@ fn envelope(mail: &OutgoingMail) -> Result<Envelope, Fault> {
     Envelope::new(from, to).map_err(|_| Fault::Corrupt("a mail's envelope has no recipient".to_owned()))
 }
 
+fn is_ascii(envelope: &Envelope) -> bool {
+    envelope.from().into_iter().chain(envelope.to()).all(|address| AsRef::<str>::as_ref(address).is_ascii())
+}
+
 fn unreachable() -> Fault {
     Fault::Unavailable("the SMTP server could not be reached or broke off".to_owned())
 }
@@ -214,14 +223,10 @@ fn refused(error: &Error, stage: Stage) -> Refused {
         Fault::Throttled { after: RETRY_AFTER }
     } else if error.is_tls() {
         Fault::Unavailable("the SMTP server's TLS was not accepted".to_owned())
-    } else if stage == Stage::Mail && error.is_client() {
-        // The library looked at what the server offers, and sent nothing.
-        let fault = Fault::Corrupt("the SMTP server takes no address with letters beyond ASCII".to_owned());
-        return Refused::Mail(Undelivered { status: Some(NO_SMTPUTF8.to_owned()), ..fault.into() });
     } else {
         unreachable()
     };
-    let perhaps_taken = stage == Stage::Mail && error.status().is_none();
+    let perhaps_taken = stage == Stage::Mail && error.status().is_none() && !error.is_client();
     Refused::Mail(Undelivered { fault, status: status(error), perhaps_taken })
 }
 

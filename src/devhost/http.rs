@@ -35,7 +35,7 @@ const QUERY_BYTES_MAX: usize = 4096;
 const HEADER_BYTES_MAX: usize = 32 * 1024;
 /// Requests with their bodies in memory at the same time; more wait.
 const FORWARDS_AT_ONCE_MAX: usize = 100;
-/// A body that brings fewer bytes a second after this grace is given up, as in ASP.NET Core (MinRequestBodyDataRate).
+/// A body that brings fewer bytes a second after this grace is given up, as in ASP.NET Core (MinRequestBodyDataRate), and so is one that brings none for as long.
 const BODY_GRACE: Duration = Duration::from_secs(5);
 const BODY_BYTES_A_SECOND_MIN: u32 = 240;
 /// Calls by hand that run at the same time; more are refused.
@@ -204,7 +204,7 @@ where
 {
     futures::pin_mut!(body);
     let (mut bytes, mut until) = (Vec::new(), Instant::now() + BODY_GRACE);
-    while let Some(part) = timeout_at(until, body.next()).await.map_err(|_| StatusCode::REQUEST_TIMEOUT)? {
+    while let Some(part) = timeout_at(until.min(Instant::now() + BODY_GRACE), body.next()).await.map_err(|_| StatusCode::REQUEST_TIMEOUT)? {
         let mut part = part.map_err(|_| StatusCode::BAD_REQUEST)?;
         if part.remaining() > limit - bytes.len() {
             return Err(StatusCode::PAYLOAD_TOO_LARGE);

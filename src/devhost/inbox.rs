@@ -212,9 +212,9 @@ impl Inbox {
             }
         };
         let Ok(Some(blob)) = fed else {
-            self.put_back(&hidden, &file.path).await;
+            let shown = self.put_back(&hidden, &file.path).await;
             if fed.is_err() {
-                self.refused.insert(file.path);
+                self.refused.insert(shown);
             }
             return fed.map(|_| false);
         };
@@ -243,11 +243,15 @@ impl Inbox {
         format!("{:032x}", u128::from_be_bytes(random))
     }
 
-    /// Shows a file again; under another name if its own was taken meanwhile, or if the file system has no links.
-    async fn put_back(&mut self, hidden: &Path, shown: &Path) {
-        if let Err(error) = rename_to_free(hidden, shown, &shown.with_file_name(without_taking(hidden))).await {
-            self.warn_once(shown, &error, "cannot be renamed; it is tried again after a restart");
+    /// Shows a file again, and says where; under another name if its own was taken meanwhile, or if the file system has no links.
+    async fn put_back(&mut self, hidden: &Path, shown: &Path) -> PathBuf {
+        let other = shown.with_file_name(without_taking(hidden));
+        match rename_to_free(hidden, shown, &other).await {
+            Ok(true) => return shown.to_owned(),
+            Ok(false) => {}
+            Err(error) => self.warn_once(shown, &error, "cannot be renamed; it is tried again after a restart"),
         }
+        other
     }
 
     /// One warning for each file that came to lie where nobody looks. Two looks must find it: a writer may be about to rename it.
@@ -342,11 +346,12 @@ async fn read(mut open: fs::File, hidden: &Path, shape: &Shape) -> io::Result<Op
     Ok((same && u64::try_from(mail.len()) == Ok(shape.bytes)).then_some(mail))
 }
 
-/// Renames a file so that it replaces none: to the other name, which is nobody else's, if the first is taken or the file system has no links.
-async fn rename_to_free(from: &Path, to: &Path, other: &Path) -> io::Result<()> {
+/// Renames a file so that it replaces none: to the other name, which is nobody else's, if the first is taken or the file system has no links. Says whether it
+/// has the first.
+async fn rename_to_free(from: &Path, to: &Path, other: &Path) -> io::Result<bool> {
     match fs::hard_link(from, to).await {
-        Ok(()) => fs::remove_file(from).await,
-        Err(_) => fs::rename(from, other).await,
+        Ok(()) => fs::remove_file(from).await.map(|()| true),
+        Err(_) => fs::rename(from, other).await.map(|()| false),
     }
 }
 

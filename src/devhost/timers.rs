@@ -36,18 +36,21 @@ pub struct Timer {
     invoker: Invoker,
     kept: Kept,
     status: Option<Status>,
+    /// When the next run was last counted.
+    counted_at: Option<OffsetDateTime>,
 }
 
 impl Timer {
     /// `state` is the folder that outlives the process.
     pub fn new(function: &'static str, schedule: &str, invoker: Invoker, state: &Path) -> Result<Self, NotASchedule> {
-        Ok(Timer { function, schedule: Schedule::parse(schedule)?, invoker, kept: Kept::new(state, function), status: None })
+        Ok(Timer { function, schedule: Schedule::parse(schedule)?, invoker, kept: Kept::new(state, function), status: None, counted_at: None })
     }
 
     /// Learns what is due, from the kept status or from now on; makes up for a run that was missed and answers whether there was one.
     pub async fn start(&mut self) -> bool {
         let now = self.invoker.clock().now();
         let Some(next) = self.schedule.next_after(now) else { return false };
+        self.counted_at = Some(now);
         let fresh = Status { last: None, next, updated: None };
         if self.is_unmonitored(now) {
             self.status = Some(fresh);
@@ -82,8 +85,9 @@ impl Timer {
     /// Makes the run that is due, to its end; false if none is.
     pub async fn run_if_due(&mut self) -> bool {
         let now = self.invoker.clock().now();
-        if self.status.is_some_and(|status| status.updated.is_some_and(|updated| updated > now + AHEAD_MAX)) {
+        if self.counted_at.is_some_and(|counted| counted > now + AHEAD_MAX) {
             // The clock was put back: the next run is counted from now, not from a time that comes again.
+            self.counted_at = Some(now);
             self.status = self.schedule.next_after(now).map(|next| Status { last: None, next, updated: Some(now) });
         }
         let due = self.next().is_some_and(|next| now >= next);
@@ -113,6 +117,7 @@ impl Timer {
         let unmonitored = self.is_unmonitored(now);
         let shown = if unmonitored { None } else { self.status };
         self.invoker.tick(self.function, shown.as_ref(), past_due).await;
+        self.counted_at = Some(now);
         self.status = self.schedule.next_after(now).map(|next| Status { last: Some(now), next, updated: Some(now) });
         if let Some(status) = self.status.filter(|_| !unmonitored) {
             self.kept.write(&status);

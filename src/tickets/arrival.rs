@@ -34,8 +34,8 @@ pub(super) struct Arrival<'a> {
     pub(super) altered: bool,
     /// Names the mail in this mailbox: of its bytes as they came.
     pub(super) content: String,
-    /// Names what it says.
-    pub(super) words: String,
+    /// Names what it says, if that may be compared.
+    pub(super) words: Option<String>,
     /// The comment that it becomes.
     pub(super) comment: CommentId,
     pub(super) now: OffsetDateTime,

@@ -27,9 +27,9 @@ impl Opened {
         }
     }
 
-    /// Fails if none opened of several: then it is the key, and the list is not empty. One alone says nothing of the key.
-    pub(super) fn check(self) -> Result<(), Error> {
-        let is_the_key = self.opened == 0 && self.closed.len() > 1;
+    /// Fails if of several none opened on the first page: then it is the key, and the list is not empty. One alone says nothing of the key.
+    pub(super) fn check(self, is_first_page: bool) -> Result<(), Error> {
+        let is_the_key = is_first_page && self.opened == 0 && self.closed.len() > 1;
         self.closed.into_iter().next().filter(|_| is_the_key).map_or(Ok(()), Err)
     }
 }

@@ -1,6 +1,7 @@
 //! What is remembered of mails: which message id stands in which ticket, and that a mail and its delivery were dealt with.
 
 use serde::{Deserialize, Serialize};
+use time::{Duration, OffsetDateTime};
 
 use super::{
     Desk, Error, Ticket, Why, address,
@@ -16,6 +17,9 @@ use crate::{
     ports::{Document, Etag, Fault, NewDocument, Write},
     tenants::Mailbox,
 };
+
+/// How far the date of a mail may be from the day on which it comes, if what it says is to be compared.
+const DATE_OFF_MAX: Duration = Duration::days(7);
 
 /// What is remembered of a message id. The document of the mail that came with it carries the delivery as its `k1`, and what limits count as `k2` and `k3`.
 #[derive(Serialize, Deserialize)]
@@ -110,7 +114,7 @@ pub(super) async fn look_up(desk: &Desk, arrival: &Arrival<'_>) -> Result<Loaded
             // One that a mail has come with stays as it is.
             Some((before, document)) if before.content.is_some() => {
                 known.same_id = Some(before.ticket_for(arrival.mailbox));
-                known.says_the_same = before.words.as_ref() == Some(&arrival.words);
+                known.says_the_same = before.words.is_some() && before.words == arrival.words;
                 refs.shared = Some((document, before));
             }
             Some((before, document)) => {
@@ -163,7 +167,7 @@ impl Refs {
         // One document remembers the mail and its delivery: by its message id where that is its own, else by its content.
         let mut writes = vec![match &self.own {
             Some((id, before)) => {
-                let own = message_ref(Some(arrival.content.clone()), Some(arrival.words.clone()));
+                let own = message_ref(Some(arrival.content.clone()), arrival.words.clone());
                 create_or_replace(mail_ref(arrival, id.clone(), clear, &own)?, before.clone())
             }
             None => Write::Create(mail_ref(arrival, content_document(arrival), clear, &ContentRef { number: ticket.number })?),
@@ -224,17 +228,18 @@ fn create_or_replace(document: NewDocument, before: Option<Etag>) -> Write {
     }
 }
 
-/// What a mail says, whatever servers wrote into its header on its way, and whether its sender is proven.
-pub(super) fn words(keys: &TenantKeys, mail: &Mail) -> String {
+/// What a mail says, whatever servers wrote into its header on its way, what kind it is, and whether its sender is proven. None without a date of these days:
+/// machines that know no time say the same again and mean it.
+pub(super) fn words(keys: &TenantKeys, mail: &Mail, now: OffsetDateTime) -> Option<String> {
     let from = mail.from.as_ref().map_or("", |from| from.address.as_str());
-    let date = mail.date.map(|at| at.unix_timestamp().to_string()).unwrap_or_default();
+    let date = mail.date.filter(|at| (now - *at).abs() <= DATE_OFF_MAX)?.unix_timestamp().to_string();
     let proven = if mail.sender.by.is_some() { "proven" } else { "" };
-    let mut parts =
-        vec![from, &date, &mail.subject, &mail.text, mail.html.as_deref().unwrap_or(""), proven].into_iter().map(str::as_bytes).collect::<Vec<_>>();
+    let texts = [from, &date, &mail.subject, &mail.text, mail.html.as_deref().unwrap_or(""), mail.kind.name(), proven];
+    let mut parts: Vec<&[u8]> = texts.iter().map(|text| text.as_bytes()).collect();
     for attachment in &mail.attachments {
         parts.extend([attachment.name.as_bytes(), &attachment.bytes[..]]);
     }
-    keys.index("mail-words", &parts)
+    Some(keys.index("mail-words", &parts))
 }
 
 /// The name of a mail in a mailbox, by its bytes as they are kept.

@@ -318,7 +318,7 @@ pub async fn page(desk: &Desk, owner: &TenantId, after: Option<RecordId>, limit:
     let mut opened = Opened::default();
     let records = found.iter().filter_map(|document| opened.one(keys.open_document(document).map_err(Error::from)).transpose());
     let records = records.collect::<Result<_, _>>()?;
-    opened.check()?;
+    opened.check(after.is_none())?;
     Ok(Page { records, next })
 }
 

@@ -9,7 +9,7 @@ use crate::{
     ids::{Kind, RecordId, TenantId, partition},
     keys::TenantKeys,
     mail::{self, Held, compose::Enclosure},
-    ports::{Document, Etag, Scan, Slot, Write, timestamp},
+    ports::{Document, Scan, Slot, Write, timestamp},
 };
 
 /// Bytes of a file. Also what a request may bring at most.
@@ -77,19 +77,14 @@ pub async fn upload(desk: &Desk, tenant: &TenantId, new: NewUpload<'_>) -> Resul
     let etags = desk.ports.documents.commit(&place, vec![Write::Create(document)]).await?;
     let sealed = store::seal_blob(desk.ports.blobs.as_ref(), &keys, &blob(tenant, id), &named.bytes).await;
     if let (Err(_), Ok(etag)) = (&sealed, store::first(etags)) {
-        take_back(desk, tenant, id, etag).await;
+        // It does not count against its sender any more. The blob may come late: the sweep still finds both.
+        let clear = [Some(format!("{EXPIRY}{}+{id}", timestamp(expires_at))), None, None, None];
+        let document = keys.seal_document(&place, document_id(id), Kind::Upload, clear, None, &upload)?;
+        if let Err(error) = desk.ports.documents.commit(&place, vec![Write::Replace { document, etag }]).await {
+            tracing::warn!(upload = %id, %error, "an upload that could not be kept counts against its sender until it is swept");
+        }
     }
     sealed.map(|_| upload)
-}
-
-/// A file that could not be kept waits for nothing, and does not count against its sender. The sweep finds what is left here.
-async fn take_back(desk: &Desk, tenant: &TenantId, id: RecordId, etag: Etag) {
-    let is_gone = desk.ports.blobs.delete(store::CONTAINER, &blob(tenant, id)).await.is_ok();
-    if is_gone
-        && let Err(error) = desk.ports.documents.commit(&partition(tenant, Kind::Upload), vec![Write::Delete { id: document_id(id), etag }]).await
-    {
-        tracing::warn!(upload = %id, %error, "an upload that could not be kept counts against its sender until it is swept");
-    }
 }
 
 /// Files that a comment takes.

@@ -117,6 +117,20 @@ async fn a_clock_that_was_ahead_stops_no_timer() {
 }
 
 #[tokio::test]
+async fn a_clock_that_was_ahead_at_the_first_start_stops_no_timer() {
+    for schedule in [HOURLY, "0 * * * * *"] {
+        let desk = desk().await;
+        let mut timer = desk.timer(schedule);
+        desk.world.clock.set(datetime!(2030-01-01 00:00 UTC));
+        timer.start().await;
+        desk.world.clock.set(datetime!(2026-11-23 06:10:30 UTC));
+        assert!(!timer.run_if_due().await);
+        desk.world.clock.set(datetime!(2026-11-23 07:00 UTC));
+        assert!(timer.run_if_due().await, "{schedule}");
+    }
+}
+
+#[tokio::test]
 async fn a_failed_run_is_not_repeated() {
     let desk = desk().await;
     let mut timer = desk.timer(HOURLY);

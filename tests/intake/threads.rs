@@ -196,6 +196,16 @@ async fn a_mail_that_comes_by_two_ways_is_one_comment() {
     let comments = world.comments("contoso", &ticket(&world, 1).await).await;
     assert_eq!(comments.iter().filter(|comment| comment["mail"]["message_id_reused"] == true).count(), 2);
     assert_eq!(comments.len(), 4);
+    // A machine that knows no time says the same again and means it.
+    let scan = |raw: &[u8]| String::from_utf8_lossy(raw).replace("23 Nov 2026", "1 Jan 1970").into_bytes();
+    let toner = proven("scan@adventure-works.example", "const@scanner.example", "Toner low", "", "Toner low.");
+    assert!(world.mail(HELP, "8.eml", &scan(&toner)).await.1.starts_with("opened"));
+    assert!(world.mail(HELP, "9.eml", &scan(&by_a_list(&toner))).await.1.starts_with("comment on"));
+    // A copy that only a machine would write does not swallow the person's.
+    let away = proven(ANN, "away@adventure-works.example", "Re: Fire", &to("one@adventure-works.example"), "I am out of the office, but it burns.");
+    let by_a_group = [b"X-Auto-Response-Suppress: All\r\n", away.as_slice()].concat();
+    assert!(world.mail(HELP, "10.eml", &by_a_group).await.1.starts_with("comment on"));
+    assert!(world.mail(HELP, "11.eml", &away).await.1.starts_with("comment on"));
 }
 
 #[tokio::test]
