@@ -12,7 +12,7 @@ use tokio::{io::AsyncWriteExt, sync::watch, time::timeout};
 
 use super::Served;
 use crate::support::{
-    http::{Answer, Connection, PATIENCE, raw, request},
+    http::{Answer, Connection, PATIENCE, raw, request, sent_to},
     world::{HELP, World, mail},
 };
 
@@ -38,15 +38,6 @@ fn recorded(handler: SocketAddr) -> Vec<(String, Vec<u8>)> {
 fn renamed(bytes: Vec<u8>) -> Vec<u8> {
     match bytes.strip_prefix(b"POST /BackUp ") {
         Some(rest) => [b"POST /SweepOutbox ", rest].concat(),
-        None => bytes,
-    }
-}
-
-/// The host's own calls have the address of the handler that was recorded.
-fn sent_to(handler: SocketAddr, bytes: Vec<u8>) -> Vec<u8> {
-    let theirs = b"\r\nHost: 127.0.0.1:41235\r\n";
-    match bytes.windows(theirs.len()).position(|part| part == theirs) {
-        Some(at) => [&bytes[..at], format!("\r\nHost: {handler}\r\n").as_bytes(), &bytes[at + theirs.len()..]].concat(),
         None => bytes,
     }
 }

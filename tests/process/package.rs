@@ -160,7 +160,8 @@ async fn the_host_starts_the_handler_of_the_zip() {
     let snapshot: Value = serde_json::from_slice(&fs::read(root().join("tests/handler/openapi.json")).unwrap()).unwrap();
     assert!(described == snapshot, "the zip was made from another source: run `scripts/package`");
 
-    let answer = http::raw(address, &fs::read(root().join("tests/wire/requests/queue-mail.http")).unwrap()).await.unwrap();
+    let recorded = fs::read(root().join("tests/wire/requests/queue-mail.http")).unwrap();
+    let answer = http::raw(address, &http::sent_to(address, recorded)).await.unwrap();
     assert_eq!((answer.status, answer.header("content-type")), (200, Some("application/json")), "{}", answer.json());
     assert_eq!(answer.json()["Outputs"], serde_json::json!({}));
     assert!(answer.json()["Logs"].is_array() && answer.json().as_object().unwrap().contains_key("ReturnValue"), "{}", answer.json());

@@ -122,3 +122,12 @@ pub async fn request(address: SocketAddr, method: &str, path: &str, headers: &[&
     bytes.extend_from_slice(body);
     raw(address, &bytes).await.expect("an answer")
 }
+
+/// A recorded call of the host, to this handler: the host's own have the address of the one that was recorded.
+pub fn sent_to(handler: SocketAddr, bytes: Vec<u8>) -> Vec<u8> {
+    let theirs = b"\r\nHost: 127.0.0.1:41235\r\n";
+    match bytes.windows(theirs.len()).position(|part| part == theirs) {
+        Some(at) => [&bytes[..at], format!("\r\nHost: {handler}\r\n").as_bytes(), &bytes[at + theirs.len()..]].concat(),
+        None => bytes,
+    }
+}
