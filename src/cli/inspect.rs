@@ -97,6 +97,7 @@ struct AttachmentLine<'a> {
 struct BounceLine<'a> {
     recipients: Vec<RecipientLine<'a>>,
     only_addressees: bool,
+    reached: &'a [String],
     original_message_id: Option<&'a str>,
 }
 
@@ -219,6 +220,7 @@ impl<'a> BounceLine<'a> {
         BounceLine {
             recipients: recipients.collect(),
             only_addressees: bounce.only_addressees,
+            reached: &bounce.reached,
             original_message_id: bounce.original_message_id.as_deref(),
         }
     }

@@ -110,7 +110,7 @@ pub(super) fn in_ascii(address: String) -> String {
 
 /// A domain with letters beyond ASCII as the DNS has it (RFC 5890), if it is one: what it is mapped to is letters, digits, hyphens and dots alone.
 pub(super) fn domain_in_ascii(domain: &str) -> Option<String> {
-    if domain.is_ascii() || domain.contains('%') {
+    if domain.is_ascii() || domain.contains('%') || domain.len() > ADDRESS_BYTES_MAX {
         return None;
     }
     let Ok(Host::Domain(ascii)) = Host::parse(domain) else { return None };

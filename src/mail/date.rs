@@ -8,9 +8,9 @@ const ZONE_UNKNOWN: &str = "-0000";
 
 /// A date of RFC 5322, also an obsolete one: without seconds or zone, or as C's `asctime` writes it.
 pub(super) fn read(written: &str) -> Option<OffsetDateTime> {
-    // What the parser reads by itself stays as it is, but for the order of asctime, in which it takes the year for a zone.
+    // What the parser reads by itself stays as it is, but for what it takes for something else: the year of asctime, a zone in the place of the seconds.
     let standard = in_standard_order(written);
-    let by_itself = DateTime::parse_rfc822(written).filter(|_| !standard.as_ref().is_some_and(|standard| standard.is_asctime));
+    let by_itself = DateTime::parse_rfc822(written).filter(|_| !standard.as_ref().is_some_and(|standard| standard.is_misread));
     let mut date = by_itself.or_else(|| DateTime::parse_rfc822(&standard?.text))?;
     // A leap second has no place of its own in Unix time.
     if date.second == 60 {
@@ -21,7 +21,8 @@ pub(super) fn read(written: &str) -> Option<OffsetDateTime> {
 
 struct Standard {
     text: String,
-    is_asctime: bool,
+    /// The parser would read what was written otherwise.
+    is_misread: bool,
 }
 
 /// What the parser does without is put in, and the year after the month.
@@ -41,7 +42,8 @@ fn in_standard_order(written: &str) -> Option<Standard> {
     let is_zone = |zone: &&str| zone.starts_with(|first: char| first.is_ascii_alphanumeric() || matches!(first, '+' | '-'));
     let zone = Some(glued).filter(|glued| !glued.is_empty()).or(after).filter(is_zone).unwrap_or(ZONE_UNKNOWN);
     let seconds = if time.matches(':').count() == 1 { ":00" } else { "" };
-    Some(Standard { text: format!("{day} {month} {year} {time}{seconds} {zone}"), is_asctime })
+    let is_misread = is_asctime || !seconds.is_empty() || !glued.is_empty();
+    Some(Standard { text: format!("{day} {month} {year} {time}{seconds} {zone}"), is_misread })
 }
 
 fn is_number(word: &str) -> bool {
@@ -69,6 +71,8 @@ mod tests {
             ("Fri, 27 Nov 2026 10:00:00+0100", datetime!(2026-11-27 9:00 UTC)),
             ("Fri, 27 Nov 2026 10:00+0100", datetime!(2026-11-27 9:00 UTC)),
             ("Fri, 27 Nov 2026 10:00:00EST", datetime!(2026-11-27 15:00 UTC)),
+            ("Fri, 27 Nov 2026 10:00:00EST (Eastern)", datetime!(2026-11-27 15:00 UTC)),
+            ("Fri, 27 Nov 2026 10:00 EST (Eastern)", datetime!(2026-11-27 15:00 UTC)),
             ("Fri, 27 Nov 2026 10:00:00 (local time)", datetime!(2026-11-27 10:00 UTC)),
             ("Fri Nov 27 10:00:00 2026", datetime!(2026-11-27 10:00 UTC)),
             ("Tue Nov  3 10:00:00 EST 2026", datetime!(2026-11-03 15:00 UTC)),

@@ -140,6 +140,8 @@ pub struct Bounce {
     /// The report names nobody: the recipients are whom the header of our mail is addressed to. Where several got that mail, each with the same
     /// header, nothing says to whom of them it did not come.
     pub only_addressees: bool,
+    /// Whom the mail came to, as the report says, or was handed on for, as by a list.
+    pub reached: Vec<String>,
     /// Of the mail that was not delivered, without angle brackets.
     pub original_message_id: Option<String>,
 }

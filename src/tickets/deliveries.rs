@@ -35,8 +35,8 @@ pub async fn of_comments(
     Ok(found.into_iter().filter_map(of_one).collect())
 }
 
-/// What a report on our mail about a comment changes, for the commit that makes it a comment itself. Only who got that mail can be named by it; where it
-/// names nobody itself and one alone got it, it is him. Of several nobody is meant by such a report: each got the mail under the same header. Each is as
+/// What a report on our mail about a comment changes, for the commit that makes it a comment itself. Who got that mail can be named by it; where it names
+/// none of them and one alone got it, it is him, unless it says that it came to him. Of several nobody is meant by such a report: each got the mail under the same header. Each is as
 /// late or failed as the report says of him. What has failed for good stays so.
 pub(super) async fn report(
     desk: &Desk,
@@ -64,11 +64,13 @@ pub(super) async fn report(
     let mut writes = Vec::new();
     for stored in found {
         let named = if names_nobody {
-            bounce.recipients.first().filter(|_| only_one)
+            // Tried again for any of those to whom it was passed on, it is not given up.
+            bounce.recipients.iter().find(|recipient| recipient.late).or(bounce.recipients.first()).filter(|_| only_one)
         } else {
             bounce.recipients.iter().find(|recipient| is_meant(recipient, &stored.delivery.to, &got_it))
         };
-        if stored.delivery.state == State::Failed || (named.is_none() && !(names_nobody && only_one)) {
+        let has_come = names_nobody && bounce.reached.contains(&stored.delivery.to);
+        if stored.delivery.state == State::Failed || has_come || (named.is_none() && !(names_nobody && only_one)) {
             continue;
         }
         let state = named.map_or(of_all, |recipient| if recipient.late { State::Delayed } else { State::Failed });

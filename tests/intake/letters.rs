@@ -277,6 +277,16 @@ async fn a_bounce_that_names_others_alone_is_of_the_one_who_got_the_mail() {
 }
 
 #[tokio::test]
+async fn a_list_that_the_mail_came_to_has_not_failed_with_one_of_its_members() {
+    let world = world().await;
+    let original = answered(&world, false).await;
+    let members = [of(ANN, "expanded", "2.1.5"), of("bob@northwind.example", "failed", "5.1.1")];
+    let raw = report(&original, &members, "Undelivered");
+    assert_eq!(world.mail(HELP, "i.eml", &raw).await.1, "comment on ticket 1: it answers our own mail");
+    assert_eq!(deliveries(&world).await, [state("sent", None)]);
+}
+
+#[tokio::test]
 async fn a_bounce_with_an_id_that_we_did_not_make_marks_nobody() {
     let world = world().await;
     let original = answered(&world, false).await;

@@ -40,7 +40,7 @@ pub fn read(kind: MailKind, seen: &Seen<'_>) -> Option<Bounce> {
     };
     let notified = notification::read(seen.text);
     let original_message_id = notified.and_then(|notified| notified.original_message_id).or_else(|| original::message_id(seen));
-    Some(Bounce { recipients: list.recipients, only_addressees: list.only_addressees, original_message_id })
+    Some(Bounce { recipients: list.recipients, only_addressees: list.only_addressees, reached: list.reached, original_message_id })
 }
 
 /// The text; where the boundaries of a report are broken so that no part was found, all that came.
@@ -82,7 +82,9 @@ fn undelivered(kind: MailKind, seen: &Seen<'_>) -> List {
         return List::of(notified.recipients);
     }
     let mut list = List::default();
-    for group in groups(seen).iter().filter(|group| group.action != Some(Action::Done)) {
+    let (done, not_done): (Vec<_>, Vec<_>) = groups(seen).into_iter().partition(|group| group.action == Some(Action::Done));
+    list.reached = done.into_iter().flat_map(|group| [group.original, group.last]).flatten().take(RECIPIENTS_MAX).collect();
+    for group in &not_done {
         let status = status_of(group);
         let permanent = match group.action {
             Some(Action::Delayed) => Some(false),
@@ -205,11 +207,12 @@ pub(super) fn is_unsubscription(seen: &Seen<'_>) -> bool {
 struct List {
     recipients: Vec<Recipient>,
     only_addressees: bool,
+    reached: Vec<String>,
 }
 
 impl List {
     fn of(recipients: Vec<Recipient>) -> Self {
-        List { recipients, only_addressees: false }
+        List { recipients, ..List::default() }
     }
 
     fn add(&mut self, recipient: Recipient) {

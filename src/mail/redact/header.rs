@@ -159,7 +159,7 @@ fn undo(original: &[u8], value: Range<usize>, has_parameters: bool) -> (Vec<Piec
     while at < value.end {
         let rest = &original[at..value.end];
         let (skipped, word) = match rest[0] {
-            b'=' if rest.starts_with(b"=?") => match encoded_word(rest) {
+            b'=' if rest.starts_with(b"=?") => match encoded_word(rest, has_parameters) {
                 Some(word) => (word.length, Some(word)),
                 None => (0, None),
             },
@@ -199,9 +199,16 @@ struct EncodedWord {
     length: usize,
 }
 
-/// As it is decoded, where it is shown.
-fn encoded_word(rest: &[u8]) -> Option<EncodedWord> {
-    let word = Word::at(rest)?;
+/// As it is decoded, where it is shown. Where it has no end, the next parameter is none of it.
+fn encoded_word(rest: &[u8], has_parameters: bool) -> Option<EncodedWord> {
+    let mut word = Word::at(rest)?;
+    let is_ended = word.end >= word.start + word.payload.len() + "?=".len();
+    if has_parameters
+        && !is_ended
+        && let Some(parameter) = memchr::memchr(b';', word.payload)
+    {
+        (word.payload, word.end) = (&word.payload[..parameter], word.start + parameter);
+    }
     let charset = word.label.split('*').next().unwrap_or_default().to_owned();
     let transfer = if word.is_base64 { Transfer::Base64 } else { Transfer::Word };
     // Blanks between two encoded words are not shown.

@@ -212,6 +212,16 @@ mod tests {
     }
 
     #[test]
+    fn a_word_without_an_end_takes_no_parameter_with_it() {
+        for value in ["filename*0==?utf-8?Q?Visa 41111111; filename*1=11111111.pdf", "name==?utf-8?Q?x; filename*=utf-8''%34111111111111111.pdf"] {
+            let raw =
+                format!("From: a@a.example\r\nSubject: x\r\nContent-Type: application/pdf\r\nContent-Disposition: attachment; {value}\r\n\r\nx\r\n");
+            let cut = redact_raw(raw.as_bytes()).unwrap_or_else(|| panic!("{value}"));
+            assert!(cut.len() == raw.len() && !String::from_utf8_lossy(&cut).contains("11111111"), "{value}");
+        }
+    }
+
+    #[test]
     fn what_a_card_is_for_does_not_protect_its_number() {
         for before in [
             "Card number for the shipment: ",
