@@ -26,7 +26,7 @@ pub async fn known(app: &App, caller: Caller) -> Result<Caller, tickets::Error> 
 
 pub async fn search(app: &App, caller: Caller, request: HttpRequest) -> Result<HttpAnswer, Problem> {
     let Search { address } = body(&request, BODY_BYTES_MAX, r#"{"address": "ann@northwind.example"}"#)?;
-    let found = contacts::find(&app.desk, &caller.tenant, &tickets::looked_for(&address)).await?.ok_or(tickets::Error::NotFound)?;
+    let found = contacts::find(&app.desk, &caller.tenant, &tickets::as_kept(&address)).await?.ok_or(tickets::Error::NotFound)?;
     let body = ContactBody { address: &found.address, name: found.name.as_deref(), has_logged_in: found.subject.is_some(), since: found.since };
     Ok(json(200, &body))
 }

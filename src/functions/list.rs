@@ -144,7 +144,7 @@ impl Asked {
         Ok(Filter {
             status: self.status.clone(),
             assignee: assignee.transpose()?,
-            requester: self.requester.as_deref().map(tickets::looked_for),
+            requester: self.requester.as_deref().map(tickets::as_kept),
             priority: self.priority,
             category: self.category.as_ref().map(name).transpose()?,
             tag: self.tag.as_ref().map(name).transpose()?.map(|tag| tag.to_lowercase()),

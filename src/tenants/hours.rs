@@ -148,7 +148,8 @@ impl BusinessHours {
     }
 }
 
-fn date(text: &str) -> Option<Date> {
+/// A date like 2026-12-25.
+pub fn date(text: &str) -> Option<Date> {
     Date::parse(text, time::macros::format_description!("[year]-[month]-[day]")).ok().filter(|_| text.len() == "2026-12-25".len())
 }
 

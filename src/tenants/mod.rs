@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use time::OffsetDateTime;
 
-pub use hours::{BusinessHours, Span};
+pub use hours::{BusinessHours, Span, date};
 pub use names::{DirectoryId, Mailbox, REGIONS, Region, State, without_mark};
 pub use removal::{BlobsOf, Removal, remove};
 pub use settings::{FieldKind, FieldRule, Settings};

@@ -146,11 +146,6 @@ fn mailbox(tenant: &Tenant, named: Option<&Mailbox>) -> Result<Mailbox, Error> {
     }
 }
 
-/// An address that somebody looks for, as it would be kept.
-pub fn looked_for(written: &str) -> String {
-    address::as_kept(written)
-}
-
 /// Somebody by his address, in lower case, and his name.
 pub fn party(written: &str, name: Option<&str>) -> Result<Party, Error> {
     let address = address::given(written).ok_or(Error::BadParty)?;

@@ -56,23 +56,21 @@ pub(super) async fn report(
     };
     let about = about(ticket, comment);
     let found = delivery::between(&desk.ports, keys, tenant, &about, &about).await?.remove(&about).unwrap_or_default();
-    let only_one = found.len() == 1;
     let got_it: Vec<String> = found.iter().map(|stored| stored.delivery.to.clone()).collect();
     // An address that did not get the mail from us is that of somebody who helps, or of one to whom it was passed on.
-    let is_any_meant = || got_it.iter().any(|to| bounce.recipients.iter().any(|recipient| is_meant(recipient, to, &got_it)));
-    let names_nobody = bounce.only_addressees || !is_any_meant();
+    let meant = |to: &str| bounce.recipients.iter().find(|recipient| is_meant(recipient, to, &got_it));
+    let names_nobody = bounce.only_addressees || got_it.iter().all(|to| meant(to).is_none());
+    let is_alone = found.len() == 1;
     let mut writes = Vec::new();
     for stored in found {
-        let named = if names_nobody {
-            // Tried again for any of those to whom it was passed on, it is not given up.
-            bounce.recipients.iter().find(|recipient| recipient.late).or(bounce.recipients.first()).filter(|_| only_one)
-        } else {
-            bounce.recipients.iter().find(|recipient| is_meant(recipient, &stored.delivery.to, &got_it))
-        };
-        let has_come = names_nobody && bounce.reached.contains(&stored.delivery.to);
-        if stored.delivery.state == State::Failed || has_come || (named.is_none() && !(names_nobody && only_one)) {
+        let to = stored.delivery.to.as_str();
+        let is_him = if names_nobody { is_alone && !bounce.reached.iter().any(|reached| reached == to) } else { meant(to).is_some() };
+        if stored.delivery.state == State::Failed || !is_him {
             continue;
         }
+        // Tried again for any of those to whom it was passed on, it is not given up.
+        let of_others = || bounce.recipients.iter().find(|recipient| recipient.late).or(bounce.recipients.first());
+        let named = meant(to).or_else(of_others);
         let state = named.map_or(of_all, |recipient| if recipient.late { State::Delayed } else { State::Failed });
         let status = named.and_then(|recipient| recipient.status.clone());
         let delivery = Delivery { state, status, at: now, ..stored.delivery.clone() };

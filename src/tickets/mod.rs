@@ -42,10 +42,12 @@ use tokio::{
     time::timeout,
 };
 
+/// An address that is looked for, as it would be kept.
+pub use crate::mail::address::as_kept;
 pub use change::{Assignee, Change, NAME_CHARACTERS_MAX, Priority, TAGS_MAX, change_ticket, name};
 use clock::Clocks;
 pub use comment::{COMMENT_CHARACTERS_MAX, NewComment, add_comment};
-pub use create::{NewTicket, create_ticket, looked_for, party};
+pub use create::{NewTicket, create_ticket, party};
 pub use error::Error;
 use fields::FieldValue;
 use numbers::Numbers;
