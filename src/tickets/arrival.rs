@@ -1,5 +1,7 @@
 //! A mail on its way into a ticket: what is known of it, where its parts go, and all that one commit writes.
 
+use std::borrow::Cow;
+
 use futures::{StreamExt, TryStreamExt, stream};
 use time::{Duration, OffsetDateTime};
 
@@ -80,15 +82,17 @@ impl Arrival<'_> {
     }
 }
 
-/// The sealed parts of a mail.
-pub(super) struct Parts {
+/// The parts of a mail.
+pub(super) struct Parts<'a> {
     author: Author,
     content: Content,
     origin: MailOrigin,
+    /// What goes into blobs, by name, until it is there.
+    blobs: Vec<(String, Cow<'a, [u8]>)>,
 }
 
-pub(super) async fn store_parts(desk: &Desk, arrival: &Arrival<'_>, raw: &[u8]) -> Result<Parts, Error> {
-    let (keys, blobs, mail) = (arrival.keys, desk.ports.blobs.as_ref(), &arrival.mail);
+pub(super) fn parts<'a>(arrival: &'a Arrival<'_>, raw: &'a [u8]) -> Result<Parts<'a>, Error> {
+    let mail = &arrival.mail;
     let folder = format!("{}/{}", arrival.tenant.id, arrival.content);
     let (raw_blob, said_blob) = (format!("{folder}/raw"), format!("{folder}/said"));
     let attachments = mail.attachments.iter().enumerate().map(|(at, attachment)| AttachmentRef {
@@ -116,11 +120,23 @@ pub(super) async fn store_parts(desk: &Desk, arrival: &Arrival<'_>, raw: &[u8]) 
         warnings: mail.warnings.iter().map(|warning| warning.name().to_owned()).collect(),
     };
     let (content, long) = store::placed(said, &author, Some(&origin), said_blob.clone())?;
-    let attached = names.iter().zip(&mail.attachments).map(|(name, attachment)| (name.as_str(), attachment.bytes.as_slice()));
-    let sealed = attached.chain([(origin.raw_blob.as_str(), raw)]).chain(long.as_deref().map(|bytes| (said_blob.as_str(), bytes)));
-    let jobs: Vec<_> = sealed.map(|(name, bytes)| store::seal_blob(blobs, keys, name, bytes)).collect();
-    stream::iter(jobs).buffer_unordered(PARTS_AT_ONCE).try_for_each(|_| futures::future::ready(Ok(()))).await?;
-    Ok(Parts { author, content, origin })
+    let attached = names.into_iter().zip(&mail.attachments).map(|(name, attachment)| (name, Cow::from(&attachment.bytes)));
+    let whole = (origin.raw_blob.clone(), Cow::from(raw));
+    let blobs = attached.chain([whole]).chain(long.map(|bytes| (said_blob, Cow::from(bytes)))).collect();
+    Ok(Parts { author, content, origin, blobs })
+}
+
+impl Parts<'_> {
+    /// Seals and stores what goes into blobs.
+    pub(super) async fn store(&self, desk: &Desk, keys: &TenantKeys) -> Result<(), Error> {
+        let jobs: Vec<_> = self.blobs.iter().map(|(name, bytes)| store::seal_blob(desk.ports.blobs.as_ref(), keys, name, bytes)).collect();
+        stream::iter(jobs).buffer_unordered(PARTS_AT_ONCE).try_for_each(|_| futures::future::ready(Ok(()))).await
+    }
+
+    /// From now on they are there: another try of the commit does not store them again.
+    pub(super) fn are_stored(&mut self) {
+        self.blobs.clear();
+    }
 }
 
 /// A ticket that the mail opens, and whether there was room for all whom it copies.
@@ -155,7 +171,7 @@ pub(super) fn continued(before: &Ticket, arrival: &Arrival<'_>, counts: bool) ->
 }
 
 /// The comment that the mail becomes.
-pub(super) fn comment(arrival: &Arrival<'_>, ticket: TicketId, parts: &Parts, message_id_reused: bool, all_are_copied: bool) -> Comment {
+pub(super) fn comment(arrival: &Arrival<'_>, ticket: TicketId, parts: &Parts<'_>, message_id_reused: bool, all_are_copied: bool) -> Comment {
     let mut warnings = parts.origin.warnings.clone();
     if !all_are_copied {
         warnings.push(COPIES_LEFT_OUT.to_owned());

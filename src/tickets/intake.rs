@@ -9,7 +9,7 @@ use zeroize::Zeroizing;
 
 use super::{
     Desk, Error, INTAKE, Ticket, Why,
-    arrival::{Arrival, Parts, comment, continued, opened, opens_ticket, store_parts, writes},
+    arrival::{self, Arrival, Parts, comment, continued, opened, opens_ticket, writes},
     aside::{READ_TIME_MAX, cut, within},
     contacts,
     contract::{self, Request},
@@ -23,7 +23,7 @@ use super::{
 use crate::{
     ids::{CommentId, Kind, RecordId, TenantId, partition},
     mail::{self, MailKind},
-    ports::{Etag, Fault, encode_text},
+    ports::{Etag, Fault, Write, encode_text},
     tenants::{self, Mailbox, Owner, State, Tenant, Trust},
 };
 
@@ -278,7 +278,13 @@ enum Taken {
 }
 
 /// Load, decide, commit.
-async fn take_in_once(desk: &Desk, arrival: &Arrival<'_>, raw: &[u8], parts: &mut Option<Parts>, number: &mut Option<u64>) -> Result<Taken, Error> {
+async fn take_in_once<'a>(
+    desk: &Desk,
+    arrival: &'a Arrival<'_>,
+    raw: &'a [u8],
+    parts: &mut Option<Parts<'a>>,
+    number: &mut Option<u64>,
+) -> Result<Taken, Error> {
     let is_limited = !arrival.let_go;
     let (known, counted) = futures::try_join!(refs::look_up(desk, arrival), rates::count(desk, arrival))?;
     let (known, refs) = match known {
@@ -308,28 +314,22 @@ async fn take_in_once(desk: &Desk, arrival: &Arrival<'_>, raw: &[u8], parts: &mu
         Place::New { .. } if !opens_ticket(arrival.mail.kind) => return Ok(Taken::Not(Reason::Automatic)),
         _ => {}
     }
-    let stored = match parts.take() {
-        Some(stored) => stored,
-        None => store_parts(desk, arrival, raw).await?,
-    };
-    let stored = parts.insert(stored);
-    let mut before = None;
-    let ((ticket, all_are_copied), read, link, outcome) = match place {
-        Place::In { ticket, read, because, counts } => {
-            before = Some(ticket.clone());
-            let outcome = Outcome::Joined { number: ticket.number, because };
-            (continued(&ticket, arrival, counts), Some(read), None, outcome)
-        }
-        Place::New { link } => {
-            let next = match *number {
-                Some(number) => number,
-                None => *number.insert(desk.numbers.next(desk.ports.documents.as_ref(), arrival.keys, &arrival.tenant.id).await?),
-            };
-            (opened(desk, arrival, next), None, link, Outcome::Opened { number: next })
-        }
+    let parts = match parts {
+        Some(parts) => parts,
+        None => parts.insert(arrival::parts(arrival, raw)?),
     };
     let acknowledges = counted.of_the_sender < rates::ACKNOWLEDGED_MAX;
-    commit(desk, arrival, Decided { ticket, all_are_copied, before: before.zip(read), link, acknowledges }, stored, &refs).await?;
+    // While the parts go into their blobs, what names them is made ready. It is committed when they are there.
+    let ready = async {
+        let (decided, outcome) = decide(desk, arrival, place, number, acknowledges).await?;
+        Ok((ready(desk, arrival, decided, parts, &refs).await?, outcome))
+    };
+    let ((), (Ready { writes, wakes }, outcome)) = futures::try_join!(parts.store(desk, arrival.keys), ready)?;
+    parts.are_stored();
+    desk.ports.documents.commit(&partition(&arrival.tenant.id, Kind::Ticket), writes).await?;
+    if wakes {
+        letters::wake(desk, arrival.tenant).await;
+    }
     Ok(Taken::In(outcome))
 }
 
@@ -358,7 +358,7 @@ enum Place {
     },
 }
 
-/// What is to be committed.
+/// What becomes of a mail.
 struct Decided {
     ticket: Ticket,
     /// Whether there was room for all whom the mail copies.
@@ -390,7 +390,32 @@ async fn find_place(desk: &Desk, arrival: &Arrival<'_>, known: &Known) -> Result
     Ok(Found::Goes(Place::New { link }))
 }
 
-async fn commit(desk: &Desk, arrival: &Arrival<'_>, decided: Decided, parts: &Parts, refs: &refs::Refs) -> Result<(), Error> {
+/// What becomes of the ticket that the mail goes into. The number that a new one has is kept for another try.
+async fn decide(desk: &Desk, arrival: &Arrival<'_>, place: Place, number: &mut Option<u64>, acknowledges: bool) -> Result<(Decided, Outcome), Error> {
+    Ok(match place {
+        Place::In { ticket: before, read, because, counts } => {
+            let (ticket, all_are_copied) = continued(&before, arrival, counts);
+            let outcome = Outcome::Joined { number: ticket.number, because };
+            (Decided { ticket, all_are_copied, before: Some((before, read)), link: None, acknowledges }, outcome)
+        }
+        Place::New { link } => {
+            let number = match *number {
+                Some(number) => number,
+                None => *number.insert(desk.numbers.next(desk.ports.documents.as_ref(), arrival.keys, &arrival.tenant.id).await?),
+            };
+            let (ticket, all_are_copied) = opened(desk, arrival, number);
+            (Decided { ticket, all_are_copied, before: None, link, acknowledges }, Outcome::Opened { number })
+        }
+    })
+}
+
+/// What is to be committed, and whether a letter then waits to be sent.
+struct Ready {
+    writes: Vec<Write>,
+    wakes: bool,
+}
+
+async fn ready(desk: &Desk, arrival: &Arrival<'_>, decided: Decided, parts: &Parts<'_>, refs: &refs::Refs) -> Result<Ready, Error> {
     let Decided { mut ticket, all_are_copied, before, link, acknowledges } = decided;
     let why = link.as_ref().map(|(.., why)| *why);
     let comment = comment(arrival, ticket.id, parts, refs.message_id_reused(), all_are_copied);
@@ -424,9 +449,5 @@ async fn commit(desk: &Desk, arrival: &Arrival<'_>, decided: Decided, parts: &Pa
     let wakes = !letter.is_empty();
     let mut writes = writes(desk, arrival, &ticket, before.map(|(_, read)| read), &comment)?;
     writes.extend(more.into_iter().chain(letter));
-    desk.ports.documents.commit(&partition(&arrival.tenant.id, Kind::Ticket), writes).await?;
-    if wakes {
-        letters::wake(desk, arrival.tenant).await;
-    }
-    Ok(())
+    Ok(Ready { writes, wakes })
 }

@@ -30,20 +30,7 @@ impl Documents for Store {
     }
 
     async fn scan(&self, scan: &Scan<'_>) -> Result<Vec<Document>, Fault> {
-        let (slot, index) = match scan.slot {
-            Slot::Id => ("id", "documents_by_id"),
-            Slot::K1 => ("k1", "documents_by_k1"),
-            Slot::K2 => ("k2", "documents_by_k2"),
-            Slot::K3 => ("k3", "documents_by_k3"),
-            Slot::K4 => ("k4", "documents_by_k4"),
-        };
-        let order = match scan.order {
-            Order::Ascending => "ASC",
-            Order::Descending => "DESC",
-        };
-        let sql = format!(
-            "SELECT {COLUMNS} FROM documents INDEXED BY {index} WHERE {LIVE} AND partition = ?2 AND {slot} >= ?3 AND {slot} < ?4 ORDER BY {slot} {order} LIMIT ?5"
-        );
+        let sql = scan_sql(scan.slot, scan.order);
         let (partition, range, limit) = (scan.partition.to_owned(), scan.range.clone(), rows(scan.limit));
         let now = self.clock.now().unix_timestamp();
         let find = move |connection: &Connection| {
@@ -99,6 +86,23 @@ impl Documents for Store {
         })
         .await
     }
+}
+
+fn scan_sql(slot: Slot, order: Order) -> String {
+    let (slot, index) = match slot {
+        Slot::Id => ("id", "documents_by_id"),
+        Slot::K1 => ("k1", "documents_by_k1"),
+        Slot::K2 => ("k2", "documents_by_k2"),
+        Slot::K3 => ("k3", "documents_by_k3"),
+        Slot::K4 => ("k4", "documents_by_k4"),
+    };
+    let order = match order {
+        Order::Ascending => "ASC",
+        Order::Descending => "DESC",
+    };
+    format!(
+        "SELECT {COLUMNS} FROM documents INDEXED BY {index} WHERE {LIVE} AND partition = ?2 AND {slot} >= ?3 AND {slot} < ?4 ORDER BY {slot} {order} LIMIT ?5"
+    )
 }
 
 /// Finds the conflicts of a write before there is anything to be undone.
@@ -225,4 +229,30 @@ impl Stored {
 
 fn instant(seconds: i64) -> Result<OffsetDateTime, Fault> {
     OffsetDateTime::from_unix_timestamp(seconds).map_err(|_| Fault::Corrupt("the embedded store holds an instant beyond the calendar".to_owned()))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use rusqlite::StatementStatus;
+
+    use super::*;
+    use crate::adapters::embedded::SystemClock;
+
+    #[tokio::test]
+    async fn a_scan_is_planned_once() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(folder.path(), Arc::new(SystemClock)).unwrap();
+        for slot in [Slot::Id, Slot::K1, Slot::K2, Slot::K3, Slot::K4] {
+            for prefix in ["a", "b", "c"] {
+                store.scan(&Scan::prefix("p", slot, prefix, 1)).await.unwrap();
+            }
+            let planned_anew = store.look_up(|connection| {
+                let statement = connection.prepare_cached(&scan_sql(slot, Order::Ascending)).map_err(fault)?;
+                Ok((statement.get_status(StatementStatus::Run), statement.get_status(StatementStatus::RePrepare)))
+            });
+            assert_eq!(planned_anew, Ok((3, 0)), "{slot:?}");
+        }
+    }
 }
