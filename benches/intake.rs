@@ -38,7 +38,7 @@ const KEPT_MAILS: usize = 200;
 const PARTITION_BYTES: f64 = 20e9;
 /// Bytes of an item in Cosmos DB besides ids, keys and body: the names of its members, the expiry, and what the service adds (`_rid`, `_self`, `_etag`, ...).
 const ITEM_BYTES: usize = 300;
-/// As in the embedded store, whose pages and groups the bare one shares.
+/// As in the embedded store. The pages of the bare one are as SQLite has them.
 const GROUP_JOBS_MAX: usize = 256;
 const JOBS_WAITING_MAX: usize = 1024;
 

@@ -228,7 +228,7 @@ module backups 'modules/account.bicep' = {
     logReads: true
     locked: locked
     auditWorkspaceId: logs.outputs.auditWorkspaceId
-    // Nobody's role deletes here, so age does.
+    // Nobody's role deletes here, so age has to. By Microsoft's word it may not: infra/README.md, "What has not been run".
     lifecycleRules: map(backupClasses, each => { name: 'expired-${each.name}', container: each.name, deleteAfterDays: each.days })
   }
 }

@@ -42,7 +42,7 @@ param locked bool
 param auditWorkspaceId string
 
 // checkov:skip=CKV_AZURE_35: closed in production; open by parameter in the test environment, where Entra ID decides alone
-// checkov:skip=CKV_AZURE_36: Microsoft's services are not trusted as such; what may come in is named, and shows its own identity
+// checkov:skip=CKV_AZURE_36: Microsoft's services are let in only where blobs go by their age; what else may come in is named, and shows its own identity
 // checkov:skip=CKV_AZURE_59: closed in production; the reason of CKV_AZURE_35 in the test environment
 // checkov:skip=CKV_AZURE_206: the check knows the paired region alone; what the host keeps is made anew there, and the test environment is not worth a second copy
 resource account 'Microsoft.Storage/storageAccounts@2025-06-01' = {
@@ -70,7 +70,8 @@ resource account 'Microsoft.Storage/storageAccounts@2025-06-01' = {
     // With `Disabled` the Logic Apps would be refused as well.
     publicNetworkAccess: private && !workflowsEnter && empty(addresses) ? 'Disabled' : 'Enabled'
     networkAcls: {
-      bypass: 'None'
+      // Behind a firewall the rules of the lifecycle work only as one of Microsoft's services.
+      bypass: empty(lifecycleRules) ? 'None' : 'AzureServices'
       defaultAction: private ? 'Deny' : 'Allow'
       ipRules: [for address in addresses: { value: address, action: 'Allow' }]
       resourceAccessRules: workflowsEnter ? [{ resourceId: resourceId('Microsoft.Logic/workflows', '*'), tenantId: tenant().tenantId }] : []

@@ -27,7 +27,7 @@ param backupsAccountName string
 @description('Name of the Cosmos DB account.')
 param databaseAccountName string
 
-@description('Invocations that may fail within 15 minutes before somebody is told. A retry of the queue counts each time.')
+@description('Invocations, and answers of the API, that may fail within 15 minutes before somebody is told. A retry of the queue counts each time.')
 @minValue(0)
 param failedInvocationsMax int
 
@@ -36,10 +36,14 @@ var partitionGigabytesMax = 15
 
 // There is no metric of one queue's length, so what came in and went out is counted. What has lain there for more than two days is not.
 var poison = '''
-StorageQueueLogs
-| where AccountName == '{0}' and OperationName in ('PutMessage', 'DeleteMessage') and StatusCode startswith '2'
+let seen = StorageQueueLogs
+| where AccountName == '{0}' and OperationName in ('PutMessage', 'DeleteMessage', 'ClearMessages') and StatusCode startswith '2'
 | extend Queue = extract('/([a-z0-9-]+-poison)/', 1, Uri)
-| where isnotempty(Queue)
+| where isnotempty(Queue);
+let cleared = seen | where OperationName == 'ClearMessages' | summarize Cleared = max(TimeGenerated) by Queue;
+seen
+| join kind=leftouter cleared on Queue
+| where isnull(Cleared) or TimeGenerated > Cleared
 | summarize Waiting = countif(OperationName == 'PutMessage') - countif(OperationName == 'DeleteMessage') by Queue
 '''
 
@@ -65,6 +69,26 @@ _LogOperation
 | summarize Times = count()
 '''
 
+// The host counts an invocation as done whatever status the handler answers over HTTP.
+var failing = '''
+AppRequests
+| where TimeGenerated > ago(15m) and toint(ResultCode) >= 500
+| summarize Failed = count()
+'''
+
+// A timer that runs every five minutes. Without it nothing else may run either, and a handler that does not start fails no invocation.
+var silent = '''
+AppRequests
+| where TimeGenerated > ago(30m) and Name == 'SweepOutbox' and Success == true
+| summarize Runs = count()
+'''
+
+var unwell = '''
+AppTraces
+| where TimeGenerated > ago(1h) and Message has 'a part of the house is not well'
+| summarize Parts = count()
+'''
+
 var queries = [
   {
     name: 'poison'
@@ -73,6 +97,7 @@ var queries = [
     query: format(poison, dataAccountName)
     column: 'Waiting'
     dimension: 'Queue'
+    workspaceId: auditWorkspaceId
     operator: 'GreaterThan'
     threshold: 0
     frequency: 'PT15M'
@@ -84,6 +109,7 @@ var queries = [
     query: format(backups, backupsAccountName)
     column: 'Finished'
     dimension: ''
+    workspaceId: auditWorkspaceId
     operator: 'LessThan'
     threshold: 1
     frequency: 'PT1H'
@@ -95,6 +121,7 @@ var queries = [
     query: format(partitions, databaseAccountName)
     column: 'Kilobytes'
     dimension: 'PartitionKey'
+    workspaceId: auditWorkspaceId
     operator: 'GreaterThan'
     threshold: partitionGigabytesMax * 1024 * 1024
     frequency: 'PT1H'
@@ -106,6 +133,43 @@ var queries = [
     query: full
     column: 'Times'
     dimension: ''
+    workspaceId: applicationWorkspaceId
+    operator: 'GreaterThan'
+    threshold: 0
+    frequency: 'PT15M'
+  }
+  {
+    name: 'failing-answers'
+    description: 'The API answers that it failed (HTTP 500 and above).'
+    severity: 2
+    query: failing
+    column: 'Failed'
+    dimension: ''
+    workspaceId: applicationWorkspaceId
+    operator: 'GreaterThan'
+    threshold: failedInvocationsMax
+    frequency: 'PT5M'
+  }
+  {
+    name: 'silent'
+    description: 'For half an hour no sweep of the outbox has succeeded: the application is down, or nothing of it works.'
+    severity: 1
+    query: silent
+    column: 'Runs'
+    dimension: ''
+    workspaceId: applicationWorkspaceId
+    operator: 'LessThan'
+    threshold: 1
+    frequency: 'PT5M'
+  }
+  {
+    name: 'not-well'
+    description: 'The application found at its start that a part is not well.'
+    severity: 2
+    query: unwell
+    column: 'Parts'
+    dimension: ''
+    workspaceId: applicationWorkspaceId
     operator: 'GreaterThan'
     threshold: 0
     frequency: 'PT15M'
@@ -122,7 +186,7 @@ resource found 'Microsoft.Insights/scheduledQueryRules@2023-12-01' = [
       description: each.description
       severity: each.severity
       enabled: true
-      scopes: [each.name == 'logs-full' ? applicationWorkspaceId : auditWorkspaceId]
+      scopes: [each.workspaceId]
       evaluationFrequency: each.frequency
       windowSize: 'P2D'
       autoMitigate: true
@@ -150,7 +214,7 @@ resource failed 'Microsoft.Insights/metricAlerts@2018-03-01' = {
   name: '${name}-failed-invocations'
   location: 'global'
   properties: {
-    description: 'Functions fail, of queues and timers too.'
+    description: 'Functions of queues and timers fail.'
     severity: 2
     enabled: true
     scopes: [insightsId]

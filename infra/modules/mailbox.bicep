@@ -139,7 +139,8 @@ resource workflow 'Microsoft.Logic/workflows@2019-05-01' = {
               type: 'Compose'
               runAfter: { Write_the_blob: ['Succeeded'] }
               inputs: { v: 1, mailbox: '@parameters(\'mailbox\')', blob: '@outputs(\'Name_the_blob\')' }
-              runtimeConfiguration: secret
+              // A Compose knows no other; with its inputs its outputs are hidden too.
+              runtimeConfiguration: { secureData: { properties: ['inputs'] } }
             }
             Send_the_message: {
               type: 'Http'

@@ -207,7 +207,7 @@ resource dataQueueMessages 'Microsoft.Authorization/roleAssignments@2022-04-01' 
   }
 ]
 
-// Backups: nobody has a role that deletes. What is past its retention goes by the account's lifecycle rules.
+// Backups: nobody has a role that deletes. What is past its retention is meant to go by the account's lifecycle rules (infra/README.md, "What has not been run").
 
 resource backupsAccount 'Microsoft.Storage/storageAccounts@2025-06-01' existing = {
   name: backupsAccountName

@@ -9,12 +9,13 @@ param addresses string
 @description('Resource id of the workspace of the audit logs.')
 param auditWorkspaceId string
 
-// App Service is not among them: its plan does not look at Flex Consumption. Nor is the scan of uploads, which is paid by the gigabyte.
+// App Service is not among them: its plan does not look at Flex Consumption. Nor is the scan of uploads, which is paid by the
+// gigabyte; what is not said of a plan's extensions Microsoft decides.
 var plans = [
-  { name: 'StorageAccounts', subPlan: 'DefenderForStorageV2' }
-  { name: 'CosmosDbs', subPlan: null }
-  { name: 'KeyVaults', subPlan: 'PerKeyVault' }
-  { name: 'Arm', subPlan: 'PerSubscription' }
+  { name: 'StorageAccounts', subPlan: 'DefenderForStorageV2', without: ['OnUploadMalwareScanning', 'SensitiveDataDiscovery'] }
+  { name: 'CosmosDbs', subPlan: null, without: [] }
+  { name: 'KeyVaults', subPlan: 'PerKeyVault', without: [] }
+  { name: 'Arm', subPlan: 'PerSubscription', without: [] }
 ]
 
 // One after the other: changes of the plans refuse each other.
@@ -23,7 +24,11 @@ var plans = [
 resource plan 'Microsoft.Security/pricings@2024-01-01' = [
   for each in plans: {
     name: each.name
-    properties: { pricingTier: 'Standard', subPlan: each.subPlan }
+    properties: {
+      pricingTier: 'Standard'
+      subPlan: each.subPlan
+      extensions: map(each.without, extension => { name: extension, isEnabled: 'False' })
+    }
   }
 ]
 

@@ -85,7 +85,7 @@ impl Check {
         let (well, found) = match found {
             Ok(0) => (true, "empty".to_owned()),
             Ok(messages) => {
-                (false, format!("{messages} messages in {INTAKE_POISON_QUEUE}: if they stay, they are no base64, and what they stood for waits"))
+                (false, format!("{messages} messages in {INTAKE_POISON_QUEUE}: if they stay, they are no base64, and go after seven days"))
             }
             Err(fault) => (false, fault.to_string()),
         };
