@@ -14,8 +14,8 @@ use super::{
     parameters::Parameters,
 };
 
-/// Bytes of the name of a header.
-const NAME_BYTES_MAX: usize = 200;
+/// Bytes of the name of a header: more than a whole line may have (998, RFC 5322 section 2.1.1).
+const NAME_BYTES_MAX: usize = 2_000;
 
 /// Bytes of a field and of its name, as they usually are.
 const FIELD_BYTES: usize = 64;

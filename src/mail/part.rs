@@ -104,6 +104,11 @@ impl Part<'_> {
         !self.children.is_empty()
     }
 
+    /// A multipart without parts is a text.
+    fn is_words(&self) -> bool {
+        matches!(self.media_type.as_str(), "text/html" | "text/plain") || self.media_type.starts_with("multipart/")
+    }
+
     fn is_detached(&self) -> bool {
         self.header.parameters("content-disposition").is_some_and(|disposition| disposition.value == "attachment")
     }
@@ -141,13 +146,14 @@ impl Bodies {
     /// Recursion ends at `DEPTH_MAX`, which the reader of the parts keeps.
     fn add(&mut self, parts: &[Part<'_>], numbers: &[usize], mut around: Around<'_>) {
         let (texts, htmls) = (self.text.len(), self.html.len());
+        let root = if around.kind == "related" { root(parts, numbers) } else { 0 };
         for (place, &number) in numbers.iter().enumerate() {
             let part = &parts[number];
             if part.is_multipart() {
                 let kind = part.media_type.strip_prefix("multipart/").unwrap_or("mixed");
                 self.add(parts, &part.children, Around { kind, in_alternative: around.in_alternative || kind == "alternative", ..around });
             } else {
-                self.add_leaf(part, number, place, &mut around);
+                self.add_leaf(part, number, place == root, &mut around);
             }
         }
         if around.kind == "alternative" && around.takes_text && around.takes_html {
@@ -160,12 +166,11 @@ impl Bodies {
         }
     }
 
-    fn add_leaf(&mut self, part: &Part<'_>, number: usize, place: usize, around: &mut Around<'_>) {
+    fn add_leaf(&mut self, part: &Part<'_>, number: usize, is_root: bool, around: &mut Around<'_>) {
         let is_html = part.media_type == "text/html";
-        // A multipart without parts is a text.
-        let is_words = is_html || part.media_type == "text/plain" || part.media_type.starts_with("multipart/");
-        let is_first = place == 0 || (around.kind != "related" && part.name().is_none());
-        if !is_words || part.is_detached() || !is_first {
+        // A rendering of the words stays one whatever it is called.
+        let is_body = is_root || around.kind == "alternative" || (around.kind != "related" && part.name().is_none());
+        if !part.is_words() || part.is_detached() || !is_body {
             self.attachments.push(number);
             return;
         }
@@ -185,6 +190,16 @@ impl Bodies {
             self.html.push(number);
         }
     }
+}
+
+/// The place of what a `multipart/related` is about: the part that its `start` names, else the first (RFC 2387). Programs that put an image first
+/// and name none mean the page.
+fn root(parts: &[Part<'_>], numbers: &[usize]) -> usize {
+    let around = numbers.first().and_then(|first| parts[*first].parent).map(|number| &parts[number]);
+    let start = around.and_then(|around| around.header.parameters("content-type")?.get("start"));
+    let start = start.as_deref().map(|id| id.trim().trim_start_matches('<').trim_end_matches('>'));
+    let place = |is_root: &dyn Fn(&Part<'_>) -> bool| numbers.iter().position(|number| is_root(&parts[*number]) && parts[*number].is_words());
+    place(&|part| start.is_some() && part.content_id().as_deref() == start).or_else(|| place(&|_| true)).unwrap_or(0)
 }
 
 /// What surrounds a list of parts.
@@ -273,6 +288,8 @@ mod tests {
         let both = multipart("alternative", "b", &[PLAIN, &related]);
         let attached = "Content-Type: text/plain\nContent-Disposition: attachment; filename=a.txt\n\nx\n";
         let named = "Content-Type: text/plain; name=a.txt\n\nx\n";
+        let named_page = "Content-Type: text/html; name=mail.html\n\n<p>words\n";
+        let with_id = format!("Content-ID: <r@x>\n{HTML}");
         for (tree, [text, html, attachments]) in [
             (PLAIN.to_owned(), [vec!["text/plain"], vec!["text/plain"], vec![]]),
             (attached.to_owned(), [vec![], vec![], vec!["text/plain"]]),
@@ -288,9 +305,22 @@ mod tests {
                 [vec!["text/plain"], vec!["text/html", "text/plain"], vec!["image/png"]],
             ),
             (multipart("related", "a", &[HTML, PLAIN]), [vec!["text/html"], vec!["text/html"], vec!["text/plain"]]),
+            (multipart("related", "a", &[IMAGE, HTML]), [vec!["text/html"], vec!["text/html"], vec!["image/png"]]),
+            (multipart("related", "a", &[IMAGE, &both, HTML]), [vec!["text/plain"], vec!["text/html"], vec!["image/png", "image/png", "text/html"]]),
+            (multipart("related; start=\"<r@x>\"", "a", &[PLAIN, &with_id]), [vec!["text/html"], vec!["text/html"], vec!["text/plain"]]),
+            (multipart("related; start=\"<other>\"", "a", &[PLAIN, &with_id]), [vec!["text/plain"], vec!["text/plain"], vec!["text/html"]]),
+            (multipart("alternative", "a", &[PLAIN, named_page]), [vec!["text/plain"], vec!["text/html"], vec![]]),
         ] {
             assert_eq!(bodies(&tree), [text, html, attachments].map(|types| types.into_iter().map(str::to_owned).collect::<Vec<_>>()), "{tree}");
         }
+    }
+
+    #[test]
+    fn a_name_longer_than_a_line_does_not_end_a_header() {
+        let image = format!("Content-Type: image/png\nX-{}: 1\n\nx\n", "y".repeat(1_100));
+        let mail = format!("Subject: x\n{}", multipart("mixed", "a", &[PLAIN, &image]));
+        let parts = mime::read(mail.as_bytes()).unwrap_or_else(|why| panic!("{why}"));
+        assert_eq!(parts[2].sent().bytes, b"x\n");
     }
 
     #[test]

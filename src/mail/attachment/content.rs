@@ -2,20 +2,14 @@
 
 use infer::{MatcherType, Type};
 
+use super::ole;
+
 /// Bytes of a file that are looked at.
 const LOOKED_AT_BYTES_MAX: usize = 64 * 1024;
 
 /// Types that many formats share: they say less than what the sender declares.
-const CONTAINERS: [&str; 8] = [
-    "application/gzip",
-    "application/octet-stream",
-    "application/x-ole-storage",
-    "application/x-x509-ca-cert",
-    "application/zip",
-    "text/html",
-    "text/x-shellscript",
-    "text/xml",
-];
+const CONTAINERS: [&str; 7] =
+    ["application/gzip", "application/octet-stream", "application/x-x509-ca-cert", "application/zip", "text/html", "text/x-shellscript", "text/xml"];
 
 /// Declared types that say nothing.
 const UNKNOWN: [&str; 4] = ["application/octet-stream", "application/x-octet-stream", "application/unknown", "application/binary"];
@@ -37,12 +31,15 @@ pub(super) fn media_type(bytes: &[u8], declared: &str) -> Option<(&'static str, 
     if declared.starts_with("message/") || declared.starts_with("multipart/") {
         return None;
     }
+    let is_unknown = UNKNOWN.contains(&declared);
+    let has_marks = ["image/", "audio/", "video/"].iter().any(|start| declared.starts_with(start)) || declared == "application/pdf";
+    if bytes.starts_with(ole::MARK) {
+        return (is_unknown || has_marks).then(|| ole::media_type(bytes)).flatten();
+    }
     let kind = kind(bytes)?;
     let found = (kind.mime_type(), kind.extension());
-    let is_unknown = UNKNOWN.contains(&declared);
     if CONTAINERS.contains(&kind.mime_type()) {
         // A text may be marked up, and many formats are zip files. An image is neither.
-        let has_marks = ["image/", "audio/", "video/"].iter().any(|start| declared.starts_with(start)) || declared == "application/pdf";
         let is_drawing = declared.contains("xml") || declared.contains("svg");
         return (is_unknown || (has_marks && !is_drawing)).then_some(found);
     }
@@ -72,7 +69,8 @@ mod tests {
     #[test]
     fn content_wins_where_it_is_certain() {
         let program = [b"MZ\x90\0".as_slice(), &[0; 0x38], &0x40_u32.to_le_bytes(), b"PE\0\0"].concat();
-        let cases: [(&[u8], &str, Option<&str>); 12] = [
+        let table = [ole::MARK, &[0; 504], &ole::tests::entry("Workbook")].concat();
+        let cases: [(&[u8], &str, Option<&str>); 17] = [
             (PNG, "application/octet-stream", Some("image/png")),
             (PNG, "image/jpeg", Some("image/png")),
             (b"%PDF-1.7\n", "application/octet-stream", Some("application/pdf")),
@@ -85,6 +83,11 @@ mod tests {
             (b"<?xml version=\"1.0\"?><svg/>", "image/svg+xml", None),
             (PNG, "message/rfc822", None),
             (b"words", "image/png", None),
+            (&table, "application/octet-stream", Some("application/vnd.ms-excel")),
+            (&table, "image/png", Some("application/vnd.ms-excel")),
+            (&table, "application/msword", None),
+            (&table[..512], "application/octet-stream", None),
+            (&table[..512], "application/vnd.ms-project", None),
         ];
         for (bytes, declared, expected) in cases {
             assert_eq!(media_type(bytes, declared).map(|(media_type, _)| media_type), expected, "{declared} {bytes:?}");

@@ -187,7 +187,8 @@ fn by_actions(actions: impl Iterator<Item = Action>) -> Option<MailKind> {
     actions.max_by_key(weight).map(|worst| match worst {
         Action::Failed => MailKind::Bounce,
         Action::Delayed => MailKind::Delayed,
-        Action::Done => MailKind::Automatic,
+        // As a receipt.
+        Action::Done => MailKind::AutoReply,
     })
 }
 
@@ -269,7 +270,7 @@ mod tests {
 
     #[test]
     fn a_report_says_what_it_reports() {
-        for (action, expected) in [("failed", MailKind::Bounce), ("delayed", MailKind::Delayed), ("delivered", MailKind::Automatic)] {
+        for (action, expected) in [("failed", MailKind::Bounce), ("delayed", MailKind::Delayed), ("delivered", MailKind::AutoReply)] {
             let status =
                 format!("Reporting-MTA: dns; a.example\r\n\r\nFinal-Recipient: rfc822; b@a.example\r\nAction: {action}\r\nStatus: 4.4.7\r\n");
             assert_eq!(of(&[REPORT], "x", "postmaster@a.example", "", &[("message/delivery-status", &status)]), expected);
