@@ -49,8 +49,9 @@ pub struct Config {
     /// Set by the Functions host; its presence makes this process a handler.
     pub port: Option<u16>,
     pub data: Option<PathBuf>,
-    /// There unless `data` names a folder; `None` too where nothing names a service and no host waits for a handler.
-    pub azure: Option<Azure>,
+    /// There unless `data` names a folder; `None` too where nothing names a service and no host waits for a handler. What is wrong with it ends whoever
+    /// wants it.
+    pub azure: Option<Result<Azure, WrongSettings>>,
     pub entra_application: Option<String>,
     pub vendor_tenant: String,
     pub smtp_url: Option<Secret<String>>,
@@ -84,7 +85,7 @@ impl<T> fmt::Debug for Secret<T> {
 }
 
 /// Everything that is wrong with the settings, on one line: the host shows few.
-#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("wrong settings: {}", .0.join("; "))]
 pub struct WrongSettings(Vec<String>);
 
@@ -105,8 +106,10 @@ impl Config {
         if texts.has(&DATA) && port.is_some() && names_services {
             texts.fault(&DATA, "names a folder, and other settings name Azure's services: a handler has one or the other");
         }
-        if in_azure {
-            texts.check_azure();
+        // A command may be told a folder by its arguments, which come later; the handler has nothing else.
+        let wrong_azure = if in_azure { texts.azure_faults() } else { Vec::new() };
+        if port.is_some() {
+            texts.faults.extend_from_slice(&wrong_azure);
         }
         texts.check_smtp();
         let log = texts.log_level();
@@ -117,7 +120,7 @@ impl Config {
         }
         Ok(Config {
             port,
-            azure: in_azure.then(|| texts.azure()),
+            azure: in_azure.then(|| if wrong_azure.is_empty() { Ok(texts.azure()) } else { Err(WrongSettings(wrong_azure)) }),
             data: texts.optional(&DATA).map(PathBuf::from),
             entra_application: texts.optional(&ENTRA_APPLICATION),
             vendor_tenant: texts.vendor_tenant(),
@@ -225,6 +228,13 @@ impl Texts {
     fn azure(&self) -> Azure {
         let [cosmos, blobs, backups, queues, vault] = SERVICES.map(|setting| self.text(setting).to_owned());
         Azure { cosmos, blobs, backups, queues, vault, logs: self.text(&LOGS).to_owned(), identity: self.identity() }
+    }
+
+    /// What is wrong with the settings of Azure alone.
+    fn azure_faults(&mut self) -> Vec<String> {
+        let others = self.faults.len();
+        self.check_azure();
+        self.faults.split_off(others)
     }
 
     fn check_azure(&mut self) {
@@ -357,15 +367,19 @@ mod tests {
         ("HELPDESK_SMTP_URL", "smtp://smtp.azurecomm.net:587?tls=required"),
     ];
 
+    fn in_azure(settings: &[(&str, &str)]) -> Result<Azure, WrongSettings> {
+        read(settings).unwrap().azure.unwrap()
+    }
+
     #[test]
     fn azure_is_chosen_by_its_settings_and_a_folder_goes_before_it() {
-        let azure = read(&AZURE).unwrap().azure.unwrap();
+        let azure = in_azure(&AZURE).unwrap();
         assert_eq!((azure.cosmos.as_str(), azure.identity), ("https://helpdesk.documents.azure.com/", AzureIdentity::Developer));
         let managed = [&AZURE[..], &[("IDENTITY_ENDPOINT", "http://127.0.0.1:1/token"), ("AZURE_CLIENT_ID", "some-id")]].concat();
-        assert_eq!(read(&managed).unwrap().azure.unwrap().identity, AzureIdentity::Managed { client_id: Some("some-id".to_owned()) });
+        assert_eq!(in_azure(&managed).unwrap().identity, AzureIdentity::Managed { client_id: Some("some-id".to_owned()) });
         assert_eq!(read(&[&AZURE[..], &[("HELPDESK_DATA", "folder")]].concat()).unwrap().azure, None);
         // It would be whoever is logged in.
-        let nowhere = read(&[&AZURE[..], &[("AZURE_CLIENT_ID", "some-id")]].concat()).unwrap_err().to_string();
+        let nowhere = in_azure(&[&AZURE[..], &[("AZURE_CLIENT_ID", "some-id")]].concat()).unwrap_err().to_string();
         assert!(nowhere.contains("AZURE_CLIENT_ID names an identity"), "{nowhere}");
     }
 
@@ -391,8 +405,11 @@ mod tests {
     #[test]
     fn of_azure_all_is_wanted_or_nothing() {
         for (at, (missing, _)) in AZURE.iter().enumerate() {
-            let line = read(&[&AZURE[..at], &AZURE[at + 1..]].concat()).unwrap_err().to_string();
+            let rest = [&AZURE[..at], &AZURE[at + 1..]].concat();
+            let line = in_azure(&rest).unwrap_err().to_string();
             assert!(line.contains(missing) && !line.contains("azure.net"), "{missing}: {line}");
+            // A handler ends at its start; a command may be told a folder.
+            assert_eq!(read(&[&rest[..], &[("FUNCTIONS_CUSTOMHANDLER_PORT", "7071")]].concat()).unwrap_err().to_string(), line);
         }
         // A handler has no folder of its own.
         let line = read(&[("FUNCTIONS_CUSTOMHANDLER_PORT", "7071")]).unwrap_err().to_string();
@@ -402,7 +419,7 @@ mod tests {
         for wrong in
             ["http://helpdesk.documents.azure.com/", "http://127.0.0.1:1@helpdesk.documents.azure.com/", "https://", "https://user:word@host/"]
         {
-            let line = read(&[&AZURE[1..], &[("HELPDESK_COSMOS", wrong)]].concat()).unwrap_err().to_string();
+            let line = in_azure(&[&AZURE[1..], &[("HELPDESK_COSMOS", wrong)]].concat()).unwrap_err().to_string();
             assert!(line.contains("HELPDESK_COSMOS is no address"), "{wrong}");
         }
     }

@@ -49,7 +49,7 @@ pub struct House {
 pub async fn house(config: &Config, purpose: Purpose) -> Result<House> {
     match (&config.data, &config.azure) {
         (Some(folder), _) => embedded(config, folder, purpose).await,
-        (None, Some(services)) => azure(config, services),
+        (None, Some(services)) => azure(config, services.as_ref().map_err(Clone::clone)?),
         (None, None) => bail!("HELPDESK_DATA names no folder, and nothing names Azure's services"),
     }
 }

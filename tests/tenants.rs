@@ -420,6 +420,17 @@ async fn an_admin_changes_how_his_desk_works_and_an_agent_reads_it() {
 }
 
 #[tokio::test]
+async fn changes_of_one_tenant_at_once_wait_for_each_other() {
+    let world = World::new().await;
+    let admin = world.token("contoso", Role::Admin, None);
+    let put = async |days: u32| {
+        let body = format!(r#"{{"reopen_days": {days}}}"#);
+        world.http("PUT", "/api/settings", Some(&admin), body.as_bytes()).await.status
+    };
+    assert_eq!(futures::future::join_all((1..=24).map(put)).await, [200; 24]);
+}
+
+#[tokio::test]
 async fn every_change_of_a_tenant_leaves_an_event_that_says_who() {
     use helpdesk::{
         audit::Event,

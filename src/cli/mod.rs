@@ -24,7 +24,7 @@ use clap::{CommandFactory, Parser, Subcommand};
 use serde::Serialize;
 
 use crate::{
-    config::Config,
+    config::{Config, EXIT_CONFIG, WrongSettings},
     tenants::Mailbox,
     tickets::intake::MAIL_BYTES_MAX,
     wiring::{self, House, Purpose},
@@ -134,7 +134,7 @@ pub fn run(config: Config) -> ExitCode {
     runtime.shutdown_background();
     done.unwrap_or_else(|error| {
         complain(&format!("{error:#}"));
-        ExitCode::FAILURE
+        if error.is::<WrongSettings>() { ExitCode::from(EXIT_CONFIG) } else { ExitCode::FAILURE }
     })
 }
 

@@ -21,18 +21,18 @@ pub(super) struct Arguments {
     #[arg(required = true)]
     files: Vec<PathBuf>,
     /// The mailbox that they arrive in
-    #[arg(long)]
-    mailbox: String,
+    #[arg(long, value_parser = Mailbox::parse)]
+    mailbox: Mailbox,
     #[command(flatten)]
     data: Data,
 }
 
 /// Leaves each mail where the host finds it, also if it runs only later.
 pub(super) fn run(arguments: &Arguments, config: &Config) -> Result<ExitCode> {
-    let mailbox = Mailbox::parse(&arguments.mailbox)?;
+    let mailbox = &arguments.mailbox;
     let folder = arguments.data.folder(config);
     wiring::stands(&folder)?;
-    let inbox = inbox(&folder, &mailbox);
+    let inbox = inbox(&folder, mailbox);
     create_folder(&inbox)?;
     for file in &arguments.files {
         let bytes = read_mail(file).with_context(|| format!("{} cannot be read", file.display()))?;

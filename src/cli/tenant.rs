@@ -3,6 +3,7 @@
 use std::{
     path::{Path, PathBuf},
     process::ExitCode,
+    str::FromStr,
 };
 
 use anyhow::{Context, Result, bail};
@@ -39,8 +40,8 @@ enum Command {
         #[arg(long)]
         name: String,
         /// An address whose mail becomes tickets; may be given several times
-        #[arg(long = "mailbox", required = true)]
-        mailboxes: Vec<String>,
+        #[arg(long = "mailbox", required = true, value_parser = Mailbox::parse)]
+        mailboxes: Vec<Mailbox>,
         /// Whose word on senders counts in these: nobody, exchange_online, 'rfc8601 ID' or 'rfc8601 ID arc SEALER...'
         #[arg(long, default_value_t = Trust::Nobody)]
         trust: Trust,
@@ -60,7 +61,8 @@ enum Command {
     Mailbox {
         id: TenantId,
         /// An address whose mail becomes tickets
-        address: String,
+        #[arg(value_parser = Mailbox::parse)]
+        address: Mailbox,
         /// Whose word on senders counts in it, as for `tenant add`
         #[arg(long)]
         trust: Option<Trust>,
@@ -89,7 +91,7 @@ enum Command {
         name: Option<String>,
         /// The Entra tenant in which its people log in, a UUID; `none` takes it away
         #[arg(long)]
-        entra_tenant: Option<String>,
+        entra_tenant: Option<Directory>,
         /// Azure's region of its data, in the European Union
         #[arg(long)]
         region: Option<Region>,
@@ -134,10 +136,21 @@ enum Command {
     },
 }
 
+/// A directory of Entra ID, or none.
+#[derive(Debug, Clone)]
+struct Directory(Option<DirectoryId>);
+
+impl FromStr for Directory {
+    type Err = tenants::Error;
+
+    fn from_str(text: &str) -> Result<Self, tenants::Error> {
+        Ok(Directory(if text == "none" { None } else { Some(text.parse()?) }))
+    }
+}
+
 pub(super) async fn run(arguments: Arguments, config: Config) -> Result<ExitCode> {
     match arguments.command {
         Command::Add { id, name, mailboxes, trust, entra_tenant, region, data } => {
-            let mailboxes = mailboxes.iter().map(|text| Mailbox::parse(text)).collect::<Result<_, _>>()?;
             let folder = data.folder(&config);
             let house = data.visit(config).await?;
             let tenant = Tenant { entra_tenant, region, ..Tenant::new(id.clone(), name, mailboxes) };
@@ -145,8 +158,7 @@ pub(super) async fn run(arguments: Arguments, config: Config) -> Result<ExitCode
             make_inboxes(&house, &folder, &tenant.mailboxes)?;
             say(&format!("added {id}"))?;
         }
-        Command::Mailbox { id, address, trust, data } => {
-            let mailbox = Mailbox::parse(&address)?;
+        Command::Mailbox { id, address: mailbox, trust, data } => {
             let folder = data.folder(&config);
             let house = data.visit(config).await?;
             tenants::add_mailbox(&house.app.ports, &house.app.keyring, COMMAND_LINE, &id, &mailbox, trust.as_ref(), &Versions::Any).await?;
@@ -160,7 +172,7 @@ pub(super) async fn run(arguments: Arguments, config: Config) -> Result<ExitCode
             say(&if json { serde_json::to_string(&listed)? } else { listed.in_full() })?;
         }
         Command::Change { id, name, entra_tenant, region, state, data } => {
-            let entra_tenant = entra_tenant.map(|text| if text == "none" { Ok(None) } else { text.parse().map(Some) }).transpose()?;
+            let entra_tenant = entra_tenant.map(|Directory(directory)| directory);
             let app = data.visit(config).await?.app;
             change(&app, &id, Change { name, entra_tenant, region, state, settings: None }).await?;
         }

@@ -44,7 +44,7 @@ enum Command {
     Show {
         id: RecordId,
         /// Write the mail to standard output
-        #[arg(long)]
+        #[arg(long, conflicts_with = "json")]
         raw: bool,
         /// As JSON
         #[arg(long)]

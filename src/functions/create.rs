@@ -28,7 +28,7 @@ pub async fn create(app: &App, caller: Caller, request: HttpRequest) -> Result<H
     let key = idempotency_key(&request)?;
     let (requester, author, set) = match viewer(&caller) {
         Viewer::Agent => {
-            let requester = asked.requester.as_ref().ok_or(tickets::Error::BadParty)?.party()?;
+            let requester = asked.requester.as_ref().ok_or(tickets::Error::NoRequester)?.party()?;
             (requester, Author::Agent(caller.subject.clone()), asked.set.unwrap_or_default().change()?)
         }
         Viewer::Requester(address) => {
@@ -64,7 +64,7 @@ pub struct CreateRequest {
     text: String,
     /// Where answers come from; without it the desk's only one.
     mailbox: Option<Mailbox>,
-    /// From agents alone.
+    /// Agents name one; a requester asks for himself and names none.
     requester: Option<PartyRequest>,
     /// What else the ticket has from the beginning, as in a change. From agents alone.
     set: Option<ChangeRequest>,

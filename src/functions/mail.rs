@@ -20,6 +20,10 @@ const MAILBOX_HEADER: &str = "helpdesk-mailbox";
 
 /// A raw mail (RFC 5322) for the mailbox that the header names: an address in a URL would be logged on its way.
 pub async fn push(app: &App, caller: Caller, request: HttpRequest) -> Result<HttpAnswer, Problem> {
+    // The Functions host forwards no type of a body that is empty.
+    if request.body.is_empty() {
+        return Err(Problem::new(400, "empty-mail", "The mail is empty", "Send a raw mail, RFC 5322."));
+    }
     let media_type = request.headers.get("content-type").and_then(|value| value.split(';').next()).unwrap_or_default();
     if !media_type.trim().eq_ignore_ascii_case("message/rfc822") {
         return Err(Problem::new(415, "not-a-mail", "The body is no mail", "Send a raw mail as `message/rfc822`."));
@@ -27,9 +31,6 @@ pub async fn push(app: &App, caller: Caller, request: HttpRequest) -> Result<Htt
     let bad = |detail: String| Problem::new(400, "bad-mailbox", "The mailbox is missing or none", detail);
     let named = request.headers.get(MAILBOX_HEADER).ok_or_else(|| bad("Name its address in the header `Helpdesk-Mailbox`.".to_owned()))?;
     let mailbox = Mailbox::parse(named).map_err(|error| bad(format!("In the header `Helpdesk-Mailbox`: {error}.")))?;
-    if request.body.is_empty() {
-        return Err(Problem::new(400, "empty-mail", "The mail is empty", "Send a raw mail, RFC 5322."));
-    }
     intake::accept(&app.desk, &caller.tenant, &mailbox, request.body).await?;
     Ok(json(202, &Accepted { accepted: true }))
 }

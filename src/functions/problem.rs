@@ -162,14 +162,18 @@ impl From<tickets::Error> for Problem {
             tickets::Error::TooManyUploads => Problem::new(429, "too-many-uploads", "Too many files wait", error.to_string()),
             tickets::Error::BadAttachments => Problem::new(400, "bad-attachments", "The attachments cannot be like that", error.to_string()),
             tickets::Error::BadComment => Problem::new(400, "bad-comment", "The comment cannot be like that", error.to_string()),
-            tickets::Error::BadTicket | tickets::Error::BadParty | tickets::Error::OwnMailbox | tickets::Error::WhichMailbox => {
-                Problem::new(400, "bad-ticket", "The ticket cannot be like that", error.to_string())
-            }
+            tickets::Error::BadTicket
+            | tickets::Error::BadParty
+            | tickets::Error::NoRequester
+            | tickets::Error::OwnMailbox
+            | tickets::Error::WhichMailbox => Problem::new(400, "bad-ticket", "The ticket cannot be like that", error.to_string()),
             tickets::Error::BadField(_) => Problem::new(400, "bad-field", "A field cannot be like that", error.to_string()),
             tickets::Error::Merged { .. } => Problem::new(409, "merged", "The ticket was merged", error.to_string()),
             tickets::Error::NotHeld => Problem::new(409, "not-held", "No limit holds the mail", error.to_string()),
             tickets::Error::TooManyParties => Problem::new(409, "too-many-parties", "Too many would be in copy", error.to_string()),
-            tickets::Error::BadLink => Problem::new(400, "bad-link", "The tickets cannot be linked like that", error.to_string()),
+            tickets::Error::BadLink | tickets::Error::MergeStays => {
+                Problem::new(400, "bad-link", "The tickets cannot be linked like that", error.to_string())
+            }
             tickets::Error::BadChange => Problem::new(400, "bad-change", "The ticket cannot be like that", error.to_string()),
             tickets::Error::KeyUsed => Problem::new(422, "idempotency-key-used", "The key belongs to another request", error.to_string()),
             tickets::Error::BlobMissing | tickets::Error::MessageTooLarge(_) => {

@@ -10,6 +10,7 @@ mod identity;
 mod logs;
 mod mailer;
 mod queues;
+mod tries;
 mod vault;
 
 use std::{sync::Arc, time::Duration};
@@ -25,6 +26,7 @@ pub use identity::{DIRECTORY, Identity, IssuerKey, KeyAlgorithm};
 pub use logs::{LOG_LINES_MAX, LogLine, Logs};
 pub use mailer::{Mailer, OutgoingMail, Undelivered};
 pub use queues::{Lease, MESSAGE_BYTES_MAX, MessageTooLarge, Queues, decode_text, encode_text};
+pub use tries::{TRYING_FOR_A_CALLER, TRYING_IN_THE_QUEUE, Tries};
 pub use vault::{Secret, Vault, WRAPPED_BYTES_MAX, Wrapped};
 
 /// Everything the house asks of the world, chosen once in `wiring`.

@@ -24,7 +24,7 @@ use crate::{
     ids::{Kind, RecordId, TenantId, partition},
     keys::{self, Keyring, TenantKeys},
     mail::line::is_one_line,
-    ports::{Documents, Etag, Fault, NewDocument, Ports, Scan, Slot, Versions, Write, new_ulid},
+    ports::{Documents, Etag, Fault, NewDocument, Ports, Scan, Slot, TRYING_FOR_A_CALLER, Tries, Versions, Write, new_ulid},
 };
 
 /// Mailboxes of one tenant: with the tenant's own document they must fit one commit.
@@ -33,8 +33,6 @@ pub const MAILBOXES_MAX: usize = 50;
 const NAME_CHARACTERS_MAX: usize = 200;
 /// Tenants that a list holds.
 const LIST_MAX: usize = 10_000;
-/// Tries of a change against others of the same tenant.
-const TRIES: usize = 5;
 
 /// A customer.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -188,7 +186,7 @@ pub async fn change(
     let documents = ports.documents.as_ref();
     let system = TenantId::system();
     let (keys, place) = (keyring.keys(&system).await?, partition(&system, Kind::Tenant));
-    let mut again = 1..TRIES;
+    let mut tries = Tries::within(TRYING_FOR_A_CALLER);
     loop {
         let Some((before, etag)) = get(documents, keyring, id).await? else { return Err(Error::NotFound) };
         let tenant = checked(&changed(before.clone(), change))?;
@@ -201,7 +199,7 @@ pub async fn change(
         is_free(documents, keyring, &tenant).await?;
         let changed = Write::Replace { document: sealed_tenant(&keys, &place, &tenant)?, etag };
         match documents.commit(&place, vec![changed, event(ports, &keys, actor, Action::TenantChanged, id)?]).await {
-            Err(Fault::Conflict) if again.next().is_some() => {}
+            Err(Fault::Conflict) if tries.again(ports.entropy.as_ref()).await => {}
             Err(fault) => return Err(fault.into()),
             Ok(etags) => {
                 let etag = etags.into_iter().next().ok_or_else(|| Fault::Corrupt("a commit names no version of what it wrote".to_owned()))?;
@@ -261,7 +259,7 @@ pub async fn add_mailbox(
     let documents = ports.documents.as_ref();
     let system = TenantId::system();
     let (keys, place) = (keyring.keys(&system).await?, partition(&system, Kind::Tenant));
-    let mut again = 1..TRIES;
+    let mut tries = Tries::within(TRYING_FOR_A_CALLER);
     loop {
         let Some((mut tenant, etag)) = get(documents, keyring, id).await? else { return Err(Error::NotFound) };
         let stored = documents.get(&place, &mailbox_document(&keys, mailbox)).await?;
@@ -292,7 +290,7 @@ pub async fn add_mailbox(
             event(ports, &keys, actor, if is_new { Action::MailboxAdded } else { Action::TenantChanged }, id)?,
         ];
         match documents.commit(&place, writes).await {
-            Err(Fault::Conflict) if again.next().is_some() => {}
+            Err(Fault::Conflict) if tries.again(ports.entropy.as_ref()).await => {}
             done => return Ok(done.map(drop)?),
         }
     }

@@ -40,10 +40,10 @@ pub enum State {
     Restoring,
 }
 
-/// Where a tenant's data is hosted: one of [`REGIONS`].
+/// Where a tenant's data is hosted: a region of Azure in the European Union.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(try_from = "String", into = "String")]
-#[schemars(with = "String", inline)]
+#[schemars(with = "String", inline, extend("enum" = REGIONS))]
 pub struct Region(String);
 
 /// A directory of Entra ID: a UUID in lower case, as it stands in a token's `tid`.

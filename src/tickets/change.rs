@@ -8,15 +8,14 @@ use super::{
     CC_MAX, Desk, Error, Party, Status, Ticket, Viewer, due,
     fields::{self, FieldChanges},
     history, links, new_ulid, store,
-    tries::{TRYING_FOR_A_CALLER, Tries},
 };
 use crate::{
     audit,
     ids::{Kind, RecordId, TenantId, TicketId, partition},
     keys::TenantKeys,
     mail::{limits::SUBJECT_CHARS_MAX, line, redact::redact_text},
-    ports::{Etag, Versions},
-    tenants::{self, Settings},
+    ports::{Etag, TRYING_FOR_A_CALLER, Tries, Versions},
+    tenants::{self, Settings, Tenant},
 };
 
 /// Tags of a ticket, and characters of one, of a category, and of the name of a person or group.
@@ -75,7 +74,7 @@ pub async fn change_ticket(
     let mut tries = Tries::within(TRYING_FOR_A_CALLER);
     loop {
         match change_once(desk, &keys, tenant, id, meant, &change, actor).await {
-            Err(error) if error.is_conflict() && tries.again(desk).await => {}
+            Err(error) if error.is_conflict() && tries.again(desk.ports.entropy.as_ref()).await => {}
             done => return done,
         }
     }
@@ -92,11 +91,12 @@ async fn change_once(
 ) -> Result<(Ticket, Etag), Error> {
     let (before, etag) = store::ticket(desk, keys, tenant, id).await?.ok_or(Error::NotFound)?;
     let now = desk.ports.clock.now();
-    let settings = tenants::settings(desk.ports.documents.as_ref(), &desk.keyring, tenant).await?;
-    let mut ticket = changed(before.clone(), change, now, &settings)?;
+    let (served, _) = tenants::get(desk.ports.documents.as_ref(), &desk.keyring, tenant).await?.ok_or(Error::NotFound)?;
+    let mut ticket = changed(before.clone(), change, now, &served.settings)?;
     if ticket == before {
         return Ok((before, etag));
     }
+    is_no_mailbox_of(&served, change.cc.as_deref().unwrap_or_default())?;
     if !meant.take(&etag) {
         return Err(Error::Changed);
     }
@@ -161,6 +161,12 @@ pub(super) fn checked(change: &Change) -> Result<Change, Error> {
         return Err(Error::BadParty);
     }
     Ok(change)
+}
+
+/// Fails if one of them is a mailbox of the desk itself: it gets no mail of ours, which would open a ticket with it.
+pub(super) fn is_no_mailbox_of(tenant: &Tenant, parties: &[Party]) -> Result<(), Error> {
+    let is_ours = |address: &str| tenant.mailboxes.iter().any(|own| own.is_the_one_of(address));
+    if parties.iter().filter_map(|party| party.address.as_deref()).any(is_ours) { Err(Error::OwnMailbox) } else { Ok(()) }
 }
 
 /// A name, of a person, a group, a category or a tag, as it may be kept.

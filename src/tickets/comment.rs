@@ -7,7 +7,6 @@ use super::{
     idempotency::{self, Request},
     letters::{self, Letter},
     links, new_ulid, signatures, store, thread,
-    tries::{TRYING_FOR_A_CALLER, Tries},
     uploads::{self, Taken},
 };
 use crate::{
@@ -15,7 +14,7 @@ use crate::{
     ids::{CommentId, Kind, RecordId, TenantId, TicketId, partition},
     keys::TenantKeys,
     mail::redact::redact_text,
-    ports::{Etag, Write},
+    ports::{Etag, TRYING_FOR_A_CALLER, Tries, Write},
     tenants::{self, Purpose, Settings, Tenant},
 };
 
@@ -72,7 +71,7 @@ pub async fn add_comment(desk: &Desk, id: &TenantId, new: &NewComment<'_>) -> Re
                 if let Ok(made) = store::seen_comment(desk, id, new.viewer, new.ticket, draft.id).await {
                     return Ok(made);
                 }
-                if !tries.again(desk).await {
+                if !tries.again(desk.ports.entropy.as_ref()).await {
                     return Err(error);
                 }
             }

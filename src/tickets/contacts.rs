@@ -6,14 +6,11 @@
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 
-use super::{
-    Desk, Error, Party,
-    tries::{TRYING_FOR_A_CALLER, Tries},
-};
+use super::{Desk, Error, Party};
 use crate::{
     ids::{Kind, TenantId, partition},
     keys::TenantKeys,
-    ports::{Etag, NewDocument, Write},
+    ports::{Etag, NewDocument, TRYING_FOR_A_CALLER, Tries, Write},
 };
 
 /// Somebody who asks for help.
@@ -46,7 +43,7 @@ pub async fn address_of(desk: &Desk, tenant: &TenantId, subject: &str, vouched_f
         }
         let Some(address) = vouched_for else { return Ok(None) };
         match link(desk, &keys, tenant, subject, address, &login).await {
-            Err(error) if error.is_conflict() && tries.again(desk).await => {}
+            Err(error) if error.is_conflict() && tries.again(desk.ports.entropy.as_ref()).await => {}
             Ok(linked) => return Ok(linked.then(|| address.to_owned())),
             Err(error) => return Err(error),
         }

@@ -8,14 +8,13 @@ use super::{
     contacts, due, history,
     idempotency::{self, Request},
     new_ulid, store,
-    tries::{TRYING_FOR_A_CALLER, Tries},
 };
 use crate::{
     audit,
     ids::{CommentId, Kind, RecordId, TenantId, TicketId, partition},
     keys::TenantKeys,
     mail::{address, redact::redact_text},
-    ports::Etag,
+    ports::{Etag, TRYING_FOR_A_CALLER, Tries},
     tenants::{self, Mailbox, Tenant},
 };
 
@@ -55,7 +54,7 @@ pub async fn create_ticket(desk: &Desk, id: &TenantId, new: &NewTicket<'_>) -> R
                 if let Some(made) = store::ticket(desk, &keys, &tenant.id, draft.id).await? {
                     return Ok(made);
                 }
-                if !tries.again(desk).await {
+                if !tries.again(desk.ports.entropy.as_ref()).await {
                     return Err(error);
                 }
             }
@@ -82,10 +81,8 @@ async fn create_once(desk: &Desk, keys: &TenantKeys, tenant: &Tenant, new: &NewT
         return store::ticket(desk, keys, &tenant.id, made).await?.ok_or(Error::NotFound);
     }
     let mailbox = mailbox(tenant, new.mailbox.as_ref())?;
-    let asks = new.requester.address.as_deref();
-    if asks.is_some_and(|address| tenant.mailboxes.iter().any(|own| own.is_the_one_of(address))) {
-        return Err(Error::OwnMailbox);
-    }
+    change::is_no_mailbox_of(tenant, std::slice::from_ref(&new.requester))?;
+    change::is_no_mailbox_of(tenant, new.set.cc.as_deref().unwrap_or_default())?;
     let (now, entropy, id) = (draft.now, desk.ports.entropy.as_ref(), draft.id);
     // What is asked for is looked at before a number is taken and words are stored.
     let mut empty = Ticket::opened(id, 0, draft.subject.clone(), mailbox, new.requester.clone(), now);

@@ -31,7 +31,9 @@ pub enum Error {
     BadTicket,
     #[error("somebody has an address, and a name of 1 to {PARTY_NAME_CHARACTERS_MAX} characters on one line or none; at most {CC_MAX} are in copy")]
     BadParty,
-    #[error("a mailbox of the desk itself asks nothing")]
+    #[error("an agent says for whom the ticket is: name the `requester`")]
+    NoRequester,
+    #[error("a mailbox of the desk itself asks nothing and is in no copy")]
     OwnMailbox,
     #[error("the desk has several mailboxes, or not this one: name the one that answers come from")]
     WhichMailbox,
@@ -49,6 +51,8 @@ pub enum Error {
     },
     #[error("a ticket is linked or merged with another one of the same desk that is not merged itself, and has at most {LINKS_MAX} links")]
     BadLink,
+    #[error("one was merged into the other, which is not undone")]
+    MergeStays,
     #[error("no limit holds this mail: replay it, when what kept it is mended")]
     NotHeld,
     #[error("together more than {CC_MAX} would be in copy: take some out first")]

@@ -17,13 +17,12 @@ use super::{
     refs::{self, Loaded},
     store,
     thread::{self, Because, Known, Verdict},
-    tries::{TRYING_IN_THE_QUEUE, Tries},
     unprocessed::{self, Delivery, INTAKE_CONTAINER, INTAKE_QUEUE, Keep, Reason},
 };
 use crate::{
     ids::{CommentId, Kind, RecordId, TenantId, partition},
     mail::{self, MailKind},
-    ports::{Etag, Fault, Write, encode_text},
+    ports::{Etag, Fault, TRYING_IN_THE_QUEUE, Tries, Write, encode_text},
     tenants::{self, Mailbox, Owner, State, Tenant, Trust},
 };
 
@@ -246,7 +245,7 @@ async fn take_in_mail(desk: &Desk, served: &Served, request: &Request, message: 
     loop {
         match take_in_once(desk, &arrival, kept, &mut parts, &mut number).await {
             // With none left the queue tries again.
-            Err(error) if error.is_conflict() && tries.again(desk).await => {}
+            Err(error) if error.is_conflict() && tries.again(desk.ports.entropy.as_ref()).await => {}
             Ok(Taken::In(outcome)) => return Ok(outcome),
             Ok(Taken::Not(reason)) => return keep(reason, why_not(reason, &arrival)).await,
             // Trying again does not help.

@@ -1,14 +1,11 @@
 //! Tickets that belong together: linked by people, or one taken into another.
 
-use super::{
-    Desk, Error, Status, Ticket, Viewer, Why, history, new_ulid, store,
-    tries::{TRYING_FOR_A_CALLER, Tries},
-};
+use super::{Desk, Error, Status, Ticket, Viewer, Why, history, new_ulid, store};
 use crate::{
     audit,
     ids::{Kind, RecordId, TenantId, TicketId, partition},
     keys::TenantKeys,
-    ports::{Etag, Versions, Write},
+    ports::{Etag, TRYING_FOR_A_CALLER, Tries, Versions, Write},
     tenants::{self, Settings},
 };
 
@@ -20,7 +17,7 @@ const MERGES_MAX: usize = 200;
 pub enum Together {
     /// Each names the other.
     Linked,
-    /// Neither names the other as related any more.
+    /// Neither names the other as related any more. A merge is not undone.
     Apart,
     /// The second takes the first in: it is solved, what comes for it goes there, and who took part in it is in copy there.
     Merged,
@@ -45,7 +42,7 @@ pub async fn join(
     loop {
         let work = Work { desk, keys: &keys, tenant, settings: &settings, meant, actor };
         match join_once(&work, first, second, how).await {
-            Err(error) if error.is_conflict() && tries.again(desk).await => {}
+            Err(error) if error.is_conflict() && tries.again(desk.ports.entropy.as_ref()).await => {}
             done => return done,
         }
     }
@@ -70,11 +67,14 @@ async fn join_once(work: &Work<'_>, first: TicketId, second: TicketId, how: Toge
         Together::Linked => {
             one.link(&two, Why::Related);
             two.link(&one, Why::Related);
-            if !one.is_linked(&two) || !two.is_linked(&one) {
+            if !one.is_linked(&two, Why::Related) || !two.is_linked(&one, Why::Related) {
                 return Err(Error::BadLink);
             }
         }
         Together::Apart => {
+            if one.merged_into == Some(second) || two.merged_into == Some(first) {
+                return Err(Error::MergeStays);
+            }
             one.links.retain(|link| link.ticket != second || link.why != Why::Related);
             two.links.retain(|link| link.ticket != first || link.why != Why::Related);
         }
@@ -99,6 +99,10 @@ async fn join_once(work: &Work<'_>, first: TicketId, second: TicketId, how: Toge
             }
             one.link(&two, Why::MergedInto);
             two.link(&one, Why::Merged);
+            // Whoever reads the one that goes on finds the other by nothing else.
+            if !two.is_linked(&one, Why::Merged) {
+                return Err(Error::BadLink);
+            }
         }
     }
     if one == one_before && two == two_before {

@@ -7,7 +7,6 @@ mod aside;
 mod refs;
 mod rates;
 pub mod links;
-mod tries;
 pub mod thread;
 pub mod address;
 pub mod clock;
@@ -261,9 +260,9 @@ impl Ticket {
         self.status = status;
     }
 
-    /// Whether it names another as related.
-    pub(crate) fn is_linked(&self, other: &Ticket) -> bool {
-        self.links.iter().any(|link| link.ticket == other.id && link.why == Why::Related)
+    /// Whether it names another for this reason.
+    pub(crate) fn is_linked(&self, other: &Ticket, why: Why) -> bool {
+        self.links.iter().any(|link| link.ticket == other.id && link.why == why)
     }
 
     /// Links it with another, once, as long as there is room.

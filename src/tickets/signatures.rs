@@ -2,15 +2,12 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{
-    Desk, Error,
-    tries::{TRYING_FOR_A_CALLER, Tries},
-};
+use super::{Desk, Error};
 use crate::{
     ids::{Kind, TenantId, partition},
     keys::TenantKeys,
     mail::{line::is_one_line, redact::redact_text},
-    ports::{Etag, Write},
+    ports::{Etag, TRYING_FOR_A_CALLER, Tries, Write},
 };
 
 /// Characters of a signature and of the name above it.
@@ -55,7 +52,7 @@ pub async fn sign(desk: &Desk, tenant: &TenantId, subject: &str, signature: &Sig
             None => Write::Create(document),
         };
         match desk.ports.documents.commit(&place, vec![write]).await.map_err(Error::from) {
-            Err(error) if error.is_conflict() && tries.again(desk).await => {}
+            Err(error) if error.is_conflict() && tries.again(desk.ports.entropy.as_ref()).await => {}
             done => return done.map(|_| signature),
         }
     }

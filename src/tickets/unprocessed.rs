@@ -14,14 +14,13 @@ use super::{
     new_ulid,
     opened::Opened,
     store,
-    tries::{TRYING_IN_THE_QUEUE, Tries},
 };
 use crate::{
     audit,
     ids::{Kind, RecordId, TenantId, partition},
     keys::TenantKeys,
     mail,
-    ports::{Document, Etag, Fault, Scan, Slot, Write, encode_text, timestamp},
+    ports::{Document, Etag, Fault, Scan, Slot, TRYING_IN_THE_QUEUE, Tries, Write, encode_text, timestamp},
 };
 
 pub use record::{Message, Raw, Reason, State, Unprocessed};
@@ -174,7 +173,7 @@ pub(super) async fn keep(desk: &Desk, mut keep: Keep<'_>) -> Result<Kept, Error>
     let mut tries = Tries::within(TRYING_IN_THE_QUEUE);
     loop {
         match keep_once(desk, &keys, &keep, cut.as_ref()).await {
-            Err(error) if error.is_conflict() && tries.again(desk).await => {}
+            Err(error) if error.is_conflict() && tries.again(desk.ports.entropy.as_ref()).await => {}
             Ok(kept) => {
                 // Nobody's mail that somebody owns by now is kept with him.
                 if let Some(request) = keep.request.filter(|_| !keep.owner.is_system()) {

@@ -81,6 +81,8 @@ async fn an_agent_changes_what_he_names_and_nothing_else() {
     assert_eq!((&less["status"], &less["priority"]), (&json!("pending"), &json!("urgent")));
     let (_, tagged) = desk.patch(json!({ "tags": ["vpn"], "cc": [{ "address": "eve@a.example" }] })).await;
     assert_eq!((&tagged["tags"], tagged["cc"].as_array().map(Vec::len)), (&json!(["vpn"]), Some(1)));
+    let own = json!({ "cc": [{ "address": "eve@a.example" }, { "address": HELP }] });
+    assert_eq!(desk.patch(own).await.0, 400, "it would be sent nothing");
     let (_, less) = desk.patch(json!({ "tags": null, "cc": null })).await;
     assert_eq!((&less["tags"], &less["cc"]), (&json!([]), &json!([])));
     // A change that changes nothing is none.

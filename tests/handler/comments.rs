@@ -5,6 +5,8 @@ use std::sync::Arc;
 use helpdesk::{
     access::Role,
     mail::{Mail, parse::parse, sender::Trust},
+    ports::Versions,
+    tenants::{self, Mailbox},
 };
 use serde_json::{Value, json};
 use time::Duration;
@@ -77,8 +79,10 @@ fn public(text: &str) -> Value {
 #[tokio::test]
 async fn an_answer_goes_to_the_requester_and_to_who_is_in_copy_each_by_himself() {
     let desk = Desk::new().await;
-    // One that is the desk's own would open a ticket with it.
-    desk.set(json!({ "cc": [{ "address": BOB, "name": "Bob" }, { "address": "help+x@contoso.example" }] })).await;
+    // One that became the desk's own would open a ticket with it.
+    desk.set(json!({ "cc": [{ "address": BOB, "name": "Bob" }, { "address": "sales+x@contoso.example" }] })).await;
+    let (contoso, sales) = ("contoso".parse().unwrap(), Mailbox::parse("sales@contoso.example").unwrap());
+    tenants::add_mailbox(&desk.world.ports, &desk.world.app.keyring, "test", &contoso, &sales, None, &Versions::Any).await.unwrap();
     assert_eq!(desk.comment(&desk.agent, None, &public("An answer.")).await.0, 201);
     let sent = desk.sent().await;
     assert_eq!(sent.iter().map(|(to, ..)| to.as_str()).collect::<Vec<_>>(), [ANN, BOB]);

@@ -172,6 +172,7 @@ async fn what_cannot_be_a_ticket_is_refused_with_a_reason() {
         (with("requester", json!({ "address": ANN, "name": "a\u{7}" })), 400, "bad-ticket"),
         (with("mailbox", json!("support@fabrikam.example")), 400, "bad-ticket"),
         (with("set", json!({ "cc": vec![json!({ "address": ANN }); 21] })), 400, "bad-ticket"),
+        (with("set", json!({ "cc": [{ "address": "help+x@contoso.example" }] })), 400, "bad-ticket"),
         (with("set", json!({ "fields": { "Asset": "x" } })), 400, "bad-field"),
         (with("set", json!({ "priority": "mild" })), 400, "bad-json"),
         (with("colour", json!("red")), 400, "bad-json"),
@@ -179,6 +180,8 @@ async fn what_cannot_be_a_ticket_is_refused_with_a_reason() {
         let (answered, problem) = create(&world, &agent, None, &body).await;
         assert_eq!((answered, &problem["type"]), (status, &json!(format!("urn:helpdesk:problem:{slug}"))), "{body} {problem}");
     }
+    let (_, problem) = create(&world, &agent, None, &json!({ "subject": "S", "text": "Words." })).await;
+    assert!(problem["detail"].as_str().unwrap().contains("name the `requester`"), "{problem}");
     // A requester is himself, and sets nothing.
     assert_eq!(create(&world, &ann, None, &with("subject", json!("For Bob"))).await.0, 403);
     let nobody = world.token("contoso", Role::Requester, None);

@@ -1,6 +1,6 @@
 //! Tickets that belong together.
 
-use helpdesk::{access::Role, ports::Versions};
+use helpdesk::{access::Role, ports::Versions, tickets::LINKS_MAX};
 use serde_json::{Value, json};
 
 use crate::support::world::{HELP, SUPPORT, World, mail, proven, queue};
@@ -100,6 +100,32 @@ async fn a_merged_ticket_is_solved_and_what_comes_for_it_goes_into_the_other() {
     assert_eq!(refused().await, (409, "the ticket was merged into number 3: go on there".to_owned()), "that one is hers");
     let reply = proven(ANN, "s@adventure-works.example", "Re: Question 0", "In-Reply-To: <q0@a.example>\r\n", "Even more.");
     assert!(desk.world.mail(HELP, "s.eml", &reply).await.1.starts_with("comment on ticket 3"));
+}
+
+#[tokio::test]
+async fn a_merge_is_not_undone_and_leaves_a_trace_in_the_other_or_is_refused() {
+    let desk = desk().await;
+    let (one, two, three) = (desk.id(1).await, desk.id(2).await, desk.id(3).await);
+    let merge = async |from: &str| desk.call("POST", &format!("/api/tickets/{from}/merge"), json!({ "into": two })).await;
+    assert_eq!(merge(&one).await.0, 200);
+    for (first, second) in [(&one, &two), (&two, &one)] {
+        let (status, problem) = desk.call("DELETE", &format!("/api/tickets/{first}/links/{second}"), Value::Null).await;
+        assert!(status == 400 && problem["detail"].as_str().unwrap().contains("merged"), "{problem}");
+    }
+    for number in 4..=LINKS_MAX + 2 {
+        desk.world
+            .mail(
+                HELP,
+                &format!("{number}.eml"),
+                &mail(&format!("b{number}@northwind.example"), &format!("q{number}@a.example"), "Another", "", "Words."),
+            )
+            .await;
+        let other = desk.id(number as u64).await;
+        assert_eq!(desk.call("POST", &format!("/api/tickets/{two}/links"), json!({ "ticket": other })).await.0, 200);
+    }
+    assert_eq!(desk.ticket(2).await["links"].as_array().unwrap().len(), LINKS_MAX);
+    let (status, problem) = merge(&three).await;
+    assert_eq!((status, &problem["type"], &desk.ticket(3).await["merged_into"]), (400, &json!("urn:helpdesk:problem:bad-link"), &Value::Null));
 }
 
 #[tokio::test]

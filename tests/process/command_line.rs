@@ -133,6 +133,34 @@ fn a_folder_and_azure_exclude_each_other_in_a_handler() {
 }
 
 #[test]
+fn a_folder_that_a_command_is_told_goes_before_half_of_azures_settings() {
+    let folder = tempfile::tempdir().unwrap();
+    Dev::start(folder.path(), &[]).stop();
+    let list = |arguments: &[&str]| {
+        let mut command = helpdesk(arguments);
+        command.env("HELPDESK_COSMOS", "https://x.documents.azure.com/");
+        run(command)
+    };
+    let data = folder.path().to_str().unwrap();
+    assert_eq!(list(&["tenant", "list", "--data", data]).code, Some(0));
+    let ended = list(&["tenant", "list"]);
+    assert!(ended.code == Some(78) && ended.stderr.contains("HELPDESK_BLOBS"), "{}", ended.stderr);
+}
+
+#[test]
+fn an_argument_that_is_none_of_its_kind_is_a_wrong_word() {
+    for arguments in [
+        &["send", "Cargo.toml", "--mailbox", "nope"][..],
+        &["tenant", "add", "ab", "--name", "A", "--mailbox", "nope"],
+        &["tenant", "mailbox", "contoso", "nope"],
+        &["tenant", "change", "contoso", "--entra-tenant", "nope"],
+        &["unprocessed", "show", "01JD7Z3M9QK4T5V6W7X8Y9Z0AB", "--raw", "--json"],
+    ] {
+        assert_eq!(run(helpdesk(arguments)).code, Some(2), "{arguments:?}");
+    }
+}
+
+#[test]
 fn a_lost_key_file_is_named_and_not_replaced() {
     let folder = tempfile::tempdir().unwrap();
     let data = folder.path();
