@@ -4,7 +4,7 @@ use std::{collections::HashMap, sync::LazyLock};
 
 use super::{
     attribution::{has_address, plain},
-    lines::{Line, Mark},
+    lines::Line,
     phrases::{LABELS, Label},
 };
 
@@ -37,7 +37,7 @@ pub fn block(lines: &[Line<'_>], start: usize) -> Result<Block, usize> {
     let mut seen: Vec<Label> = Vec::new();
     let (mut dated, mut addressed, mut continued, mut blank) = (false, false, 0, false);
     for (at, line) in lines.iter().enumerate().skip(start).take(LINES_MAX) {
-        if line.mark == Mark::Blank {
+        if line.is_empty() {
             if blank {
                 break;
             }

@@ -2,7 +2,7 @@
 
 use super::{
     attribution::{Certainty, attribution, surely_begins},
-    introduction::{Introduction, Kind, introduction, is_rule, next_written},
+    introduction::{Introduction, Kind, introduction, is_rule, next_written, quoted_header},
     lines::{Line, Mark},
     subject::Way,
 };
@@ -39,7 +39,9 @@ pub fn introductions(lines: &mut [Line<'_>], fates: &mut [Fate], way: Way) -> Fo
     let mut found = Found { end: lines.len(), forward: None, header_first: false, from: None };
     let (mut first, mut at, mut barren) = (true, 0, 0);
     while at < lines.len() {
-        let Some(introduced) = introduction(lines, at, &mut barren) else {
+        let passed_on = first && way == Way::Forward;
+        let introduced = introduction(lines, at, &mut barren).or_else(|| passed_on.then(|| quoted_header(lines, at, &mut barren)).flatten());
+        let Some(introduced) = introduced else {
             let is_around = lines[at].mark == Mark::Around;
             first &= !is_around;
             at = if is_around { quote(lines, fates, at) } else { at + 1 };

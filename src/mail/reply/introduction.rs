@@ -3,7 +3,7 @@
 use super::{
     attribution::{self, Certainty, attribution, ends_a_sentence, may_begin, plain, surely_begins},
     block::{block, looks_labelled, sender_near},
-    lines::{Line, Mark},
+    lines::{Line, Mark, unquoted},
     phrases::{FORWARDED, ORIGINAL, REPLY_ABOVE},
 };
 
@@ -95,6 +95,27 @@ pub fn introduction(lines: &[Line<'_>], at: usize, barren: &mut usize) -> Option
             }
             let (end, certainty) = attributed(lines, at)?;
             new(end, if certainty == Certainty::Certain { Kind::Attribution } else { Kind::MaybeAttribution }, None)
+        }
+    }
+}
+
+/// The header with which a quoted run begins, with the line above it that names it. It is for mails that pass on alone: in an answer it would end the
+/// words, and the answers below the quotation with them.
+pub fn quoted_header(lines: &[Line<'_>], at: usize, barren: &mut usize) -> Option<Introduction> {
+    if !lines[at].mark.is_quoted() || !begins_run(lines, at) {
+        return None;
+    }
+    let text = unquoted(lines[at].text);
+    let is_name = is_rule(text) || separator(text) == Some(Separator::Original);
+    let header = if is_name { (at + 1..lines.len()).find(|next| !lines[*next].is_empty())? } else { at };
+    if header < *barren {
+        return None;
+    }
+    match block(lines, header) {
+        Ok(header) => Some(Introduction { start: at, end: header.end, kind: Kind::Header, from: header.from }),
+        Err(until) => {
+            *barren = until;
+            None
         }
     }
 }

@@ -11,6 +11,18 @@ pub struct Line<'a> {
     pub mark: Mark,
 }
 
+impl Line<'_> {
+    /// Without a word: an empty line, or the marks of a quoted one alone.
+    pub fn is_empty(&self) -> bool {
+        self.mark == Mark::Blank || (self.mark.is_quoted() && unquoted(self.text).is_empty())
+    }
+}
+
+/// Without the marks of quoted lines.
+pub fn unquoted(text: &str) -> &str {
+    text.trim_start_matches(|letter: char| letter == '>' || letter.is_whitespace())
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Mark {
     Blank,

@@ -310,6 +310,52 @@ mod tests {
     }
 
     #[test]
+    fn a_forward_in_a_marked_quotation_stays_and_only_an_answer_loses_it() {
+        let header =
+            "<b>From:</b> Ann &lt;ann@a.example&gt;<br><b>Sent:</b> Tuesday, 6 January 2026 10:00<br><b>To:</b> Bob<br><b>Subject:</b> Help<br>";
+        let mail = format!("<div>{header}</div><div><br></div><div>Help me.</div>");
+        let outlook = "<div class=mail-editor-reference-message-container>";
+        for below in [
+            format!("<div name=quote style='border-left:2px solid #C3D9E5'>{mail}</div>"),
+            format!("{outlook}<div style='border-top:1pt solid rgb(181,196,223)'>{mail}</div></div>"),
+            format!("{outlook}<div style='border-width:1pt medium medium;border-color:rgb(181, 196, 223)'>{mail}</div></div>"),
+            format!("<span id=OLK_SRC_BODY_SECTION><div style='BORDER-TOP:#b5c4df 1pt solid'>{mail}</div></span>"),
+            format!("<div id=ydp1aolReplacedBody>-----Original Message-----<br>{mail}</div>"),
+            format!("<div id=origbody>________________________________<br><br>{mail}</div>"),
+            format!("<div class=tutanota_quote>{mail}</div>"),
+            format!("<blockquote type=cite>-----Original Message-----<br><br>{mail}</blockquote>"),
+            format!("<blockquote type=cite>{mail}</blockquote>"),
+        ] {
+            let page = page(&format!("<div>Please help.</div>{below}"));
+            let read = |subject: &str, answers: bool| {
+                let reading = read(&Shown { subject, answers, text: None, page: Some(&page) });
+                (reading.words, reading.forwarded_from.map(|from| from.address))
+            };
+            for passed_on in [read("Fwd: Help", true), read("Help", false)] {
+                assert!(passed_on.0.starts_with("Please help.\n") && passed_on.0.ends_with("Help me."), "{below}: {}", passed_on.0);
+                assert!(passed_on.0.contains("Ann <ann@a.example>"), "{below}: {}", passed_on.0);
+                assert_eq!(passed_on.1.as_deref(), Some("ann@a.example"), "{below}");
+            }
+            assert_eq!(read("Re: Help", true), ("Please help.".to_owned(), None), "{below}");
+        }
+    }
+
+    #[test]
+    fn a_forward_between_marks_of_plain_text_stays_and_its_header_ends_at_a_marked_blank_line() {
+        let news = |text: &str| read(&Shown { subject: "Help", answers: false, text: Some(text), page: None });
+        for header in HEADERS {
+            let mail = format!("See below.\n\n{header}\n\nHelp me.\nHelp me soon.").replace('\n', "\n> ").replacen("> ", "", 1);
+            assert_eq!(forwarded("WG: Help", &mail).0, mail);
+            assert_eq!(news(&mail).words, mail);
+            assert_eq!(forwarded("Re: Help", &mail), ("See below.".to_owned(), None));
+            let answered = format!("{mail}\n\nDone.");
+            assert_eq!(forwarded("Re: Help", &answered), (answered.clone(), None));
+        }
+        let none = "See below.\n\n> From: ann@a.example\n>\n> The trip is changed.\n> Date: 5 May 2026\n> Subject: Paris";
+        assert_eq!(news(none).words, "See below.");
+    }
+
+    #[test]
     fn quotations_of_html_are_told_by_its_markup() {
         let header =
             "<b>From:</b> Ann &lt;ann@a.example&gt;<br><b>Sent:</b> Tuesday, 6 January 2026 10:00<br><b>To:</b> Bob<br><b>Subject:</b> Help<br>";
