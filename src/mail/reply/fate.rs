@@ -2,7 +2,7 @@
 
 use super::{
     attribution::{Certainty, attribution, surely_begins},
-    introduction::{Introduction, Kind, introduction, is_rule, next_written, quoted_header},
+    introduction::{Introduction, Kind, begins_answers, introduction, is_rule, next_written, quoted_header},
     lines::{Line, Mark},
     subject::Way,
 };
@@ -32,6 +32,16 @@ pub struct Found {
     /// The first introduction is a header.
     pub header_first: bool,
     pub from: Option<String>,
+}
+
+/// Answers within what a mail program puts around a quotation are told from it by the marks of their lines.
+pub fn uncover_answers(lines: &mut [Line<'_>]) {
+    for at in 0..lines.len() {
+        if begins_answers(lines, at) {
+            let around = lines[at..].iter_mut().take_while(|line| matches!(line.mark, Mark::Around | Mark::Blank));
+            around.for_each(|line| *line = line.as_words());
+        }
+    }
 }
 
 /// Looks for introductions, and settles what becomes of them and of the quotations below them.

@@ -19,6 +19,9 @@ const RULE_CHARS_MIN: usize = 3;
 /// Lines above an introduction that may belong to it: a drawn line and blanks.
 const LINES_ABOVE_MAX: usize = 4;
 
+/// Lines of an attribution, the blank ones below it and the first quoted one.
+const NEAR_LINES_MAX: usize = attribution::LINES_MAX + 4;
+
 /// How GroupWise begins the line that says whose mail follows.
 const GROUPWISE: &str = ">>> ";
 
@@ -118,6 +121,18 @@ pub fn quoted_header(lines: &[Line<'_>], at: usize, barren: &mut usize) -> Optio
             None
         }
     }
+}
+
+/// Whether somebody answers within what a mail program puts around a quotation, as he would in plain text: it begins with an attribution, and what the
+/// attribution introduces is quoted by its marks. The very next line must be: marks further down are those of an older quotation.
+pub fn begins_answers(lines: &[Line<'_>], at: usize) -> bool {
+    if lines[at].mark != Mark::Around || !begins_run(lines, at) {
+        return false;
+    }
+    let around = lines[at..].iter().take_while(|line| matches!(line.mark, Mark::Around | Mark::Blank));
+    let near: Vec<Line<'_>> = around.take(NEAR_LINES_MAX).map(|line| line.as_words()).collect();
+    let introduced = attributed(&near, 0).and_then(|(end, _)| next_written(&near, end));
+    introduced.is_some_and(|next| near[next].mark == Mark::Quoted)
 }
 
 /// The first line from here on that is not blank.

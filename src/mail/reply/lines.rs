@@ -16,6 +16,11 @@ impl Line<'_> {
     pub fn is_empty(&self) -> bool {
         self.mark == Mark::Blank || (self.mark.is_quoted() && unquoted(self.text).is_empty())
     }
+
+    /// What the line is if the markup around it says nothing.
+    pub fn as_words(self) -> Self {
+        Line { mark: mark(self.text, Mark::Words), ..self }
+    }
 }
 
 /// Without the marks of quoted lines.

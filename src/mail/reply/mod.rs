@@ -13,7 +13,7 @@ mod device;
 mod subject;
 mod phrases;
 
-use fate::{Fate, Found, introductions, quotations};
+use fate::{Fate, Found, introductions, quotations, uncover_answers};
 use introduction::is_rule;
 use lines::{Line, Mark};
 use subject::Way;
@@ -88,6 +88,7 @@ impl Parted<'_> {
 
 fn part(mut lines: Vec<Line<'_>>, way: Way, is_page: bool) -> Parted<'_> {
     let way = way.for_lines(&lines);
+    uncover_answers(&mut lines);
     let mut fates = vec![Fate::Kept; lines.len()];
     let found = introductions(&mut lines, &mut fates, way);
     let Found { end, forward, from, .. } = found;
@@ -353,6 +354,24 @@ mod tests {
         }
         let none = "See below.\n\n> From: ann@a.example\n>\n> The trip is changed.\n> Date: 5 May 2026\n> Subject: Paris";
         assert_eq!(news(none).words, "See below.");
+    }
+
+    #[test]
+    fn answers_within_what_surrounds_a_quotation_are_told_by_its_marks() {
+        let attribution = "<div>On Tue, Jan 6, 2026 at 10:00 AM Ann &lt;ann@a.example&gt; wrote:</div>";
+        let inside = format!("{attribution}<div><br></div><div>&gt; One?</div><div>Yes.</div><div>&gt; Two?</div><div>No.</div>");
+        let around = |words: &str| format!("<div class=mail-editor-reference-message-container>{words}</div>");
+        let answers = "> One?\nYes.\n> Two?\nNo.";
+        let inside = around(&inside);
+        assert_eq!(of_html(&format!("<div>Hi Bob,</div>{inside}")), format!("Hi Bob,\n{answers}"));
+        assert_eq!(of_html(&format!("{inside}<div>Regards, Ann</div>")), format!("{answers}\nRegards, Ann"));
+        assert_eq!(of_html(&format!("<div>Hi Bob,</div>{inside}<div>Regards, Ann</div>")), format!("Hi Bob,\n{answers}\nRegards, Ann"));
+        // Below words that nothing marks, marks are those of an older mail.
+        for older in ["<div>Old.</div><div>&gt; Older.</div><div>Old too.</div>", "<div>Bob wrote:</div><div>&gt; Older.</div><div>Old.</div>"] {
+            assert_eq!(of_html(&format!("<div>It works.</div>{}", around(&format!("{attribution}{older}")))), "It works.", "{older}");
+        }
+        let quoted = around(&format!("{attribution}<blockquote>Old.</blockquote>"));
+        assert_eq!(of_html(&format!("<div>It works.</div>{quoted}")), "It works.");
     }
 
     #[test]
