@@ -49,8 +49,8 @@ pub struct Config {
     /// Set by the Functions host; its presence makes this process a handler.
     pub port: Option<u16>,
     pub data: Option<PathBuf>,
-    /// There unless `data` names a folder; `None` too where nothing names a service and no host waits for a handler. What is wrong with it ends whoever
-    /// wants it.
+    /// There unless `data` names a folder; `None` too where nothing names a service and no host waits for a handler. An error ends a command that
+    /// needs Azure; a handler has ended before.
     pub azure: Option<Result<Azure, WrongSettings>>,
     pub entra_application: Option<String>,
     pub vendor_tenant: String,
@@ -108,13 +108,13 @@ impl Config {
         }
         // A command may be told a folder by its arguments, which come later; the handler has nothing else.
         let wrong_azure = if in_azure { texts.azure_faults() } else { Vec::new() };
-        if port.is_some() {
-            texts.faults.extend_from_slice(&wrong_azure);
-        }
         texts.check_smtp();
         let log = texts.log_level();
         let key_cache_seconds = texts.number(&KEY_CACHE, "seconds", 60..=3600);
         let mail_in_flight_bytes = texts.number(&MAIL_IN_FLIGHT, "bytes", 36_700_160..=2_147_483_648);
+        if port.is_some() || !texts.faults.is_empty() {
+            texts.faults.extend_from_slice(&wrong_azure);
+        }
         if !texts.faults.is_empty() {
             return Err(WrongSettings(texts.faults));
         }

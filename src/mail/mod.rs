@@ -102,7 +102,7 @@ pub struct Attachment {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum MailKind {
     Person,
-    /// An out-of-office note or another automatic answer (RFC 3834).
+    /// An out-of-office note or another automatic answer (RFC 3834); a receipt, and a report that a mail arrived.
     AutoReply,
     /// A machine's own mail.
     Automatic,

@@ -153,7 +153,10 @@ impl Bodies {
                 let kind = part.media_type.strip_prefix("multipart/").unwrap_or("mixed");
                 self.add(parts, &part.children, Around { kind, in_alternative: around.in_alternative || kind == "alternative", ..around });
             } else {
-                self.add_leaf(part, number, place == root, &mut around);
+                // A rendering of the words stays one whatever it is called, if it is the first.
+                let is_new = if part.media_type == "text/html" { self.html.len() == htmls } else { self.text.len() == texts };
+                let is_meant = place == root || (around.kind == "alternative" && is_new);
+                self.add_leaf(part, number, is_meant, &mut around);
             }
         }
         if around.kind == "alternative" && around.takes_text && around.takes_html {
@@ -166,10 +169,9 @@ impl Bodies {
         }
     }
 
-    fn add_leaf(&mut self, part: &Part<'_>, number: usize, is_root: bool, around: &mut Around<'_>) {
+    fn add_leaf(&mut self, part: &Part<'_>, number: usize, is_meant: bool, around: &mut Around<'_>) {
         let is_html = part.media_type == "text/html";
-        // A rendering of the words stays one whatever it is called.
-        let is_body = is_root || around.kind == "alternative" || (around.kind != "related" && part.name().is_none());
+        let is_body = is_meant || (around.kind != "related" && part.name().is_none());
         if !part.is_words() || part.is_detached() || !is_body {
             self.attachments.push(number);
             return;
@@ -198,7 +200,12 @@ fn root(parts: &[Part<'_>], numbers: &[usize]) -> usize {
     let around = numbers.first().and_then(|first| parts[*first].parent).map(|number| &parts[number]);
     let start = around.and_then(|around| around.header.parameters("content-type")?.get("start"));
     let start = start.as_deref().map(|id| id.trim().trim_start_matches('<').trim_end_matches('>'));
-    let place = |is_root: &dyn Fn(&Part<'_>) -> bool| numbers.iter().position(|number| is_root(&parts[*number]) && parts[*number].is_words());
+    let place = |is_root: &dyn Fn(&Part<'_>) -> bool| {
+        numbers.iter().position(|number| {
+            let part = &parts[*number];
+            is_root(part) && part.is_words() && !part.is_detached()
+        })
+    };
     place(&|part| start.is_some() && part.content_id().as_deref() == start).or_else(|| place(&|_| true)).unwrap_or(0)
 }
 
@@ -309,6 +316,9 @@ mod tests {
             (multipart("related", "a", &[IMAGE, &both, HTML]), [vec!["text/plain"], vec!["text/html"], vec!["image/png", "image/png", "text/html"]]),
             (multipart("related; start=\"<r@x>\"", "a", &[PLAIN, &with_id]), [vec!["text/html"], vec!["text/html"], vec!["text/plain"]]),
             (multipart("related; start=\"<other>\"", "a", &[PLAIN, &with_id]), [vec!["text/plain"], vec!["text/plain"], vec!["text/html"]]),
+            (multipart("related", "a", &[IMAGE, attached, HTML]), [vec!["text/html"], vec!["text/html"], vec!["image/png", "text/plain"]]),
+            (multipart("related", "a", &[IMAGE, named]), [vec!["text/plain"], vec!["text/plain"], vec!["image/png"]]),
+            (multipart("alternative", "a", &[PLAIN, HTML, named]), [vec!["text/plain"], vec!["text/html"], vec!["text/plain"]]),
             (multipart("alternative", "a", &[PLAIN, named_page]), [vec!["text/plain"], vec!["text/html"], vec![]]),
         ] {
             assert_eq!(bodies(&tree), [text, html, attachments].map(|types| types.into_iter().map(str::to_owned).collect::<Vec<_>>()), "{tree}");

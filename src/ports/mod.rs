@@ -1,4 +1,5 @@
-//! What we ask of the world. Ports know no domain type, and each is cut to what the weaker of its stores does natively.
+//! What we ask of the world. Ports know no domain type, and each is cut to what the weaker of its stores does natively. Here too:
+//! how long to wait for others who write the same.
 //!
 //! One contract suite, `tests/ports_contract.rs`, runs against every adapter.
 

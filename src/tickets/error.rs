@@ -1,7 +1,7 @@
 //! Why a story of this room was not done.
 
 use super::{
-    CC_MAX, COMMENT_CHARACTERS_MAX, LINKS_MAX, NAME_CHARACTERS_MAX, PARTY_NAME_CHARACTERS_MAX, TAGS_MAX,
+    CC_MAX, COMMENT_CHARACTERS_MAX, LINKS_MAX, MERGED_MAX, NAME_CHARACTERS_MAX, PARTY_NAME_CHARACTERS_MAX, TAGS_MAX,
     signatures::{SIGNATURE_CHARACTERS_MAX, SIGNER_CHARACTERS_MAX},
     uploads::{ATTACHMENTS_BYTES_MAX, ATTACHMENTS_MAX, UPLOAD_BYTES_MAX, WAITING_MAX},
 };
@@ -49,7 +49,9 @@ pub enum Error {
         /// Its number, for who sees it.
         into: Option<u64>,
     },
-    #[error("a ticket is linked or merged with another one of the same desk that is not merged itself, and has at most {LINKS_MAX} links")]
+    #[error(
+        "a ticket is linked or merged with another one of the same desk that is not merged itself, and has at most {LINKS_MAX} links and {MERGED_MAX} that it took in"
+    )]
     BadLink,
     #[error("one was merged into the other, which is not undone")]
     MergeStays,

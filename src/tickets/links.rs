@@ -72,7 +72,8 @@ async fn join_once(work: &Work<'_>, first: TicketId, second: TicketId, how: Toge
             }
         }
         Together::Apart => {
-            if one.merged_into == Some(second) || two.merged_into == Some(first) {
+            let is_merge = one.merged_into == Some(second) || two.merged_into == Some(first);
+            if is_merge && !one.is_linked(&two, Why::Related) && !two.is_linked(&one, Why::Related) {
                 return Err(Error::MergeStays);
             }
             one.links.retain(|link| link.ticket != second || link.why != Why::Related);

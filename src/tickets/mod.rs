@@ -71,8 +71,10 @@ const FILES_BESIDE_MAILS: u32 = 2;
 const MEMORY_FOR_A_SEALED_BYTE: u64 = 2;
 /// How long a file over HTTP waits for memory, before its caller is asked to come again after as long.
 const ROOM_FOR_A_FILE_WAIT_MAX: Duration = Duration::from_secs(10);
-/// Links of a ticket.
+/// Links of a ticket, but for those of tickets that it took in.
 pub const LINKS_MAX: usize = 50;
+/// Tickets that one takes in: an outage opens many.
+pub const MERGED_MAX: usize = 200;
 
 /// What the stories of this room work with.
 pub struct Desk {
@@ -268,7 +270,9 @@ impl Ticket {
     /// Links it with another, once, as long as there is room.
     pub(crate) fn link(&mut self, other: &Ticket, why: Why) {
         let link = Link { ticket: other.id, number: other.number, why };
-        if self.links.len() < LINKS_MAX && !self.links.contains(&link) {
+        let alike = self.links.iter().filter(|known| (known.why == Why::Merged) == (why == Why::Merged)).count();
+        let most = if why == Why::Merged { MERGED_MAX } else { LINKS_MAX };
+        if alike < most && !self.links.contains(&link) {
             self.links.push(link);
         }
     }

@@ -84,9 +84,10 @@ impl Check {
     fn stuck(found: Result<u64, Fault>) -> Check {
         let (well, found) = match found {
             Ok(0) => (true, "empty".to_owned()),
-            Ok(messages) => {
-                (false, format!("{messages} messages in {INTAKE_POISON_QUEUE}: if they stay, they are no base64, and go after seven days"))
-            }
+            Ok(messages) => (
+                false,
+                format!("{messages} messages in {INTAKE_POISON_QUEUE}: if they stay, they are no base64, and the queue drops them after seven days"),
+            ),
             Err(fault) => (false, fault.to_string()),
         };
         Check { part: "what was put aside", well, found }

@@ -34,7 +34,7 @@ pub(super) fn media_type(bytes: &[u8], declared: &str) -> Option<(&'static str, 
     let is_unknown = UNKNOWN.contains(&declared);
     let has_marks = ["image/", "audio/", "video/"].iter().any(|start| declared.starts_with(start)) || declared == "application/pdf";
     if bytes.starts_with(ole::MARK) {
-        return (is_unknown || has_marks).then(|| ole::media_type(bytes)).flatten();
+        return (is_unknown || has_marks || declared.starts_with("text/")).then(|| ole::media_type(bytes)).flatten();
     }
     let kind = kind(bytes)?;
     let found = (kind.mime_type(), kind.extension());
@@ -70,7 +70,7 @@ mod tests {
     fn content_wins_where_it_is_certain() {
         let program = [b"MZ\x90\0".as_slice(), &[0; 0x38], &0x40_u32.to_le_bytes(), b"PE\0\0"].concat();
         let table = [ole::MARK, &[0; 504], &ole::tests::entry("Workbook")].concat();
-        let cases: [(&[u8], &str, Option<&str>); 17] = [
+        let cases: [(&[u8], &str, Option<&str>); 18] = [
             (PNG, "application/octet-stream", Some("image/png")),
             (PNG, "image/jpeg", Some("image/png")),
             (b"%PDF-1.7\n", "application/octet-stream", Some("application/pdf")),
@@ -85,6 +85,7 @@ mod tests {
             (b"words", "image/png", None),
             (&table, "application/octet-stream", Some("application/vnd.ms-excel")),
             (&table, "image/png", Some("application/vnd.ms-excel")),
+            (&table, "text/plain", Some("application/vnd.ms-excel")),
             (&table, "application/msword", None),
             (&table[..512], "application/octet-stream", None),
             (&table[..512], "application/vnd.ms-project", None),

@@ -108,9 +108,11 @@ pub fn quoted_header(lines: &[Line<'_>], at: usize, barren: &mut usize) -> Optio
     if !lines[at].mark.is_quoted() || !begins_run(lines, at) {
         return None;
     }
-    let text = unquoted(lines[at].text);
+    let written = |from: usize| (from..lines.len()).find(|next| !lines[*next].is_empty());
+    let first = written(at)?;
+    let text = unquoted(lines[first].text);
     let is_name = is_rule(text) || separator(text) == Some(Separator::Original);
-    let header = if is_name { (at + 1..lines.len()).find(|next| !lines[*next].is_empty())? } else { at };
+    let header = if is_name { written(first + 1)? } else { first };
     if header < *barren {
         return None;
     }

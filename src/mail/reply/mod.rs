@@ -348,6 +348,8 @@ mod tests {
             let mail = format!("See below.\n\n{header}\n\nHelp me.\nHelp me soon.").replace('\n', "\n> ").replacen("> ", "", 1);
             assert_eq!(forwarded("WG: Help", &mail).0, mail);
             assert_eq!(news(&mail).words, mail);
+            let below_a_mark = mail.replacen("> ", ">\n> ", 1);
+            assert_eq!(forwarded("WG: Help", &below_a_mark).0, below_a_mark);
             assert_eq!(forwarded("Re: Help", &mail), ("See below.".to_owned(), None));
             let answered = format!("{mail}\n\nDone.");
             assert_eq!(forwarded("Re: Help", &answered), (answered.clone(), None));
@@ -370,6 +372,9 @@ mod tests {
         for older in ["<div>Old.</div><div>&gt; Older.</div><div>Old too.</div>", "<div>Bob wrote:</div><div>&gt; Older.</div><div>Old.</div>"] {
             assert_eq!(of_html(&format!("<div>It works.</div>{}", around(&format!("{attribution}{older}")))), "It works.", "{older}");
         }
+        // The cost: of an old mail that begins with a mark itself the lines without are shown.
+        let answered = around(&format!("{attribution}<div>&gt; Older.</div><div>Old.</div>"));
+        assert_eq!(of_html(&format!("<div>It works.</div>{answered}")), "It works.\nOld.");
         let quoted = around(&format!("{attribution}<blockquote>Old.</blockquote>"));
         assert_eq!(of_html(&format!("<div>It works.</div>{quoted}")), "It works.");
     }
