@@ -227,6 +227,10 @@ async fn a_machine_pushes_mail_to_the_mailboxes_of_its_tenant() {
     crate::intake::take_what_waits(&world).await;
     let tickets = world.tickets("contoso").await;
     assert_eq!((tickets.len(), &tickets[0]["subject"]), (1, &json!("Pushed")));
+    // The Functions host forwards no type of an empty body.
+    let empty = world.http_with("POST", "/api/mail", Some(&feeder), &[("helpdesk-mailbox", HELP)], b"").await;
+    let problem: Value = serde_json::from_slice(&empty.body).unwrap();
+    assert_eq!((empty.status, &problem["type"]), (400, &json!("urn:helpdesk:problem:empty-mail")));
     for (mailbox, media_type, raw, status) in [
         ("help+x1@contoso.example", "message/rfc822", raw.as_slice(), 202),
         (SUPPORT, "message/rfc822", &raw, 404),
