@@ -106,21 +106,23 @@ impl Config {
         if texts.has(&DATA) && port.is_some() && names_services {
             texts.fault(&DATA, "names a folder, and other settings name Azure's services: a handler has one or the other");
         }
-        // A command may be told a folder by its arguments, which come later; the handler has nothing else.
-        let wrong_azure = if in_azure { texts.azure_faults() } else { Vec::new() };
+        let azure = in_azure.then(|| texts.azure());
         texts.check_smtp();
         let log = texts.log_level();
         let key_cache_seconds = texts.number(&KEY_CACHE, "seconds", 60..=3600);
         let mail_in_flight_bytes = texts.number(&MAIL_IN_FLIGHT, "bytes", 36_700_160..=2_147_483_648);
-        if port.is_some() || !texts.faults.is_empty() {
-            texts.faults.extend_from_slice(&wrong_azure);
+        // A command may be told a folder by its arguments, which come later; the handler has nothing else.
+        if let Some(Err(WrongSettings(wrong))) = &azure
+            && (port.is_some() || !texts.faults.is_empty())
+        {
+            texts.faults.extend_from_slice(wrong);
         }
         if !texts.faults.is_empty() {
             return Err(WrongSettings(texts.faults));
         }
         Ok(Config {
             port,
-            azure: in_azure.then(|| if wrong_azure.is_empty() { Ok(texts.azure()) } else { Err(WrongSettings(wrong_azure)) }),
+            azure,
             data: texts.optional(&DATA).map(PathBuf::from),
             entra_application: texts.optional(&ENTRA_APPLICATION),
             vendor_tenant: texts.vendor_tenant(),
@@ -175,7 +177,7 @@ impl Texts {
     }
 
     fn fault(&mut self, setting: &Setting, why: &str) {
-        self.faults.push(format!("{} {why}", setting.name));
+        self.faults.push(fault(setting, why));
     }
 
     fn port(&mut self) -> Option<u16> {
@@ -225,38 +227,34 @@ impl Texts {
         }
     }
 
-    fn azure(&self) -> Azure {
-        let [cosmos, blobs, backups, queues, vault] = SERVICES.map(|setting| self.text(setting).to_owned());
-        Azure { cosmos, blobs, backups, queues, vault, logs: self.text(&LOGS).to_owned(), identity: self.identity() }
-    }
-
-    /// What is wrong with the settings of Azure alone.
-    fn azure_faults(&mut self) -> Vec<String> {
-        let others = self.faults.len();
-        self.check_azure();
-        self.faults.split_off(others)
-    }
-
-    fn check_azure(&mut self) {
+    /// The services, or what is wrong with their settings.
+    fn azure(&self) -> Result<Azure, WrongSettings> {
+        let mut faults = Vec::new();
+        let mut fault = |setting: &Setting, why: &str| faults.push(fault(setting, why));
         for setting in SERVICES {
             if self.has(setting) && !is_address(self.text(setting)) {
-                self.fault(setting, "is no address that begins with https://");
+                fault(setting, "is no address that begins with https://");
             }
         }
         let wanted = SERVICES.iter().copied().chain([&LOGS, &ENTRA_APPLICATION, &SMTP_URL]);
         let missing: Vec<&str> = wanted.filter(|setting| !self.has(setting)).map(|setting| setting.name).collect();
         if !missing.is_empty() {
-            self.fault(&DATA, &format!("names no folder, and of Azure's services these are missing: {}", missing.join(", ")));
+            fault(&DATA, &format!("names no folder, and of Azure's services these are missing: {}", missing.join(", ")));
         }
         if self.identity() == AzureIdentity::Developer && self.has(&CLIENT_ID) {
-            self.fault(&CLIENT_ID, "names an identity, and neither IDENTITY_ENDPOINT nor AZURE_FEDERATED_TOKEN_FILE says where its tokens come from");
+            fault(&CLIENT_ID, "names an identity, and neither IDENTITY_ENDPOINT nor AZURE_FEDERATED_TOKEN_FILE says where its tokens come from");
         }
         if self.has(&LOGS) && !is_uuid(self.text(&LOGS)) {
-            self.fault(&LOGS, "is no UUID");
+            fault(&LOGS, "is no UUID");
         }
         if self.vendor_tenant() == VENDOR_TENANT.default {
-            self.fault(&VENDOR_TENANT, "names no Entra tenant");
+            fault(&VENDOR_TENANT, "names no Entra tenant");
         }
+        if !faults.is_empty() {
+            return Err(WrongSettings(faults));
+        }
+        let [cosmos, blobs, backups, queues, vault] = SERVICES.map(|setting| self.text(setting).to_owned());
+        Ok(Azure { cosmos, blobs, backups, queues, vault, logs: self.text(&LOGS).to_owned(), identity: self.identity() })
     }
 
     fn check_smtp(&mut self) {
@@ -274,6 +272,10 @@ impl Texts {
             self.fault(&SMTP_USER, "is set, and HELPDESK_SMTP_URL names a user too");
         }
     }
+}
+
+fn fault(setting: &Setting, why: &str) -> String {
+    format!("{} {why}", setting.name)
 }
 
 /// Of a service: TLS, but on this machine.

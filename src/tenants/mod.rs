@@ -143,6 +143,11 @@ impl Tenant {
             settings: Settings::default(),
         }
     }
+
+    /// Whether mail for this address comes to one of his mailboxes.
+    pub fn has_mailbox(&self, address: &str) -> bool {
+        self.mailboxes.iter().any(|mailbox| mailbox.is_the_one_of(address))
+    }
 }
 
 /// Adds a tenant with its mailboxes, which all trust so, all or nothing. A mailbox that is named twice is one.

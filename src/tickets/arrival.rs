@@ -77,8 +77,7 @@ impl Arrival<'_> {
     /// Whom else the mail went to, but our own mailboxes.
     fn others(&self) -> impl Iterator<Item = Party> {
         let Mail { to, cc, .. } = &self.mail;
-        let is_ours = |address: &Address| self.tenant.mailboxes.iter().any(|mailbox| mailbox.is_the_one_of(&address.address));
-        to.iter().chain(cc).filter(move |address| !is_ours(address)).map(party)
+        to.iter().chain(cc).filter(|address| !self.tenant.has_mailbox(&address.address)).map(party)
     }
 }
 

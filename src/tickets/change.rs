@@ -165,8 +165,11 @@ pub(super) fn checked(change: &Change) -> Result<Change, Error> {
 
 /// Fails if one of them is a mailbox of the desk itself: it gets no mail of ours, which would open a ticket with it.
 pub(super) fn is_no_mailbox_of(tenant: &Tenant, parties: &[Party]) -> Result<(), Error> {
-    let is_ours = |address: &str| tenant.mailboxes.iter().any(|own| own.is_the_one_of(address));
-    if parties.iter().filter_map(|party| party.address.as_deref()).any(is_ours) { Err(Error::OwnMailbox) } else { Ok(()) }
+    if parties.iter().filter_map(|party| party.address.as_deref()).any(|address| tenant.has_mailbox(address)) {
+        Err(Error::OwnMailbox)
+    } else {
+        Ok(())
+    }
 }
 
 /// A name, of a person, a group, a category or a tag, as it may be kept.

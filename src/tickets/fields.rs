@@ -2,13 +2,14 @@
 
 use std::collections::BTreeMap;
 
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
 use super::{Error, Ticket};
 use crate::{
     mail::redact::redact_text,
     tenants::{self, FieldKind, FieldRule},
 };
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
 
 /// Characters of a text.
 pub const TEXT_CHARACTERS_MAX: usize = 1_000;

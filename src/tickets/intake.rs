@@ -319,11 +319,11 @@ async fn take_in_once<'a>(
     };
     let acknowledges = counted.of_the_sender < rates::ACKNOWLEDGED_MAX;
     // While the parts go into their blobs, what names them is made ready. It is committed when they are there.
-    let ready = async {
+    let preparing = async {
         let (decided, outcome) = decide(desk, arrival, place, number, acknowledges).await?;
         Ok((ready(desk, arrival, decided, parts, &refs).await?, outcome))
     };
-    let ((), (Ready { writes, wakes }, outcome)) = futures::try_join!(parts.store(desk, arrival.keys), ready)?;
+    let ((), (Ready { writes, wakes }, outcome)) = futures::try_join!(parts.store(desk, arrival.keys), preparing)?;
     parts.are_stored();
     desk.ports.documents.commit(&partition(&arrival.tenant.id, Kind::Ticket), writes).await?;
     if wakes {

@@ -60,8 +60,7 @@ pub(super) fn recipients<'a>(tenant: &Tenant, ticket: &'a Ticket) -> Vec<&'a Par
     let mut recipients: Vec<&Party> = Vec::new();
     for party in ticket.parties() {
         let Some(address) = &party.address else { continue };
-        let is_ours = tenant.mailboxes.iter().any(|mailbox| mailbox.is_the_one_of(address));
-        if !is_ours && recipients.iter().all(|other| other.address != party.address) {
+        if !tenant.has_mailbox(address) && recipients.iter().all(|other| other.address != party.address) {
             recipients.push(party);
         }
     }

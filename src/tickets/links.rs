@@ -10,7 +10,7 @@ use crate::{
 };
 
 /// Merges that are followed from one ticket. Merging makes no circle, so that only a longer chain ends there.
-const MERGES_MAX: usize = 200;
+const MERGES_FOLLOWED_MAX: usize = 200;
 
 /// What becomes of two tickets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -144,7 +144,7 @@ fn rewritten(work: &Work<'_>, before: &Ticket, after: &mut Ticket, read: Etag) -
 /// The ticket, or the one that took it in, and its version.
 pub(super) async fn end_of_merges(desk: &Desk, keys: &TenantKeys, tenant: &TenantId, id: TicketId) -> Result<Option<(Ticket, Etag)>, Error> {
     let mut found = store::ticket(desk, keys, tenant, id).await?;
-    for _ in 0..MERGES_MAX {
+    for _ in 0..MERGES_FOLLOWED_MAX {
         let Some(into) = found.as_ref().and_then(|(ticket, _)| ticket.merged_into) else { break };
         found = store::ticket(desk, keys, tenant, into).await?;
     }
