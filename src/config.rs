@@ -2,7 +2,7 @@
 
 mod settings;
 
-use std::{collections::HashMap, fmt, net::Ipv4Addr, ops::RangeInclusive, path::PathBuf, time::Duration};
+use std::{collections::HashMap, env::VarError, fmt, net::Ipv4Addr, ops::RangeInclusive, path::PathBuf, time::Duration};
 
 use percent_encoding::percent_decode_str;
 use tracing::level_filters::LevelFilter;
@@ -93,7 +93,13 @@ impl Config {
     /// Reads the process's environment.
     pub fn from_environment() -> Result<Self, WrongSettings> {
         #[expect(clippy::disallowed_methods, reason = "the one place that reads the environment")]
-        let (config, names) = (Self::read(|name| std::env::var(name).ok())?, std::env::vars_os());
+        let (get, names) = (|name: &str| std::env::var(name), std::env::vars_os());
+        let no_text = SETTINGS.iter().filter(|setting| matches!(get(setting.name), Err(VarError::NotUnicode(_))));
+        let faults: Vec<String> = no_text.map(|setting| fault(setting, "is no text in UTF-8")).collect();
+        if !faults.is_empty() {
+            return Err(WrongSettings(faults));
+        }
+        let config = Self::read(|name| get(name).ok())?;
         Ok(Config { unknown: unknown(names.filter_map(|(name, _)| name.into_string().ok())), ..config })
     }
 

@@ -5,7 +5,10 @@ use serde::Deserialize;
 use time::OffsetDateTime;
 
 use super::{Error, Proven, Role};
-use crate::ports::{DIRECTORY, Identity, IssuerKey, KeyAlgorithm};
+use crate::{
+    mail::address,
+    ports::{DIRECTORY, Identity, IssuerKey, KeyAlgorithm},
+};
 
 /// Bytes of a token; Entra's are below 4 KiB but for hundreds of groups.
 const TOKEN_BYTES_MAX: usize = 16 * 1024;
@@ -47,7 +50,12 @@ pub async fn verify(identity: &dyn Identity, authorization: Option<&str>, now: O
         return Err(Error::BadToken("it is too long"));
     }
     let token = token.trim();
-    let kid = decode_header(token).map_err(|_| Error::BadToken("it is no JWT"))?.kid.ok_or(Error::BadToken("it names no key"))?;
+    let header = decode_header(token).map_err(|_| Error::BadToken("it is no JWT"))?;
+    // What it names must be understood (RFC 7515, section 4.1.11), and no extension is.
+    if header.crit.is_some() {
+        return Err(Error::BadToken("it needs an extension that is not known"));
+    }
+    let kid = header.kid.ok_or(Error::BadToken("it names no key"))?;
     if kid.len() > KID_BYTES_MAX {
         return Err(Error::BadToken("the name of its key is too long"));
     }
@@ -97,7 +105,8 @@ fn proven(claims: Claims, now: OffsetDateTime) -> Result<Proven, Error> {
     // A role that we do not know gives nothing.
     let roles = Role::ALL.into_iter().filter(|role| claims.roles.iter().any(|name| name == role.name())).collect();
     // A guest's address is not this directory's to vouch for. Claims that name an address otherwise, `email` above all, can be set by anybody.
-    let upn = claims.upn.map(|upn| upn.to_lowercase());
-    let address = upn.filter(|upn| claims.acct != Some(GUEST_ACCOUNT) && !upn.contains(GUEST));
+    let upn = claims.upn.filter(|upn| claims.acct != Some(GUEST_ACCOUNT) && !upn.to_ascii_lowercase().contains(GUEST));
+    // One that is no address as it stands, or that reads as another's in lower case, is nobody's.
+    let address = upn.filter(|upn| address::local_part_stays(upn)).and_then(|upn| address::given(&upn));
     Ok(Proven { directory: claims.tid, roles, subject: claims.oid.unwrap_or(claims.sub), address })
 }

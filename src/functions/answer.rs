@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use bytes::Bytes;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, Serialize, de::DeserializeOwned};
+use serde_json::error::Category;
 use time::{OffsetDateTime, UtcOffset, format_description::well_known::Rfc3339};
 
 use super::{HttpAnswer, HttpRequest, Problem, route::Params};
@@ -30,7 +31,26 @@ pub fn body<T: DeserializeOwned>(request: &HttpRequest, bytes_max: usize, exampl
     if !request.body.trim_ascii_start().starts_with(b"{") {
         return Err(wrong("It is no JSON object.".to_owned()));
     }
-    serde_json::from_slice(&request.body).map_err(|error| wrong(format!("It is wrong at line {}, column {}.", error.line(), error.column())))
+    serde_json::from_slice(&request.body).map_err(|error| {
+        let reason = reason(&error).map(|reason| format!(": {reason}")).unwrap_or_default();
+        wrong(format!("It is wrong at line {}, column {}{reason}.", error.line(), error.column()))
+    })
+}
+
+/// Why JSON was not read, in the words of serde, without what was sent.
+fn reason(error: &serde_json::Error) -> Option<String> {
+    if error.classify() != Category::Data {
+        return Some("it is no JSON".to_owned());
+    }
+    let text = error.to_string();
+    let text = text.strip_suffix(&format!(" at line {} column {}", error.line(), error.column())).unwrap_or(&text);
+    // What is expected comes last and is ours; what came instead is quoted before it.
+    if let Some((found, expected)) = text.rsplit_once(", expected ") {
+        let found = if found.starts_with("unknown field") { "a member that it does not have" } else { "a value that it does not take" };
+        let expected = if expected.starts_with("struct ") { "an object" } else { expected };
+        return Some(format!("{found}, expected {expected}"));
+    }
+    (text.starts_with("missing field `") || text.starts_with("duplicate field `")).then(|| text.to_owned())
 }
 
 /// A value of the route. What cannot be one names nothing that exists.

@@ -106,6 +106,7 @@ impl From<tenants::Error> for Problem {
             tenants::Error::Keys(inner) => inner.into(),
             tenants::Error::Fault(inner) => fault(&inner),
             tenants::Error::NotAMailbox
+            | tenants::Error::Marked
             | tenants::Error::TooManyMailboxes
             | tenants::Error::BadName
             | tenants::Error::Reserved

@@ -15,6 +15,7 @@ use super::{
 use crate::{
     access::{Caller, Role},
     ids::{RecordId, TicketId},
+    mail::Held,
     outbox::delivery::Delivery,
     ports::Etag,
     tenants::Settings,
@@ -314,7 +315,7 @@ struct AttachmentBody<'a> {
     content_id: Option<&'a str>,
     /// Why it is not handed out; absent if it is.
     #[serde(skip_serializing_if = "Option::is_none")]
-    held: Option<&'static str>,
+    held: Option<Held>,
 }
 
 #[derive(Serialize, JsonSchema)]
@@ -386,7 +387,7 @@ impl<'a> CommentBody<'a> {
             bytes: attachment.bytes,
             inline: attachment.inline,
             content_id: attachment.content_id.as_deref(),
-            held: attachment.held.map(|why| why.name()),
+            held: attachment.held,
         });
         CommentBody {
             id: comment.id.to_string(),

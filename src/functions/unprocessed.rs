@@ -14,7 +14,7 @@ use crate::{
     ids::RecordId,
     tickets::{
         self,
-        unprocessed::{self, Raw, State, Unprocessed},
+        unprocessed::{self, Raw, Reason, State, Unprocessed},
     },
 };
 
@@ -78,7 +78,7 @@ pub struct Page<'a> {
 #[schemars(rename = "Unprocessed")]
 pub struct RecordBody<'a> {
     id: RecordId,
-    reason: &'static str,
+    reason: Reason,
     detail: &'a str,
     #[serde(with = "time::serde::rfc3339")]
     #[schemars(with = "At")]
@@ -104,7 +104,7 @@ impl<'a> RecordBody<'a> {
         };
         RecordBody {
             id: record.id,
-            reason: record.reason.name(),
+            reason: record.reason,
             detail: &record.detail,
             at: record.at,
             mailbox: record.mailbox.as_deref(),

@@ -8,6 +8,7 @@ use super::{App, HttpAnswer, HttpRequest, Problem, Tick, Verdict, answer::json, 
 use crate::{
     access::Caller,
     ids::RecordId,
+    mail::Held,
     tenants::Tenant,
     tickets::{
         self,
@@ -37,8 +38,7 @@ pub async fn upload(app: &App, caller: Caller, request: HttpRequest) -> Result<H
     let media_type = if is_a_type { declared.as_str() } else { ANY_TYPE };
     let new = NewUpload { name: name.as_deref(), media_type, bytes: request.body, subject: &caller.subject };
     let kept = uploads::upload(&app.desk, &caller.tenant, new).await?;
-    let held = kept.held.map(|why| why.name());
-    Ok(json(201, &UploadBody { upload: kept.id, name: &kept.name, media_type: &kept.media_type, bytes: kept.bytes, held }))
+    Ok(json(201, &UploadBody { upload: kept.id, name: &kept.name, media_type: &kept.media_type, bytes: kept.bytes, held: kept.held }))
 }
 
 #[derive(Serialize, JsonSchema)]
@@ -51,7 +51,7 @@ pub struct UploadBody<'a> {
     bytes: u64,
     /// Why it will not be handed out and not be sent; absent if it will.
     #[serde(skip_serializing_if = "Option::is_none")]
-    held: Option<&'static str>,
+    held: Option<Held>,
 }
 
 pub async fn sweep(app: &App, _tick: Tick) -> Verdict {

@@ -199,6 +199,8 @@ pub enum Warning {
     SeveralAuthors,
     /// The name beside the author's address is another address.
     AuthorNamedAsAnother,
+    /// The author's address was cleaned to be read, so that a mail server may take it for another.
+    AuthorOddlyWritten,
 }
 
 impl Warning {
@@ -218,6 +220,7 @@ impl Warning {
             Warning::NoAuthor => "no_author",
             Warning::SeveralAuthors => "several_authors",
             Warning::AuthorNamedAsAnother => "author_named_as_another",
+            Warning::AuthorOddlyWritten => "author_oddly_written",
         }
     }
 }

@@ -81,6 +81,8 @@ pub enum Error {
         "a mailbox is an address of at most {ADDRESS_BYTES_MAX} bytes with one @, without blanks, slashes, quotes and brackets, and no dot at its beginning"
     )]
     NotAMailbox,
+    #[error("a mailbox has no + in its local part: mail for help+mark@ comes to help@ by itself")]
+    Marked,
     #[error("a tenant has at most {MAILBOXES_MAX} mailboxes")]
     TooManyMailboxes,
     #[error("a tenant's name has 1 to {NAME_CHARACTERS_MAX} characters on one line, and no marks that turn the direction of writing")]
@@ -320,6 +322,10 @@ fn checked(tenant: &Tenant) -> Result<Tenant, Error> {
     }
     let mut mailboxes: Vec<Mailbox> = Vec::new();
     for mailbox in &tenant.mailboxes {
+        // It is a mark of the mailbox without it, which may be somebody else's.
+        if mailbox.local().contains('+') {
+            return Err(Error::Marked);
+        }
         if !mailboxes.contains(mailbox) {
             mailboxes.push(mailbox.clone());
         }
@@ -422,6 +428,9 @@ mod tests {
         let tenant = |name: &str| Tenant::new("contoso".parse().unwrap(), name, mailboxes.to_vec());
         assert_eq!(checked(&tenant("Contoso")).unwrap().mailboxes, ["help@contoso.example", "it@contoso.example"].map(mailbox));
         assert!(matches!(checked(&Tenant { id: TenantId::system(), ..tenant("Contoso") }), Err(Error::Reserved)));
+        // It would take what is marked so of `help@fabrikam.example`.
+        let marked = Tenant { mailboxes: vec![mailbox("help+x@fabrikam.example")], ..tenant("Contoso") };
+        assert!(matches!(checked(&marked), Err(Error::Marked)));
         for wrong in ["", " ", "two\nlines", &"a".repeat(NAME_CHARACTERS_MAX + 1)] {
             assert!(matches!(checked(&tenant(wrong)), Err(Error::BadName)), "{wrong:?}");
         }

@@ -29,6 +29,8 @@ const MAILS_MAX: u32 = 10_000;
 const MAILS_A_MAILBOX_MAX: u32 = 160_000;
 /// The mails of a mailbox are estimated from a part of them, and few of a few say nothing.
 const MAILS_A_MAILBOX_LEAST: u32 = 64;
+/// With one, nobody could answer in a ticket that he opened.
+const MAILS_A_CONVERSATION_LEAST: u32 = 2;
 
 /// How a tenant's desk works. What is left out is as by default.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -44,17 +46,22 @@ pub struct Settings {
     /// Whether answers are asked for at an address that names the ticket, which its mailboxes must take: `help+TOKEN@...`.
     pub plus_addresses: bool,
     /// An answer to a ticket that was solved more days ago opens a new one that is linked with it.
+    #[schemars(range(max = REOPEN_DAYS_MAX))]
     pub reopen_days: u16,
     /// Fields that its tickets have besides.
+    #[schemars(length(max = FIELDS_MAX))]
     pub fields: Vec<FieldRule>,
     /// When the desk works, which is what reply and resolution times count; without it they count always.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub business_hours: Option<BusinessHours>,
     /// Mails of one sender to one mailbox in an hour; more are held.
+    #[schemars(range(min = 1, max = MAILS_MAX))]
     pub mails_a_sender: u32,
     /// Mails to one mailbox in an hour, estimated from a part of them; more are held.
+    #[schemars(range(min = MAILS_A_MAILBOX_LEAST, max = MAILS_A_MAILBOX_MAX))]
     pub mails_a_mailbox: u32,
     /// Mails of one sender in one ticket in an hour; more are held, as the loop of two machines that they seem to be.
+    #[schemars(range(min = MAILS_A_CONVERSATION_LEAST, max = MAILS_MAX))]
     pub mails_a_conversation: u32,
 }
 
@@ -117,7 +124,7 @@ impl Settings {
         within("reopen_days", u32::from(*reopen_days), 0, REOPEN_DAYS_MAX)?;
         within("mails_a_sender", *mails_a_sender, 1, MAILS_MAX)?;
         within("mails_a_mailbox", *mails_a_mailbox, MAILS_A_MAILBOX_LEAST, MAILS_A_MAILBOX_MAX)?;
-        within("mails_a_conversation", *mails_a_conversation, 2, MAILS_MAX)
+        within("mails_a_conversation", *mails_a_conversation, MAILS_A_CONVERSATION_LEAST, MAILS_MAX)
     }
 }
 

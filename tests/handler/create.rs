@@ -180,6 +180,17 @@ async fn what_cannot_be_a_ticket_is_refused_with_a_reason() {
         let (answered, problem) = create(&world, &agent, None, &body).await;
         assert_eq!((answered, &problem["type"]), (status, &json!(format!("urn:helpdesk:problem:{slug}"))), "{body} {problem}");
     }
+    // What is wrong is told, and what was sent is not repeated.
+    for (body, told) in [
+        (with("colour", json!("red")), ": a member that it does not have, expected one of `subject`, "),
+        (with("set", json!({ "priority": "mild, expected" })), ": a value that it does not take, expected one of `low`, `normal`, "),
+        (with("set", json!({ "cc": ["mild"] })), ": a value that it does not take, expected an object."),
+        (json!({ "subject": "S" }), ": missing field `text`."),
+    ] {
+        let (_, problem) = create(&world, &agent, None, &body).await;
+        let detail = problem["detail"].as_str().unwrap();
+        assert!(detail.contains(told) && !detail.contains("mild") && !detail.contains("colour"), "{detail}");
+    }
     let (_, problem) = create(&world, &agent, None, &json!({ "subject": "S", "text": "Words." })).await;
     assert!(problem["detail"].as_str().unwrap().contains("name the `requester`"), "{problem}");
     // A requester is himself, and sets nothing.

@@ -3,7 +3,7 @@
 use crate::mail::line::is_direction_mark;
 
 /// Why a file is held: it stays in the original mail, and is not handed out by itself.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Held {
     /// A program.

@@ -10,7 +10,11 @@ use std::{fmt, str::FromStr};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Address, Proof, Warning, address::in_ascii, header::Headers};
+use super::{
+    Address, Proof, Warning,
+    address::{in_ascii, stands_in},
+    header::Headers,
+};
 use domain::{is_aligned, of_address, of_results};
 use results::Results;
 
@@ -107,12 +111,14 @@ pub fn proof(headers: &Headers<'_>, author: Option<&Address>, trust: &Trust) -> 
 
 /// The one author, whom a reader would not take for another.
 pub fn author<'a>(headers: &Headers<'_>, authors: &'a [Address]) -> Result<&'a Address, Warning> {
-    let written = headers.iter().filter(|(name, _)| *name == "from").count();
-    match authors {
-        [] => Err(Warning::NoAuthor),
-        [author] if written == 1 => {
+    let mut written = headers.iter().filter(|(name, _)| *name == "from");
+    match (authors, written.next(), written.next()) {
+        ([], ..) => Err(Warning::NoAuthor),
+        ([author], Some((_, from)), None) => {
             if names_another(author) {
                 Err(Warning::AuthorNamedAsAnother)
+            } else if !stands_in(from, &author.address) {
+                Err(Warning::AuthorOddlyWritten)
             } else {
                 Ok(author)
             }
@@ -239,6 +245,31 @@ mod tests {
     }
 
     #[test]
+    fn an_address_that_had_to_be_cleaned_proves_nobody() {
+        for (from, proven) in [
+            ("ann@a.example", true),
+            ("Ann <Ann@A.example>", true),
+            ("Ann Smith < ann@a.example >", true),
+            ("\"Ann <x>\" <ann@a.example> (at work)", true),
+            ("<'ann@a.example>", false),
+            ("Ann <'ann@a.example'>", false),
+            ("ann@a.example <'ann@a.example>", false),
+            ("<'ann@a.example> (<ann@a.example)", false),
+            ("<a\u{200b}nn@a.example>", false),
+            ("ann@a.example <a\u{ad}nn@a.example>", false),
+            ("\u{200e}ann@a.example", false),
+            // The sign of the kelvin in lower case is a k.
+            ("<\u{212a}im@a.example>", false),
+            ("ann (home) @a.example", false),
+        ] {
+            let raw = format!("Authentication-Results: mx.a.example; dmarc=pass header.from=a.example\r\nFrom: {from}\r\n\r\nx\r\n");
+            let mail = crate::mail::parse::parse(raw.as_bytes(), &"rfc8601 mx.a.example".parse().unwrap()).unwrap();
+            assert_eq!(mail.sender.by.is_some(), proven, "{from}: {:?}", mail.warnings);
+            assert_eq!(mail.warnings.is_empty(), proven, "{from}: {:?}", mail.warnings);
+        }
+    }
+
+    #[test]
     fn only_the_topmost_header_of_the_server_counts_and_none_below_what_the_sender_wrote() {
         let (pass, fail) =
             ("Authentication-Results: mx.a.example; dmarc=pass header.from=a.example", "Authentication-Results: mx.a.example; dmarc=fail");
@@ -251,7 +282,7 @@ mod tests {
     #[test]
     fn an_author_who_is_several_nobody_or_named_as_another_is_unproven() {
         let address = |address: &str, name: &str| Address { address: address.to_owned(), name: Some(name.to_owned()) };
-        let one = headers(&["From: x"]);
+        let one = headers(&["From: Ann <ann@a.example>"]);
         let (ann, bob) = (address("ann@a.example", "Ann"), address("bob@a.example", "Bob"));
         assert_eq!(author(&one, std::slice::from_ref(&ann)), Ok(&ann));
         assert_eq!(author(&one, &[ann.clone(), bob.clone()]), Err(Warning::SeveralAuthors));

@@ -9,8 +9,9 @@ use time::OffsetDateTime;
 use crate::ids::RecordId;
 
 /// Why a mail is not a ticket.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
+#[schemars(rename = "UnprocessedReason")]
 pub enum Reason {
     /// The queue message is not what the contract says.
     BadMessage,
