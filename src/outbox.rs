@@ -22,8 +22,8 @@ use crate::{
     ids::{Kind, RecordId, TenantId, partition, tenant_of},
     keys::{self, Keyring, Place, TenantKeys},
     ports::{
-        Document, Etag, Fault, MessageTooLarge, NewDocument, OutgoingMail, Ports, Scan, Slot, Undelivered, Write, due_end, due_key, encode_text,
-        timestamp,
+        Document, Etag, Fault, MessageTooLarge, NewDocument, OutgoingMail, Ports, Scan, Slot, TRYING_IN_THE_QUEUE, Tries, Undelivered, Write,
+        due_end, due_key, encode_text, timestamp,
     },
 };
 
@@ -34,7 +34,7 @@ const WAKE_DELAY: Duration = Duration::from_secs(60);
 /// Rows that one call delivers.
 const BATCH_MAX: usize = 50;
 /// After this long a call claims no further row, so that with a server that is silent over each mail it still answers before its deadline.
-const CLAIMING_MAX: time::Duration = time::Duration::minutes(2);
+const CLAIMING_MAX: time::Duration = time::Duration::minutes(1);
 /// Rows that a sweep looks at in one page, its pages, and how long it turns them: well below the deadline of a function.
 const SWEEP_PAGE: usize = 200;
 const SWEEP_PAGES_MAX: usize = 500;
@@ -54,8 +54,6 @@ const DELIVERED_KEPT: time::Duration = time::Duration::days(7);
 const MAIL_HERE_BYTES_MAX: usize = 11 * 1024;
 /// The `k2` of a row that was given up begins with this, and the instant follows.
 pub const GIVEN_UP: &str = "given_up:";
-/// How often the end of a row is stored again because somebody wrote to its delivery at the same moment.
-const SETTLE_TRIES_MAX: u32 = 5;
 
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -310,6 +308,10 @@ fn became(row: &Row, status: Option<String>, at: OffsetDateTime) -> Delivery {
     let state = match row.state {
         State::Sent if row.possibly_duplicate => delivery::State::PossiblyDuplicate,
         State::Sent => delivery::State::Sent,
+        // It may be there all the same, unless a server said no.
+        State::GivenUp if row.possibly_duplicate && !status.as_deref().is_some_and(|status| status.starts_with('5')) => {
+            delivery::State::PossiblyDuplicate
+        }
         State::GivenUp => delivery::State::Failed,
         State::Waiting | State::Sending => delivery::State::Delayed,
     };
@@ -327,19 +329,33 @@ async fn settle(
     delivery: &Delivery,
 ) -> Result<Option<Etag>, Error> {
     let place = partition(tenant, Kind::Outbox);
-    for _ in 0..SETTLE_TRIES_MAX {
+    // Longer than a store is busy, and well within the claim.
+    let mut tries = Tries::within(TRYING_IN_THE_QUEUE);
+    loop {
         let mut writes = vec![Write::Replace { document: row.clone(), etag: claimed.clone() }];
         // A bounce that is faster than our own note is the newer news.
-        if let Some(before) = before.filter(|before| before.delivery.state != delivery::State::Failed) {
+        if let Some(before) = before.clone().filter(|before| before.delivery.state != delivery::State::Failed) {
             writes.push(before.rewritten(keys, tenant, delivery)?);
         }
         match ports.documents.commit(&place, writes).await {
             Ok(etags) => return Ok(etags.into_iter().next()),
-            Err(Fault::Conflict) => before = readable(delivery::get(ports, keys, tenant, id).await)?,
+            Err(Fault::Conflict) => {
+                match ports.documents.get(&place, &row.id).await? {
+                    Some(stored) if stored.etag == claimed => {}
+                    // A try of before, whose answer was lost.
+                    Some(stored) if stored.body == row.body => return Ok(Some(stored.etag)),
+                    _ => return Ok(None),
+                }
+                if !tries.again(ports.entropy.as_ref()).await {
+                    return Ok(None);
+                }
+                before = readable(delivery::get(ports, keys, tenant, id).await)?;
+            }
+            // What was sent and not settled goes out again.
+            Err(Fault::Unavailable(_) | Fault::Throttled { .. }) if tries.again(ports.entropy.as_ref()).await => {}
             Err(fault) => return Err(fault.into()),
         }
     }
-    Ok(None)
 }
 
 /// A delivery, or none if it does not open: that is no reason to send its mail again.

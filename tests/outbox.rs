@@ -424,6 +424,7 @@ async fn a_mail_whose_senders_keep_dying_is_given_up() {
     }
     assert_eq!(desk.deliver().await, GIVEN_UP);
     assert_eq!((desk.sent().len(), desk.row(id).await), (14, ("given_up".to_owned(), 15, true)));
+    assert_eq!(desk.deliveries().await, [delivered(ANN, "possibly_duplicate", None, 15)], "nobody said that it failed");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -471,36 +472,54 @@ async fn a_broken_row_stops_no_other_and_is_given_up_in_the_end() {
 }
 
 #[tokio::test]
-async fn a_row_that_cannot_be_stored_makes_the_call_come_again() {
+async fn a_row_that_cannot_be_claimed_makes_the_call_come_again() {
     let desk = Desk::new().await;
     desk.leave("contoso", 10).await;
     let plan = Arc::new(crate::support::faulty::Plan::default());
     let app = helpdesk::wiring::app(crate::support::faulty::faulty(&desk.world.ports, &plan), &crate::support::world::config());
     app.keyring.keys(&desk.tenant).await.unwrap();
-    // Scan, claim, delivery, send, settle.
-    plan.fail_at(5, false);
+    // Scan, claim.
+    plan.fail_at(2, false);
     let (status, note) = queue(&app, "DeliverOutbox", r#"{"v":1,"tenant":"contoso"}"#).await;
     assert_eq!((status, note.contains("1 not stored")), (500, true), "{note}");
-    assert_eq!((desk.sent().len(), plan.calls()), (1, 5));
+    assert_eq!((desk.sent().len(), plan.calls()), (0, 2));
 }
 
 #[tokio::test]
-async fn a_silent_server_is_not_asked_again_after_two_minutes() {
+async fn what_was_sent_is_not_sent_again_because_that_could_not_be_stored_at_once() {
+    for answer_is_lost in [false, true] {
+        let desk = Desk::new().await;
+        let id = desk.leave("contoso", 10).await;
+        let plan = Arc::new(crate::support::faulty::Plan::default());
+        let app = helpdesk::wiring::app(crate::support::faulty::faulty(&desk.world.ports, &plan), &crate::support::world::config());
+        app.keyring.keys(&desk.tenant).await.unwrap();
+        // Scan, claim, delivery, send, settle.
+        plan.fail_at(5, answer_is_lost);
+        let (status, note) = queue(&app, "DeliverOutbox", r#"{"v":1,"tenant":"contoso"}"#).await;
+        assert_eq!((status, note.contains("1 sent"), plan.calls() > 5), (200, true, true), "{note}");
+        assert_eq!(desk.row(id).await, ("sent".to_owned(), 1, false));
+        assert_eq!((desk.after(Duration::minutes(6)).await, desk.sent().len()), (NOTHING, 1));
+        assert_eq!(desk.deliveries().await, [delivered(ANN, "sent", None, 1)]);
+    }
+}
+
+#[tokio::test]
+async fn a_silent_server_is_not_asked_again_after_a_minute() {
     let desk = Desk::new().await;
     for _ in 0..10 {
         desk.leave("contoso", 10).await;
     }
     desk.will((0..10).map(|_| Step::FailsAfter(Duration::seconds(30))));
-    assert_eq!(desk.deliver().await, Delivered { delayed: 4, ..NOTHING });
-    assert_eq!(desk.server.steps.lock().unwrap().drain(..).count(), 6);
-    // A pause counts from when its mail failed, not from the beginning of the batch: only the first is over.
+    assert_eq!(desk.deliver().await, Delivered { delayed: 2, ..NOTHING });
+    assert_eq!(desk.server.steps.lock().unwrap().drain(..).count(), 8);
+    // A pause counts from when its mail failed, not from the beginning of the batch.
     let mut dues: Vec<_> = Vec::new();
     let place = partition(&desk.tenant, Kind::Outbox);
     for document in desk.world.ports.documents.scan(&Scan::prefix(&place, Slot::K1, "due:", 20)).await.unwrap() {
         dues.push(document.keys[0].clone().unwrap()["due:2026-11-23T".len()..].split('+').next().unwrap().to_owned());
     }
-    assert_eq!(dues[..6], vec!["09:00:00.000Z"; 6]);
-    assert_eq!(dues[6..], ["09:01:30.000Z", "09:02:00.000Z", "09:02:30.000Z", "09:03:00.000Z"]);
+    assert_eq!(dues[..8], vec!["09:00:00.000Z"; 8]);
+    assert_eq!(dues[8..], ["09:01:30.000Z", "09:02:00.000Z"]);
     assert_eq!(desk.deliver().await.sent, 8);
 }
 

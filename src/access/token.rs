@@ -5,10 +5,7 @@ use serde::Deserialize;
 use time::OffsetDateTime;
 
 use super::{Error, Proven, Role};
-use crate::{
-    mail::address,
-    ports::{DIRECTORY, Identity, IssuerKey, KeyAlgorithm},
-};
+use crate::ports::{DIRECTORY, Identity, IssuerKey, KeyAlgorithm};
 
 /// Bytes of a token; Entra's are below 4 KiB but for hundreds of groups.
 const TOKEN_BYTES_MAX: usize = 16 * 1024;
@@ -105,8 +102,7 @@ fn proven(claims: Claims, now: OffsetDateTime) -> Result<Proven, Error> {
     // A role that we do not know gives nothing.
     let roles = Role::ALL.into_iter().filter(|role| claims.roles.iter().any(|name| name == role.name())).collect();
     // A guest's address is not this directory's to vouch for. Claims that name an address otherwise, `email` above all, can be set by anybody.
-    let upn = claims.upn.filter(|upn| claims.acct != Some(GUEST_ACCOUNT) && !upn.to_ascii_lowercase().contains(GUEST));
-    // One that is no address as it stands, or that reads as another's in lower case, is nobody's.
-    let address = upn.filter(|upn| address::local_part_stays(upn)).and_then(|upn| address::given(&upn));
+    let upn = claims.upn.map(|upn| upn.to_ascii_lowercase());
+    let address = upn.filter(|upn| claims.acct != Some(GUEST_ACCOUNT) && !upn.contains(GUEST));
     Ok(Proven { directory: claims.tid, roles, subject: claims.oid.unwrap_or(claims.sub), address })
 }

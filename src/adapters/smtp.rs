@@ -14,10 +14,7 @@ use lettre::{
         client::AsyncSmtpConnection,
     },
 };
-use tokio::{
-    sync::Mutex,
-    time::{Instant, timeout, timeout_at},
-};
+use tokio::{sync::Mutex, time::timeout};
 use zeroize::Zeroizing;
 
 use crate::ports::{Fault, Mailer, OutgoingMail, Undelivered, Vault};
@@ -25,8 +22,10 @@ use crate::ports::{Fault, Mailer, OutgoingMail, Undelivered, Vault};
 pub use server::NotAnSmtpUrl;
 use server::{NotConnected, Server};
 
-/// How long one mail may take, from the connection to the server's last word.
-const SEND_MAX: Duration = Duration::from_secs(30);
+/// How long a server may take until it lets us in, and then for a mail, to its last word. RFC 5321 (section 4.5.3.2.6) gives that word alone ten minutes, because
+/// whoever does not wait for it sends the mail again; a function has five for all it does.
+const CONNECT_MAX: Duration = Duration::from_secs(30);
+const SEND_MAX: Duration = Duration::from_secs(150);
 /// How long a server that said "not now" is left alone.
 const RETRY_AFTER: Duration = Duration::from_secs(60);
 /// How long a server has to answer our goodbye. The mail is its own by then, so nobody waits for that.
@@ -42,6 +41,7 @@ const NO_SMTPUTF8: &str = "5.6.7";
 pub struct SmtpMailer {
     server: Server,
     login: Option<Login>,
+    connect_max: Duration,
     send_max: Duration,
 }
 
@@ -60,7 +60,7 @@ impl SmtpMailer {
     /// `smtp://host:port` speaks plain text unless `?tls=required` stands behind it; `smtps://user:password@host:port` speaks TLS from the start.
     /// Connects to nothing yet.
     pub fn new(url: &str) -> Result<SmtpMailer, NotAnSmtpUrl> {
-        SmtpMailer::within(url, SEND_MAX)
+        SmtpMailer::within(url, CONNECT_MAX, SEND_MAX)
     }
 
     /// Logs in with the password that the vault holds; it is read with the first mail, and again when the server refuses it.
@@ -69,18 +69,17 @@ impl SmtpMailer {
         Ok(SmtpMailer { login, ..SmtpMailer::new(url)? })
     }
 
-    fn within(url: &str, send_max: Duration) -> Result<SmtpMailer, NotAnSmtpUrl> {
-        Ok(SmtpMailer { server: Server::parse(url)?, login: None, send_max })
+    fn within(url: &str, connect_max: Duration, send_max: Duration) -> Result<SmtpMailer, NotAnSmtpUrl> {
+        Ok(SmtpMailer { server: Server::parse(url)?, login: None, connect_max, send_max })
     }
 
     async fn hand_on(&self, credentials: Option<&Credentials>, envelope: &Envelope, raw: &[u8]) -> Result<(), Refused> {
         // The library's own limit ends with the connecting: a server that accepts and stays silent would be waited for for ever.
-        let deadline = Instant::now() + self.send_max;
-        let mut connection = match timeout_at(deadline, self.connect(credentials)).await {
+        let mut connection = match timeout(self.connect_max, self.connect(credentials)).await {
             Ok(connected) => connected?,
-            Err(_) => return Err(Refused::Mail(self.too_slow().into())),
+            Err(_) => return Err(Refused::Mail(too_slow("let us in", self.connect_max).into())),
         };
-        match timeout_at(deadline, connection.send(envelope, raw)).await {
+        match timeout(self.send_max, connection.send(envelope, raw)).await {
             Ok(Ok(_)) => {
                 tokio::spawn(async move { timeout(GOODBYE_MAX, connection.abort()).await });
                 Ok(())
@@ -92,14 +91,14 @@ impl SmtpMailer {
             }
             Ok(Err(error)) => Err(refused(&error, Stage::Mail)),
             // The answer that did not come may have been a yes.
-            Err(_) => Err(Refused::Mail(Undelivered { perhaps_taken: true, ..self.too_slow().into() })),
+            Err(_) => Err(Refused::Mail(Undelivered { perhaps_taken: true, ..too_slow("take a mail", self.send_max).into() })),
         }
     }
 
     /// A server that greets us and lets us in. What it says until then is no word about a mail.
     async fn connect(&self, credentials: Option<&Credentials>) -> Result<AsyncSmtpConnection, Refused> {
         let turned_away = |error: Error| refused(&error, Stage::Welcome);
-        let mut connection = self.server.connect(self.send_max).await.map_err(|error| match error {
+        let mut connection = self.server.connect(self.connect_max).await.map_err(|error| match error {
             NotConnected::Unreachable => Refused::Mail(unreachable().into()),
             NotConnected::Smtp(error) => turned_away(error),
         })?;
@@ -108,10 +107,10 @@ impl SmtpMailer {
         }
         Ok(connection)
     }
+}
 
-    fn too_slow(&self) -> Fault {
-        Fault::Unavailable(format!("the SMTP server did not take a mail within {:?}", self.send_max))
-    }
+fn too_slow(what: &str, limit: Duration) -> Fault {
+    Fault::Unavailable(format!("the SMTP server did not {what} within {limit:?}"))
 }
 
 /// How far a conversation with the server is.
@@ -259,7 +258,7 @@ mod tests {
     async fn a_server_that_accepts_and_stays_silent_is_given_up() {
         let server = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("smtp://{}", server.local_addr().unwrap());
-        let mailer = SmtpMailer::within(&url, Duration::from_millis(200)).unwrap();
+        let mailer = SmtpMailer::within(&url, Duration::from_millis(200), SEND_MAX).unwrap();
         let mail = OutgoingMail { from: String::new(), to: vec!["ann@fabrikam.example".to_owned()], raw: b"\r\n".to_vec() };
         let (sent, accepted) = timeout(Duration::from_secs(10), futures::future::join(mailer.send(&mail), server.accept())).await.unwrap();
         assert!(matches!(sent, Err(Undelivered { fault: Fault::Unavailable(_), status: None, perhaps_taken: false })), "{sent:?}");

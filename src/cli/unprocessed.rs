@@ -156,7 +156,7 @@ async fn show(app: &App, entry: &Entry, raw: bool, json: bool) -> Result<()> {
     }
     let place = match &record.raw {
         Raw::Nowhere => "not known".to_owned(),
-        Raw::Intake { blob } => format!("blob {blob} of the intake container"),
+        Raw::Intake { blob, .. } => format!("blob {blob} of the intake container"),
         Raw::Sealed { bytes, altered, .. } => format!("{bytes} bytes, sealed{}", if *altered { ", card numbers cut out" } else { "" }),
     };
     say(&format!("record    {}", record.id))?;

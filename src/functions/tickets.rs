@@ -15,12 +15,11 @@ use super::{
 use crate::{
     access::{Caller, Role},
     ids::{RecordId, TicketId},
-    mail::Held,
     outbox::delivery::Delivery,
     ports::Etag,
     tenants::Settings,
     tickets::{
-        self, Assignee, Author, Change, Comment, Link, NewComment, Party, Priority, Said, Status, Ticket, Viewer,
+        self, Assignee, Author, Change, Comment, Held, Link, NewComment, Party, Priority, Said, Status, Ticket, Viewer,
         clock::Times,
         deliveries,
         fields::{FieldChanges, FieldValue},

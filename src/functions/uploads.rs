@@ -8,10 +8,9 @@ use super::{App, HttpAnswer, HttpRequest, Problem, Tick, Verdict, answer::json, 
 use crate::{
     access::Caller,
     ids::RecordId,
-    mail::Held,
     tenants::Tenant,
     tickets::{
-        self,
+        self, Held,
         uploads::{self, NewUpload},
     },
 };

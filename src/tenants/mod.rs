@@ -385,9 +385,13 @@ pub async fn page(documents: &dyn Documents, keyring: &Keyring, after: Option<&s
     }
 }
 
-/// All tenants, by id.
+/// All tenants, by id; of more than [`LIST_MAX`] the first, and a warning.
 pub async fn list(documents: &dyn Documents, keyring: &Keyring) -> Result<Vec<Tenant>, Error> {
-    page(documents, keyring, None, LIST_MAX).await
+    let tenants = page(documents, keyring, None, LIST_MAX).await?;
+    if tenants.len() == LIST_MAX {
+        tracing::warn!(tenants = LIST_MAX, "there are more tenants than are listed and walked through");
+    }
+    Ok(tenants)
 }
 
 /// Whose a mailbox is, if anybody's.

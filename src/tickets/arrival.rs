@@ -21,6 +21,9 @@ use crate::{
 /// Attachments of one mail that are sealed and stored at once.
 const PARTS_AT_ONCE: usize = 8;
 
+/// Hexadecimal digits of the part of a blob's name that tells what is in it.
+const PART_DIGITS: usize = 16;
+
 /// The warning of a comment whose mail names more people than a ticket has room for in copy.
 const COPIES_LEFT_OUT: &str = "copies_left_out";
 
@@ -93,7 +96,9 @@ pub(super) struct Parts<'a> {
 pub(super) fn parts<'a>(arrival: &'a Arrival<'_>, raw: &'a [u8]) -> Result<Parts<'a>, Error> {
     let mail = &arrival.mail;
     let folder = format!("{}/{}", arrival.tenant.id, arrival.content);
-    let (raw_blob, said_blob) = (format!("{folder}/raw"), format!("{folder}/said"));
+    // Each by what is in it too: another version may read the same mail otherwise, and what it left there is not this.
+    let named = |part: &str, bytes: &[u8]| format!("{folder}/{part}.{}", &arrival.keys.index("part", &[bytes])[..PART_DIGITS]);
+    let raw_blob = format!("{folder}/raw");
     let attachments = mail.attachments.iter().enumerate().map(|(at, attachment)| AttachmentRef {
         name: attachment.name.clone(),
         media_type: attachment.media_type.clone(),
@@ -101,7 +106,7 @@ pub(super) fn parts<'a>(arrival: &'a Arrival<'_>, raw: &'a [u8]) -> Result<Parts
         inline: attachment.inline,
         content_id: attachment.content_id.clone(),
         held: attachment.held,
-        blob: format!("{folder}/{at}"),
+        blob: named(&at.to_string(), &attachment.bytes),
     });
     let reply = (mail.reply != mail.text).then(|| mail.reply.clone());
     let said = Said { text: mail.text.clone(), reply, html: mail.html.clone(), attachments: attachments.collect() };
@@ -118,10 +123,10 @@ pub(super) fn parts<'a>(arrival: &'a Arrival<'_>, raw: &'a [u8]) -> Result<Parts
         forwarded_from: mail.forwarded_from.as_ref().map(party),
         warnings: mail.warnings.iter().map(|warning| warning.name().to_owned()).collect(),
     };
-    let (content, long) = store::placed(said, &author, Some(&origin), said_blob.clone())?;
+    let (content, long) = store::placed(said, &author, Some(&origin), |bytes| named("said", bytes))?;
     let attached = names.into_iter().zip(&mail.attachments).map(|(name, attachment)| (name, Cow::from(&attachment.bytes)));
     let whole = (origin.raw_blob.clone(), Cow::from(raw));
-    let blobs = attached.chain([whole]).chain(long.map(|bytes| (said_blob, Cow::from(bytes)))).collect();
+    let blobs = attached.chain([whole]).chain(long.map(|long| (long.blob, Cow::from(long.bytes)))).collect();
     Ok(Parts { author, content, origin, blobs })
 }
 

@@ -1,6 +1,7 @@
 //! How long a requester waits, and how long a ticket takes: in the desk's own hours, stopped while the ticket is pending or solved.
 //!
-//! What has run is kept in seconds, so that hours which are changed later do not change the past.
+//! What has run before a stop is kept in seconds, so that hours which are changed later do not change it. What is still running is measured by the hours that
+//! are set when it stops or is looked at.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -64,6 +65,14 @@ impl Clocks {
     /// The requester, or somebody for him, said something.
     pub(super) fn asked(&mut self, now: OffsetDateTime) {
         self.reply = self.reply.or(Some(Stopwatch { since: Some(now), seconds: 0 }));
+    }
+
+    /// Whoever waits in another ticket, which this one of that status takes in, waits here from now on; nobody is waited for twice.
+    pub(super) fn take_over(&mut self, other: &Clocks, status: Status, now: OffsetDateTime, settings: &Settings) {
+        if let (None, Some(waiting)) = (self.reply, other.reply) {
+            self.reply = Some(waiting);
+            self.turned(status, now, settings);
+        }
     }
 
     /// The desk answered, for all to see.

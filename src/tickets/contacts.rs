@@ -10,6 +10,7 @@ use super::{Desk, Error, Party};
 use crate::{
     ids::{Kind, TenantId, partition},
     keys::TenantKeys,
+    mail::address::{given, local_part_stays},
     ports::{Etag, NewDocument, TRYING_FOR_A_CALLER, Tries, Write},
 };
 
@@ -41,10 +42,11 @@ pub async fn address_of(desk: &Desk, tenant: &TenantId, subject: &str, vouched_f
         if let Some(document) = desk.ports.documents.get(&place, &login).await? {
             return Ok(Some(keys.open_document::<Login>(&document)?.address));
         }
-        let Some(address) = vouched_for else { return Ok(None) };
-        match link(desk, &keys, tenant, subject, address, &login).await {
+        // A name that is no address as it stands, or that reads as another's in lower case, is nobody's.
+        let Some(address) = vouched_for.filter(|name| local_part_stays(name)).and_then(given) else { return Ok(None) };
+        match link(desk, &keys, tenant, subject, &address, &login).await {
             Err(error) if error.is_conflict() && tries.again(desk.ports.entropy.as_ref()).await => {}
-            Ok(linked) => return Ok(linked.then(|| address.to_owned())),
+            Ok(linked) => return Ok(linked.then_some(address)),
             Err(error) => return Err(error),
         }
     }

@@ -17,7 +17,7 @@ use super::{
     refs::{self, Loaded},
     store,
     thread::{self, Because, Known, Verdict},
-    unprocessed::{self, Delivery, INTAKE_CONTAINER, INTAKE_QUEUE, Keep, Reason},
+    unprocessed::{self, Delivery, Found as Blob, INTAKE_CONTAINER, INTAKE_QUEUE, Keep, Reason},
 };
 use crate::{
     ids::{CommentId, Kind, RecordId, TenantId, partition},
@@ -59,7 +59,7 @@ pub enum Outcome {
 pub async fn take_in(desk: &Desk, message: &str) -> Result<Outcome, Error> {
     let mut request = match contract::read(message) {
         Ok(request) => request,
-        Err((reason, detail)) => return refuse(desk, &TenantId::system(), reason, detail, message, None, None).await,
+        Err((reason, detail)) => return refuse(desk, &TenantId::system(), reason, detail, message, None, Blob::Nothing).await,
     };
     let size = desk.ports.blobs.size(INTAKE_CONTAINER, &request.blob).await?;
     // Held until the mail is dealt with, so that memory does not grow with the queue.
@@ -72,14 +72,14 @@ pub async fn take_in(desk: &Desk, message: &str) -> Result<Outcome, Error> {
     let Some(size) = size else { return without_blob(desk, tenant, &request, message).await };
     if size > MAIL_BYTES_MAX {
         let detail = format!("the mail has {size} bytes, over the limit of {MAIL_BYTES_MAX}; it stays in the intake container");
-        return refuse(desk, tenant, Reason::Unreadable, detail, message, Some(&request), None).await;
+        return refuse(desk, tenant, Reason::Unreadable, detail, message, Some(&request), Blob::Unread(size)).await;
     }
     let Some(raw) = desk.ports.blobs.get(INTAKE_CONTAINER, &request.blob, None).await? else {
         return without_blob(desk, tenant, &request, message).await;
     };
     let Some(served) = &served else {
         let detail = "no tenant has this mailbox: give it to one with `helpdesk tenant mailbox`, then replay".to_owned();
-        return refuse(desk, tenant, Reason::UnknownMailbox, detail, message, Some(&request), Some(&raw)).await;
+        return refuse(desk, tenant, Reason::UnknownMailbox, detail, message, Some(&request), Blob::Read(&raw)).await;
     };
     let state = served.tenant.state;
     let held = match state {
@@ -89,7 +89,7 @@ pub async fn take_in(desk: &Desk, message: &str) -> Result<Outcome, Error> {
     };
     if let Some(reason) = held {
         let detail = format!("the tenant is {}; the mail is held until he is served again", state.name());
-        return refuse(desk, tenant, reason, detail, message, Some(&request), Some(&raw)).await;
+        return refuse(desk, tenant, reason, detail, message, Some(&request), Blob::Read(&raw)).await;
     }
     let outcome = take_in_mail(desk, served, &request, message, &raw).await?;
     if let Outcome::Opened { number } | Outcome::Joined { number, .. } | Outcome::Seen { number } = outcome {
@@ -122,35 +122,47 @@ pub(super) fn pushed_prefix(tenant: &TenantId) -> String {
 pub async fn take_in_poison(desk: &Desk, message: &str) -> Result<Outcome, Error> {
     let mut request = contract::read(message).ok();
     let size = match &request {
-        Some(request) => desk.ports.blobs.size(INTAKE_CONTAINER, &request.blob).await?.filter(|size| *size <= MAIL_BYTES_MAX),
+        Some(request) => desk.ports.blobs.size(INTAKE_CONTAINER, &request.blob).await?,
         None => None,
     };
-    let _in_flight = desk.room_for(size.unwrap_or_default().saturating_mul(MEMORY_FOR_A_RAW_BYTE).max(1)).await?;
+    let readable = size.filter(|size| *size <= MAIL_BYTES_MAX);
+    let _in_flight = desk.room_for(readable.unwrap_or_default().saturating_mul(MEMORY_FOR_A_RAW_BYTE).max(1)).await?;
     let served = match &mut request {
         Some(request) => served(desk, request).await?,
         None => None,
     };
     let tenant = served.as_ref().map_or_else(TenantId::system, |served| served.tenant.id.clone());
-    let raw = match (&request, size) {
+    let raw = match (&request, readable) {
         (Some(request), Some(_)) => desk.ports.blobs.get(INTAKE_CONTAINER, &request.blob, None).await?,
         _ => None,
+    };
+    let found = match (&raw, size) {
+        (Some(raw), _) => Blob::Read(raw),
+        // One that could be read is gone by now.
+        (None, Some(size)) if readable.is_none() => Blob::Unread(size),
+        _ => Blob::Nothing,
     };
     // The tries may have failed after the commit. Or the blob's name was used again: then this is another mail.
     if let Some(request) = &request
         && let Some(Delivery::Ticket { number, content }) = delivered(desk, &tenant, request, message).await?
-        && is_the_mail(desk, served.as_ref(), raw.as_ref(), content.as_ref()).await?
+        && is_the_mail(desk, served.as_ref(), found, content.as_ref()).await?
     {
         unprocessed::processed(desk, &tenant, request, raw.as_deref(), number).await?;
         desk.ports.blobs.delete(INTAKE_CONTAINER, &request.blob).await?;
         return Ok(Outcome::Seen { number });
     }
     let detail = "taking it in failed every time; the log of the invocations says why".to_owned();
-    refuse(desk, &tenant, Reason::KeptFailing, detail, message, request.as_ref(), raw.as_ref()).await
+    refuse(desk, &tenant, Reason::KeptFailing, detail, message, request.as_ref(), found).await
 }
 
 /// Whether these bytes, if there are any, are the mail that a ticket has under this name.
-async fn is_the_mail(desk: &Desk, served: Option<&Served>, raw: Option<&Bytes>, content: Option<&String>) -> Result<bool, Error> {
-    let Some(raw) = raw else { return Ok(true) };
+async fn is_the_mail(desk: &Desk, served: Option<&Served>, found: Blob<'_>, content: Option<&String>) -> Result<bool, Error> {
+    let raw = match found {
+        Blob::Nothing => return Ok(true),
+        // None so large was ever in a ticket.
+        Blob::Unread(_) => return Ok(false),
+        Blob::Read(raw) => raw,
+    };
     let (Some(served), Some(cut)) = (served, cut(raw).await) else { return Ok(false) };
     let keys = desk.keyring.keys(&served.tenant.id).await?;
     Ok(content == Some(&refs::content(&keys, &served.mailbox, &cut.bytes)))
@@ -163,9 +175,9 @@ async fn refuse(
     detail: String,
     message: &str,
     request: Option<&Request>,
-    raw: Option<&Bytes>,
+    found: Blob<'_>,
 ) -> Result<Outcome, Error> {
-    let kept = unprocessed::keep(desk, Keep { owner, reason, detail, message, request, raw }).await?;
+    let kept = unprocessed::keep(desk, Keep { owner, reason, detail, message, request, found }).await?;
     Ok(Outcome::Unprocessed { record: kept.record, reason: kept.reason, first: kept.first })
 }
 
@@ -176,7 +188,7 @@ async fn without_blob(desk: &Desk, owner: &TenantId, request: &Request, message:
         return Ok(Outcome::Seen { number });
     }
     let detail = "the blob that the message names is not in the container `mail-intake`".to_owned();
-    refuse(desk, owner, Reason::BlobMissing, detail, message, Some(request), None).await
+    refuse(desk, owner, Reason::BlobMissing, detail, message, Some(request), Blob::Nothing).await
 }
 
 /// What this delivery became, if it was dealt with before.
@@ -227,7 +239,7 @@ async fn take_in_mail(desk: &Desk, served: &Served, request: &Request, message: 
         }
     };
     let read = if raw.len() > PARSED_HERE_BYTES_MAX { within(READ_TIME_MAX, read).await? } else { Some(read()) };
-    let keep = async |reason, detail| refuse(desk, &tenant.id, reason, detail, message, Some(request), Some(raw)).await;
+    let keep = async |reason, detail| refuse(desk, &tenant.id, reason, detail, message, Some(request), Blob::Read(raw)).await;
     let Some((content, cut, parsed)) = read else {
         return keep(Reason::Unreadable, format!("reading the mail took longer than {} seconds", READ_TIME_MAX.as_secs())).await;
     };
@@ -371,11 +383,27 @@ struct Decided {
 
 /// Looks at the tickets that a mail may belong to, the strongest reason first, until one takes it.
 async fn find_place(desk: &Desk, arrival: &Arrival<'_>, known: &Known) -> Result<Found, Error> {
+    let (keys, tenant) = (arrival.keys, &arrival.tenant.id);
+    // The same mail by another way, and where that is by now.
+    let same = match known.same_id.filter(|_| known.says_the_same) {
+        Some(id) => store::ticket(desk, keys, tenant, id).await?.map(|(ticket, _)| ticket),
+        None => None,
+    };
+    let there = match &same {
+        Some(same) => links::end_of_merges(desk, keys, tenant, same.id).await?.map(|(end, _)| end),
+        None => None,
+    };
+    if let (Some(same), Some(there)) = (same, &there)
+        && same.mailbox == *arrival.mailbox
+    {
+        return Ok(Found::There { number: there.number });
+    }
     let mut link = None;
     for (id, because) in known.candidates() {
-        let Some((ticket, read)) = links::end_of_merges(desk, arrival.keys, &arrival.tenant.id, id).await? else { continue };
+        let Some((ticket, read)) = links::end_of_merges(desk, keys, tenant, id).await? else { continue };
+        let is_there = there.as_ref().is_some_and(|there| there.id == ticket.id);
         match thread::judge(&ticket, because, &arrival.facts()) {
-            Verdict::Joins { .. } if known.is_in(id) => return Ok(Found::There { number: ticket.number }),
+            Verdict::Joins { .. } | Verdict::Opens(Why::Continues) if is_there => return Ok(Found::There { number: ticket.number }),
             Verdict::Joins { counts } => return Ok(Found::Goes(Place::In { ticket: Box::new(ticket), read, because, counts })),
             // A second mailbox's ticket is remembered as such, whatever else it has to do with.
             Verdict::Opens(why) if link.is_none() || why == Why::SameMail => {

@@ -90,8 +90,8 @@ async fn join_once(work: &Work<'_>, first: TicketId, second: TicketId, how: Toge
             // What is asked in the one is asked in the other from now on.
             if is_open(one.status) && !is_open(two.status) {
                 two.turn(Status::InProgress, now, work.settings);
-                two.clocks.asked(now);
             }
+            two.clocks.take_over(&one.clocks, two.status, now, work.settings);
             one.merged_into = Some(second);
             one.turn(Status::Solved, now, work.settings);
             two.copy_to(one.parties().cloned().collect::<Vec<_>>());

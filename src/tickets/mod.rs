@@ -42,7 +42,7 @@ use tokio::{
 };
 
 /// An address that is looked for, as it would be kept.
-pub use crate::mail::address::as_kept;
+pub use crate::mail::{Held, address::as_kept};
 pub use change::{Assignee, Change, NAME_CHARACTERS_MAX, Priority, TAGS_MAX, change_ticket, name};
 use clock::Clocks;
 pub use comment::{COMMENT_CHARACTERS_MAX, NewComment, add_comment};
@@ -54,7 +54,7 @@ use numbers::Numbers;
 use crate::{
     ids::{CommentId, TicketId},
     keys::Keyring,
-    mail::{Held, limits::ADDRESS_NAME_BYTES_MAX},
+    mail::limits::ADDRESS_NAME_BYTES_MAX,
     ports::{Fault, Ports, new_ulid},
     tenants::{self, Settings},
 };

@@ -47,23 +47,29 @@ pub fn comment_write(keys: &TenantKeys, tenant: &TenantId, comment: &Comment) ->
     Ok(Write::Create(keys.seal_document(&place, id, Kind::Comment, Default::default(), None, comment)?))
 }
 
-/// The content of a comment by this author: in the document if all of it fits there, else in the blob of this name, whose bytes come along.
-pub fn placed(said: Said, author: &Author, mail: Option<&MailOrigin>, blob: String) -> Result<(Content, Option<Vec<u8>>), Error> {
+/// What a comment says that does not fit into its document.
+pub struct Long {
+    pub blob: String,
+    pub bytes: Vec<u8>,
+}
+
+/// The content of a comment by this author: in the document if all of it fits there, else in a blob, which comes along and may be named by its bytes.
+pub fn placed(said: Said, author: &Author, mail: Option<&MailOrigin>, name: impl FnOnce(&[u8]) -> String) -> Result<(Content, Option<Long>), Error> {
     let bytes = json(&said)?;
     let rest = json(author)?.len() + mail.map_or(Ok(0), |mail| json(mail).map(|bytes| bytes.len()))?;
     if bytes.len() + rest + COMMENT_FRAME_BYTES <= COMMENT_BYTES_MAX {
         Ok((Content::Here(said), None))
     } else {
-        Ok((Content::Blob(blob), Some(bytes)))
+        let blob = name(&bytes);
+        Ok((Content::Blob(blob.clone()), Some(Long { blob, bytes })))
     }
 }
 
 /// The same, its blob stored if it needs one.
 pub(super) async fn kept(desk: &Desk, keys: &TenantKeys, tenant: &TenantId, id: CommentId, author: &Author, said: Said) -> Result<Content, Error> {
-    let name = format!("{tenant}/{id}/said");
-    let (content, long) = placed(said, author, None, name.clone())?;
-    if let Some(bytes) = long {
-        seal_blob(desk.ports.blobs.as_ref(), keys, &name, &bytes).await?;
+    let (content, long) = placed(said, author, None, |_| format!("{tenant}/{id}/said"))?;
+    if let Some(Long { blob, bytes }) = long {
+        seal_blob(desk.ports.blobs.as_ref(), keys, &blob, &bytes).await?;
     }
     Ok(content)
 }

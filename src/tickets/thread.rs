@@ -77,11 +77,6 @@ pub enum Verdict {
 }
 
 impl Known {
-    /// Whether the mail is in this ticket already, by another way.
-    pub fn is_in(&self, ticket: TicketId) -> bool {
-        self.says_the_same && self.same_id == Some(ticket)
-    }
-
     /// The tickets that the mail may belong to, each once, by its strongest reason.
     pub fn candidates(&self) -> Vec<(TicketId, Because)> {
         let named = self.own.map(|ticket| (ticket, Because::OurOwnMessage)).into_iter();

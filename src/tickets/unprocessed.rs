@@ -23,6 +23,7 @@ use crate::{
     ports::{Document, Etag, Fault, Scan, Slot, TRYING_IN_THE_QUEUE, Tries, Write, encode_text, timestamp},
 };
 
+pub(super) use record::Found;
 pub use record::{Message, Raw, Reason, State, Unprocessed};
 
 /// The container that feeders write mails into.
@@ -49,8 +50,7 @@ pub(super) struct Keep<'a> {
     pub message: &'a str,
     /// The message as it was read, if it could be.
     pub request: Option<&'a Request>,
-    /// The bytes of the intake blob, to be sealed; without them the blob stays where it is.
-    pub raw: Option<&'a Bytes>,
+    pub found: Found<'a>,
 }
 
 impl Keep<'_> {
@@ -64,6 +64,15 @@ impl Keep<'_> {
 
     fn blob(&self) -> Option<&str> {
         self.request.map(|request| request.blob.as_str())
+    }
+
+    /// What tells a mail from another that came under the same name.
+    fn what_it_is(&self, raw: &Raw) -> Option<String> {
+        match (raw, self.found) {
+            (Raw::Sealed { blob, .. }, _) => Some(blob.clone()),
+            (_, Found::Unread(size)) => Some(size.to_string()),
+            _ => None,
+        }
     }
 }
 
@@ -122,7 +131,7 @@ pub fn intake_blobs(keys: &TenantKeys, document: &Document) -> Vec<(&'static str
         // Whoever replayed it may have died before he said so.
         Some(Unprocessed { id, raw: Raw::Sealed { .. }, .. }) => [REPLAY_PREFIX, LET_GO_PREFIX].map(|prefix| replayed_name(prefix, id)).to_vec(),
         // Once it is a ticket its blob is gone, and the name may be another mail's.
-        Some(Unprocessed { raw: Raw::Intake { blob }, state: State::Waiting | State::Replayed, .. }) if !blob.starts_with(PUSHED_PREFIX) => {
+        Some(Unprocessed { raw: Raw::Intake { blob, .. }, state: State::Waiting | State::Replayed, .. }) if !blob.starts_with(PUSHED_PREFIX) => {
             vec![blob]
         }
         _ => Vec::new(),
@@ -167,8 +176,10 @@ pub(super) async fn delivered(desk: &Desk, keys: &TenantKeys, owner: &TenantId, 
 /// Keeps a mail as a record, once however often it is delivered, and then removes the intake blob that it sealed; one that [`cut`] gives up stays there.
 pub(super) async fn keep(desk: &Desk, mut keep: Keep<'_>) -> Result<Kept, Error> {
     let keys = desk.keyring.keys(keep.owner).await?;
-    let cut = if let (Some(bytes), Some(_)) = (keep.raw, keep.request) { cut(bytes).await } else { None };
-    keep.raw = keep.raw.filter(|_| cut.is_some());
+    let cut = if let (Some(bytes), Some(_)) = (keep.found.bytes(), keep.request) { cut(bytes).await } else { None };
+    if let (Found::Read(bytes), None) = (keep.found, &cut) {
+        keep.found = Found::Unread(bytes.len() as u64);
+    }
     // Against a redelivery that stores the record too.
     let mut tries = Tries::within(TRYING_IN_THE_QUEUE);
     loop {
@@ -177,9 +188,9 @@ pub(super) async fn keep(desk: &Desk, mut keep: Keep<'_>) -> Result<Kept, Error>
             Ok(kept) => {
                 // Nobody's mail that somebody owns by now is kept with him.
                 if let Some(request) = keep.request.filter(|_| !keep.owner.is_system()) {
-                    close(desk, &TenantId::system(), request, keep.raw.map(AsRef::as_ref), None).await?;
+                    close(desk, &TenantId::system(), request, keep.found.bytes().map(AsRef::as_ref), None).await?;
                 }
-                if let (Some(request), Some(_)) = (keep.request, keep.raw) {
+                if let (Some(request), Some(_)) = (keep.request, keep.found.bytes()) {
                     desk.ports.blobs.delete(INTAKE_CONTAINER, &request.blob).await?;
                 }
                 return Ok(kept);
@@ -195,14 +206,14 @@ async fn keep_once(desk: &Desk, keys: &TenantKeys, keep: &Keep<'_>, cut: Option<
     let raw = seal_raw(desk, keys, keep, cut).await?;
     let mut delivery = delivery_name(keys, keep.delivered_to(), keep.blob().unwrap_or_default(), keep.message);
     let (mut known, mut before) = delivered(desk, keys, keep.owner, &delivery).await?.unzip();
-    if let (Some(Delivery::Ticket { .. }), Some(name), Raw::Sealed { blob, .. }) = (&known, keep.blob(), &raw) {
+    if let (Some(Delivery::Ticket { .. }), Some(name), Some(what)) = (&known, keep.blob(), keep.what_it_is(&raw)) {
         // The blob's name was used again: what is in a ticket stays there, and this mail is remembered under what it is as well.
-        delivery = delivery_name(keys, keep.delivered_to(), &format!("{name}\0{blob}"), keep.message);
+        delivery = delivery_name(keys, keep.delivered_to(), &format!("{name}\0{what}"), keep.message);
         (known, before) = delivered(desk, keys, keep.owner, &delivery).await?.unzip();
     }
     if let Some(id) = keep.blob().and_then(replay_of)
         && let Some((mut record, etag)) = open(desk, keys, keep.owner, id).await?
-        && record.raw.may_be(&raw)
+        && record.raw.may_be(&raw, keep.found.bytes().map(|bytes| bytes.len() as u64))
     {
         // It came from a record of ours and failed again. A redelivery after that finds nothing new to say.
         if matches!(record.raw, Raw::Sealed { .. }) && !matches!(raw, Raw::Sealed { .. }) {
@@ -221,7 +232,7 @@ async fn keep_once(desk: &Desk, keys: &TenantKeys, keep: &Keep<'_>, cut: Option<
     let known_ticket = matches!(known, Some(Delivery::Ticket { .. }));
     if let Some(Delivery::Unprocessed { record }) = known
         && let Some((mut record, etag)) = get(desk, keep.owner, record).await?
-        && record.raw.may_be(&raw)
+        && record.raw.may_be(&raw, keep.found.size())
     {
         // Only what came late, its bytes, is news, or that a replay came to nothing.
         let late = matches!(raw, Raw::Sealed { .. }) && record.raw != raw;
@@ -265,7 +276,7 @@ async fn keep_once(desk: &Desk, keys: &TenantKeys, keep: &Keep<'_>, cut: Option<
 /// Where the bytes are kept. The name is made from what is kept, so that a second try, or a replay, finds the same blob.
 async fn seal_raw(desk: &Desk, keys: &TenantKeys, keep: &Keep<'_>, cut: Option<&Cut>) -> Result<Raw, Error> {
     let Some(Cut { bytes, altered }) = cut else {
-        return Ok(keep.blob().map_or(Raw::Nowhere, |blob| Raw::Intake { blob: blob.to_owned() }));
+        return Ok(keep.blob().map_or(Raw::Nowhere, |blob| Raw::Intake { blob: blob.to_owned(), bytes: keep.found.size() }));
     };
     let blob = sealed_name(keys, keep.owner, keep.mailbox(), bytes);
     store::seal_blob(desk.ports.blobs.as_ref(), keys, &blob, bytes).await?;
@@ -346,7 +357,7 @@ pub async fn message(desk: &Desk, owner: &TenantId, record: &Unprocessed) -> Res
 pub async fn raw(desk: &Desk, owner: &TenantId, record: &Unprocessed) -> Result<Option<Bytes>, Error> {
     match &record.raw {
         Raw::Nowhere => Ok(None),
-        Raw::Intake { blob } => Ok(desk.ports.blobs.get(INTAKE_CONTAINER, blob, None).await?),
+        Raw::Intake { blob, .. } => Ok(desk.ports.blobs.get(INTAKE_CONTAINER, blob, None).await?),
         Raw::Sealed { blob, .. } => {
             let keys = desk.keyring.keys(owner).await?;
             Ok(Some(store::open_file(desk, &keys, blob).await?))
@@ -380,7 +391,7 @@ async fn send_again(desk: &Desk, owner: &TenantId, id: RecordId, prefix: &str, a
             desk.ports.blobs.put(INTAKE_CONTAINER, &blob, bytes).await?;
             contract::message(mailbox, &blob)
         }
-        (Raw::Intake { blob }, Some(mailbox)) => contract::again(mailbox, blob, id),
+        (Raw::Intake { blob, .. }, Some(mailbox)) => contract::again(mailbox, blob, id),
         _ => message(desk, owner, &record).await?,
     };
     // Sent before it is marked: a record that says so was sent.
@@ -432,7 +443,7 @@ async fn close(desk: &Desk, owner: &TenantId, request: &Request, raw: Option<&[u
 fn is_of(record: &Unprocessed, keys: &TenantKeys, owner: &TenantId, request: &Request, raw: Option<&[u8]>) -> bool {
     match &record.raw {
         Raw::Sealed { blob, .. } => raw.is_some_and(|raw| *blob == sealed_name(keys, owner, &request.mailbox, raw)),
-        Raw::Intake { blob } => *blob == request.blob && record.mailbox.as_ref() == Some(&request.mailbox),
+        Raw::Intake { blob, .. } => *blob == request.blob && record.mailbox.as_ref() == Some(&request.mailbox),
         Raw::Nowhere => false,
     }
 }

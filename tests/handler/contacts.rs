@@ -32,6 +32,17 @@ async fn a_requester_is_linked_once_and_keeps_his_address_whatever_he_is_called_
 }
 
 #[tokio::test]
+async fn a_name_that_is_no_address_is_nobodys() {
+    let (world, contoso) = (World::new().await, "contoso".parse::<TenantId>().unwrap());
+    // In lower case the last would be Kate's.
+    for name in ["", "x", "<ann@a.example>", "ann@a.example\r\nBcc: eve@a.example", "'ann@a.example", "\u{212a}ate@northwind.example"] {
+        assert_eq!(contacts::address_of(&world.app.desk, &contoso, "oid", Some(name)).await.unwrap(), None, "{name:?}");
+    }
+    let international = contacts::address_of(&world.app.desk, &contoso, "oid", Some("ann@b\u{fc}cher.example")).await.unwrap();
+    assert_eq!(international.as_deref(), Some("ann@xn--bcher-kva.example"), "as it stands in what is kept of mail");
+}
+
+#[tokio::test]
 async fn two_who_claim_one_address_at_once_do_not_both_get_it() {
     let world = World::new().await;
     world.mail(HELP, "q.eml", &mail(ANN, "q@a.example", "A question", "", "Words.")).await;

@@ -107,6 +107,51 @@ async fn a_merged_ticket_is_solved_and_what_comes_for_it_goes_into_the_other() {
 }
 
 #[tokio::test]
+async fn a_mail_that_comes_by_two_ways_is_one_in_the_ticket_that_its_own_was_merged_into() {
+    let desk = desk().await;
+    desk.world.trusts().await;
+    let copy = |raw: &[u8]| [b"X-Way: another\r\n", raw].concat();
+    let carl = proven("carl@adventure-works.example", "c@adventure-works.example", "Carl", "", "It is down.");
+    assert_eq!(desk.world.mail(HELP, "c.eml", &carl).await.1, "opened ticket 4");
+    for from in [1, 4] {
+        let (from, into) = (desk.id(from).await, desk.id(2).await);
+        assert_eq!(desk.call("POST", &format!("/api/tickets/{from}/merge"), json!({ "into": into })).await.0, 200);
+    }
+    // What opened it, and what came for it since.
+    assert_eq!(desk.world.mail(HELP, "c2.eml", &copy(&carl)).await.1, "seen before, in ticket 2");
+    let reply = proven(ANN, "r@adventure-works.example", "Re: Question 0", "In-Reply-To: <q0@a.example>\r\n", "More.");
+    assert!(desk.world.mail(HELP, "r.eml", &reply).await.1.starts_with("comment on ticket 2"));
+    assert_eq!(desk.world.mail(HELP, "r2.eml", &copy(&reply)).await.1, "seen before, in ticket 2");
+    assert_eq!((&desk.ticket(2).await["comments"], desk.world.tickets("contoso").await.len()), (&json!(2), 4));
+}
+
+#[tokio::test]
+async fn who_waits_in_a_ticket_waits_in_the_one_that_takes_it_in() {
+    let desk = desk().await;
+    let (one, two, three) = (desk.id(1).await, desk.id(2).await, desk.id(3).await);
+    let answer = async |id: &str| {
+        let body = json!({ "text": "It comes.", "public": true });
+        assert_eq!(desk.call("POST", &format!("/api/tickets/{id}/comments"), body).await.0, 201);
+    };
+    let waiting = async |number| desk.ticket(number).await["times"]["waiting_seconds"].clone();
+    let merge = async |from: &str, into: &str| {
+        assert_eq!(desk.call("POST", &format!("/api/tickets/{from}/merge"), json!({ "into": into })).await.0, 200);
+    };
+    answer(&two).await;
+    desk.world.clock.advance(time::Duration::seconds(60));
+    let waited = waiting(1).await;
+    assert_eq!((waiting(2).await, waited.as_u64() >= Some(60)), (Value::Null, true));
+    merge(&one, &two).await;
+    assert_eq!(waiting(2).await, waited);
+    // Nobody asks where all are answered.
+    answer(&two).await;
+    answer(&three).await;
+    assert_eq!(desk.call("PATCH", &format!("/api/tickets/{two}"), json!({ "status": "pending" })).await.0, 200);
+    merge(&three, &two).await;
+    assert_eq!((waiting(2).await, &desk.ticket(2).await["status"]), (Value::Null, &json!("in_progress")));
+}
+
+#[tokio::test]
 async fn a_merge_is_not_undone_and_leaves_a_trace_in_the_other_or_is_refused() {
     let desk = desk().await;
     let (one, two, three) = (desk.id(1).await, desk.id(2).await, desk.id(3).await);

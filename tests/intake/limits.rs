@@ -34,9 +34,31 @@ async fn a_mail_of_the_inbox_folder_that_is_too_large_is_kept_and_says_why() {
     assert_eq!((records.len(), records[0].reason.name()), (1, "unreadable"));
     assert!(records[0].detail.starts_with("the mail has 36700161 bytes, over the limit of 36700160"), "{}", records[0].detail);
     // It lies whole where the record says.
-    let Raw::Intake { blob } = &records[0].raw else { panic!("{:?}", records[0].raw) };
+    let Raw::Intake { blob, .. } = &records[0].raw else { panic!("{:?}", records[0].raw) };
     assert_eq!(world.ports.blobs.size("mail-intake", blob).await.unwrap(), Some(36_700_161));
     assert_eq!(std::fs::read_dir(folder).unwrap().count(), 0);
+}
+
+#[tokio::test]
+async fn a_mail_that_is_too_large_is_kept_although_its_name_brought_another() {
+    let large = vec![b'x'; 35 * 1024 * 1024 + 1];
+    let absent = mail(ANN, "ooo@a.example", "Away", "Auto-Submitted: auto-replied\r\n", "Until Monday.");
+    for function in ["IntakeMail", "MailIntakePoison"] {
+        for (first, records) in [(question(), 0), (absent.clone(), 1)] {
+            let world = World::new().await;
+            world.mail(HELP, "a.eml", &first).await;
+            assert_eq!(world.unprocessed("contoso").await.len(), records);
+            let message = world.leave(HELP, "a.eml", &large).await;
+            for _ in 0..3 {
+                assert_eq!(queue(&world.app, function, &message).await.0, 200);
+                let kept = world.unprocessed("contoso").await;
+                assert_eq!(kept.len(), records + 1, "{function}");
+                let raw = Raw::Intake { blob: "a.eml".to_owned(), bytes: Some(large.len() as u64) };
+                assert_eq!(kept.iter().filter(|record| record.raw == raw).count(), 1, "{function}");
+                assert_eq!(world.ports.blobs.size("mail-intake", "a.eml").await.unwrap(), Some(large.len() as u64));
+            }
+        }
+    }
 }
 
 #[tokio::test]

@@ -251,6 +251,16 @@ async fn a_name_alone_lets_no_mail_go() {
 }
 
 #[tokio::test]
+async fn a_copy_that_comes_after_its_ticket_was_solved_for_long_opens_none() {
+    let world = asked().await;
+    set(&world, 1, json!({ "status": "solved" })).await;
+    world.clock.advance(Duration::days(6));
+    world.set(|settings| settings.reopen_days = 0).await;
+    let copy = proven(ANN, "q1@adventure-works.example", "The printer is on fire", "X-Way: another\r\n", "Please help soon.");
+    assert_eq!(world.mail(HELP, "copy.eml", &copy).await.1, "seen before, in ticket 1");
+}
+
+#[tokio::test]
 async fn nobody_is_not_the_same_sender_as_nobody() {
     let world = asked().await;
     for (at, text) in ["One.", "Two."].into_iter().enumerate() {

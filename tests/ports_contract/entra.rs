@@ -141,15 +141,6 @@ async fn a_token_of_entra_says_who_somebody_is_in_his_directory() {
     for guest in [changed("acct", json!(1)), changed("upn", json!("ann_a.example#EXT#@contoso.onmicrosoft.example")), changed("upn", Value::Null)] {
         assert_eq!(desk.verify(&signer.sign(&guest)).await.unwrap().address, None, "{guest}");
     }
-    // None of these is an address that mail comes from, and in lower case the last would be somebody else's.
-    for no_address in
-        ["", "x", "<ann@contoso.example>", "ann@contoso.example\r\nBcc: eve@a.example", "'ann@contoso.example", "\u{212a}im@contoso.example"]
-    {
-        let claims = changed("upn", json!(no_address));
-        assert_eq!(desk.verify(&signer.sign(&claims)).await.unwrap().address, None, "{no_address:?}");
-    }
-    let international = changed("upn", json!("Ann@B\u{fc}cher.example"));
-    assert_eq!(desk.verify(&signer.sign(&international)).await.unwrap().address.as_deref(), Some("ann@xn--bcher-kva.example"));
     let critical = Header { crit: Some(vec!["urn:example:unheard".to_owned()]), ..Header::new(Algorithm::RS256) };
     assert!(matches!(desk.verify(&signer.sign_under(critical, &desk.claims())).await, Err(Error::BadToken(_))));
     let hour = 3600 + 61;

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use bytes::Bytes;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
@@ -113,8 +114,12 @@ pub enum Message {
 pub enum Raw {
     /// Nowhere: the message named none.
     Nowhere,
-    /// Still where the feeder put it, because it was not found or is too large to seal.
-    Intake { blob: String },
+    /// Still where the feeder put it, because it was not found or is too large to seal: then with its size.
+    Intake {
+        blob: String,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        bytes: Option<u64>,
+    },
     /// Sealed by us.
     Sealed {
         blob: String,
@@ -122,6 +127,30 @@ pub enum Raw {
         /// Card numbers were cut out before it was sealed.
         altered: bool,
     },
+}
+
+/// What lies under the name of the intake blob.
+#[derive(Clone, Copy)]
+pub(in crate::tickets) enum Found<'a> {
+    Nothing,
+    /// So many bytes that nobody reads: they stay there.
+    Unread(u64),
+    /// To be sealed.
+    Read(&'a Bytes),
+}
+
+impl<'a> Found<'a> {
+    pub(super) fn bytes(self) -> Option<&'a Bytes> {
+        if let Found::Read(bytes) = self { Some(bytes) } else { None }
+    }
+
+    pub(super) fn size(self) -> Option<u64> {
+        match self {
+            Found::Nothing => None,
+            Found::Unread(size) => Some(size),
+            Found::Read(bytes) => Some(bytes.len() as u64),
+        }
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -137,10 +166,13 @@ pub enum State {
 }
 
 impl Raw {
-    /// Whether these can be the bytes that came now. Two different mails never share a record.
-    pub(super) fn may_be(&self, now: &Raw) -> bool {
-        match (self, now) {
-            (Raw::Sealed { blob: kept, .. }, Raw::Sealed { blob: new, .. }) => kept == new,
+    /// Whether these can be the bytes that came now, of which so many were found. Two different mails never share a record.
+    pub(super) fn may_be(&self, now: &Raw, found: Option<u64>) -> bool {
+        match (self, now, found) {
+            (Raw::Sealed { blob: kept, .. }, Raw::Sealed { blob: new, .. }, _) => kept == new,
+            // What was sealed once can be sealed again.
+            (Raw::Sealed { .. }, Raw::Intake { .. }, Some(_)) => false,
+            (Raw::Intake { bytes: Some(kept), .. }, _, Some(found)) => *kept == found,
             _ => true,
         }
     }
