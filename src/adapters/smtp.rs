@@ -250,7 +250,10 @@ fn is_enhanced(word: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use tokio::net::TcpListener;
+    use tokio::{
+        io::{AsyncBufReadExt, AsyncWriteExt, BufReader},
+        net::TcpListener,
+    };
 
     use super::*;
 
@@ -263,5 +266,37 @@ mod tests {
         let (sent, accepted) = timeout(Duration::from_secs(10), futures::future::join(mailer.send(&mail), server.accept())).await.unwrap();
         assert!(matches!(sent, Err(Undelivered { fault: Fault::Unavailable(_), status: None, perhaps_taken: false })), "{sent:?}");
         drop(accepted);
+    }
+
+    #[tokio::test]
+    async fn a_server_that_looks_into_a_mail_before_it_takes_it_is_waited_for() {
+        let server = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("smtp://{}", server.local_addr().unwrap());
+        let welcome = Duration::from_secs(2);
+        let mailer = SmtpMailer::within(&url, welcome, SEND_MAX).unwrap();
+        let mail = OutgoingMail { from: String::new(), to: vec!["ann@fabrikam.example".to_owned()], raw: b"Subject: x\r\n\r\nx\r\n".to_vec() };
+        let serve = async {
+            let (stream, _) = server.accept().await.unwrap();
+            let (read, mut write) = stream.into_split();
+            let mut lines = BufReader::new(read).lines();
+            write.write_all(b"220 ready\r\n").await.unwrap();
+            while let Some(line) = lines.next_line().await.unwrap() {
+                let answer: &[u8] = match line.as_str() {
+                    "DATA" => b"354 go on\r\n",
+                    "." => {
+                        tokio::time::sleep(welcome + Duration::from_millis(200)).await;
+                        write.write_all(b"250 taken\r\n").await.unwrap();
+                        return;
+                    }
+                    command if command.contains(' ') && command.len() > 4 && command.as_bytes()[..4].iter().all(u8::is_ascii_uppercase) => {
+                        b"250 yes\r\n"
+                    }
+                    _ => continue,
+                };
+                write.write_all(answer).await.unwrap();
+            }
+        };
+        let (sent, ()) = timeout(Duration::from_secs(30), futures::future::join(mailer.send(&mail), serve)).await.unwrap();
+        assert_eq!(sent, Ok(()));
     }
 }
