@@ -6,6 +6,7 @@
 
 mod blob;
 pub mod delivery;
+mod settle;
 
 use std::{collections::BTreeSet, fmt::Display, sync::Arc, time::Duration};
 
@@ -17,13 +18,14 @@ use ulid::Ulid;
 
 pub use blob::CONTAINER;
 use delivery::Delivery;
+use settle::{readable, settle};
 
 use crate::{
     ids::{Kind, RecordId, TenantId, partition, tenant_of},
     keys::{self, Keyring, Place, TenantKeys},
     ports::{
-        Document, Etag, Fault, MessageTooLarge, NewDocument, OutgoingMail, Ports, Scan, Slot, TRYING_IN_THE_QUEUE, Tries, Undelivered, Write,
-        due_end, due_key, encode_text, timestamp,
+        Document, Etag, Fault, MessageTooLarge, NewDocument, OutgoingMail, Ports, Scan, Slot, Undelivered, Write, due_end, due_key, encode_text,
+        timestamp,
     },
 };
 
@@ -293,7 +295,8 @@ async fn deliver_one(
     // What has left is not kept a second time: its comment has the words.
     let mail = if state == State::Sent { std::mem::replace(&mut row.raw, Raw::Here(String::new())) } else { Raw::Here(String::new()) };
     let settled = NewDocument { expires_at, ..document(keys, tenant, id, &row, clear)? };
-    let delivery = became(&row, sent.err().as_ref().and_then(status), now);
+    let refused = sent.err();
+    let delivery = became(&row, refused.as_ref().is_some_and(is_a_no), refused.as_ref().and_then(status), now);
     // If this write is lost the claim runs out and the mail goes out again, marked.
     let settled = settle(ports, keys, tenant, settled, claimed, (&row.delivery, begun), &delivery).await?;
     // A process that dies here leaves a sealed blob that nothing names.
@@ -304,69 +307,16 @@ async fn deliver_one(
 }
 
 /// How the delivery of a row goes after a try.
-fn became(row: &Row, status: Option<String>, at: OffsetDateTime) -> Delivery {
+fn became(row: &Row, is_refused: bool, status: Option<String>, at: OffsetDateTime) -> Delivery {
     let state = match row.state {
         State::Sent if row.possibly_duplicate => delivery::State::PossiblyDuplicate,
         State::Sent => delivery::State::Sent,
         // It may be there all the same, unless a server said no.
-        State::GivenUp if row.possibly_duplicate && !status.as_deref().is_some_and(|status| status.starts_with('5')) => {
-            delivery::State::PossiblyDuplicate
-        }
+        State::GivenUp if row.possibly_duplicate && !is_refused => delivery::State::PossiblyDuplicate,
         State::GivenUp => delivery::State::Failed,
         State::Waiting | State::Sending => delivery::State::Delayed,
     };
     Delivery { to: row.to.clone(), state, status, tries: row.tries, at }
-}
-
-/// Stores how a try went, in the row and in its delivery, which was read with this id before. `None` if somebody else took the row.
-async fn settle(
-    ports: &Ports,
-    keys: &TenantKeys,
-    tenant: &TenantId,
-    row: NewDocument,
-    claimed: Etag,
-    (id, mut before): (&str, Option<delivery::Stored>),
-    delivery: &Delivery,
-) -> Result<Option<Etag>, Error> {
-    let place = partition(tenant, Kind::Outbox);
-    // Longer than a store is busy, and well within the claim.
-    let mut tries = Tries::within(TRYING_IN_THE_QUEUE);
-    loop {
-        let mut writes = vec![Write::Replace { document: row.clone(), etag: claimed.clone() }];
-        // A bounce that is faster than our own note is the newer news.
-        if let Some(before) = before.clone().filter(|before| before.delivery.state != delivery::State::Failed) {
-            writes.push(before.rewritten(keys, tenant, delivery)?);
-        }
-        match ports.documents.commit(&place, writes).await {
-            Ok(etags) => return Ok(etags.into_iter().next()),
-            Err(Fault::Conflict) => {
-                match ports.documents.get(&place, &row.id).await? {
-                    Some(stored) if stored.etag == claimed => {}
-                    // A try of before, whose answer was lost.
-                    Some(stored) if stored.body == row.body => return Ok(Some(stored.etag)),
-                    _ => return Ok(None),
-                }
-                if !tries.again(ports.entropy.as_ref()).await {
-                    return Ok(None);
-                }
-                before = readable(delivery::get(ports, keys, tenant, id).await)?;
-            }
-            // What was sent and not settled goes out again.
-            Err(Fault::Unavailable(_) | Fault::Throttled { .. }) if tries.again(ports.entropy.as_ref()).await => {}
-            Err(fault) => return Err(fault.into()),
-        }
-    }
-}
-
-/// A delivery, or none if it does not open: that is no reason to send its mail again.
-fn readable(delivery: Result<Option<delivery::Stored>, Error>) -> Result<Option<delivery::Stored>, Error> {
-    match delivery {
-        Err(Error::Keys(error)) => {
-            tracing::error!(%error, "a delivery cannot be read and stays as it is");
-            Ok(None)
-        }
-        read => read,
-    }
 }
 
 async fn send(ports: &Ports, keys: &TenantKeys, row: &Row) -> Result<(), Error> {
@@ -427,6 +377,11 @@ fn asked_for(error: &Error) -> time::Duration {
 
 fn is_permanent(error: &Error) -> bool {
     matches!(fault(error), Some(Fault::Corrupt(_)))
+}
+
+/// Whether a server refused the mail for good.
+fn is_a_no(error: &Error) -> bool {
+    matches!(error, Error::Undelivered(Undelivered { fault: Fault::Corrupt(_), .. }))
 }
 
 fn fault(error: &Error) -> Option<&Fault> {

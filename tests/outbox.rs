@@ -409,6 +409,23 @@ async fn a_mail_whose_answer_is_lost_is_in_doubt_and_one_that_nobody_heard_of_is
 }
 
 #[tokio::test]
+async fn a_mail_that_may_have_arrived_has_not_failed_because_nobody_could_log_in_later() {
+    for (last, state) in [(Fault::Unavailable("login".to_owned()), "possibly_duplicate"), (Fault::Corrupt("no such mailbox".to_owned()), "failed")] {
+        let desk = Desk::new().await;
+        desk.leave("contoso", 10).await;
+        desk.will([Step::TakesAndBreaks]);
+        assert_eq!(desk.deliver().await, DELAYED);
+        let mut given_up = 0;
+        for _ in 0..72 {
+            desk.server.steps.lock().unwrap().clear();
+            desk.will([Step::Refuses(last.clone(), "5.7.8")]);
+            given_up += desk.after(Duration::hours(1)).await.given_up;
+        }
+        assert_eq!((given_up, desk.deliveries().await[0].1), (1, state));
+    }
+}
+
+#[tokio::test]
 async fn a_mail_whose_senders_keep_dying_is_given_up() {
     let desk = Desk::new().await;
     let id = desk.leave("contoso", 10).await;

@@ -36,6 +36,27 @@ async fn set_state(world: &World, state: State) {
 }
 
 #[tokio::test]
+async fn a_mailbox_with_a_mark_is_given_to_nobody_and_locks_nobody_who_has_one() {
+    let world = World::new().await;
+    let (ports, keyring, marked) = (&world.ports, &world.app.keyring, Mailbox::parse("help+x@contoso.example").unwrap());
+    let eve = Tenant::new("eve".parse().unwrap(), "Eve", vec![marked.clone()]);
+    assert!(matches!(tenants::add(ports, keyring, "test", &eve, &Trust::Nobody).await, Err(Error::Marked)));
+    let fabrikam = "fabrikam".parse().unwrap();
+    let added = tenants::add_mailbox(ports, keyring, "test", &fabrikam, &marked, None, &Versions::Any).await;
+    assert!(matches!(added, Err(Error::Marked)));
+    // Who got one before keeps it, and is changed and removed like anybody.
+    let (mut tenant, etag) = tenants::get(ports.documents.as_ref(), keyring, &fabrikam).await.unwrap().unwrap();
+    tenant.mailboxes.push(marked);
+    let (system, place) = (TenantId::system(), helpdesk::ids::partition(&TenantId::system(), helpdesk::ids::Kind::Tenant));
+    let stored = ports.documents.get(&place, "tenant:fabrikam").await.unwrap().unwrap();
+    let keys = keyring.keys(&system).await.unwrap();
+    let document = keys.seal_document(&place, stored.id, helpdesk::ids::Kind::Tenant, stored.keys, None, &tenant).unwrap();
+    ports.documents.commit(&place, vec![Write::Replace { document, etag }]).await.unwrap();
+    let suspended = change(&world, "fabrikam", Change { state: Some(State::Suspended), ..Change::default() }).await.unwrap();
+    assert_eq!((suspended.state, suspended.mailboxes.len()), (State::Suspended, 2));
+}
+
+#[tokio::test]
 async fn mail_of_a_tenant_that_is_not_served_is_held_and_goes_on_when_he_is() {
     let world = World::new().await;
     let contoso: TenantId = "contoso".parse().unwrap();

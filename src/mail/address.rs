@@ -15,12 +15,8 @@ const SCHEMES: [&str; 3] = ["mailto:", "smtp:", "email:"];
 
 /// The addresses of a header value in their order; whoever is named without an address is left out.
 pub(super) fn list(value: &[u8], label: Option<&str>) -> Vec<Address> {
-    read(&charset::decode(value, label)).into_iter().map(|(address, _)| address).collect()
-}
-
-/// The same, each with the words that it was found in.
-fn read(text: &str) -> Vec<(Address, String)> {
-    let mut reader = Reader { rest: text, entry: Entry::default(), found: Vec::new(), surname: None, quotes_close: true, comments_close: true };
+    let text = charset::decode(value, label);
+    let mut reader = Reader { rest: &text, entry: Entry::default(), found: Vec::new(), surname: None, quotes_close: true, comments_close: true };
     while reader.step() {}
     reader.end_entry();
     reader.found
@@ -74,15 +70,6 @@ pub fn given(written: &str) -> Option<String> {
 pub fn local_part_stays(written: &str) -> bool {
     let local = written.rsplit_once('@').map_or(written, |(local, _)| local);
     local.to_lowercase() == local.to_ascii_lowercase()
-}
-
-/// Whether a header's value names this one address as it is kept, but for capitals of ASCII and the spelling of the domain. Cleaning helps a reader; to a
-/// mail server `'ann@a.example` is another mailbox than `ann@a.example`.
-pub(super) fn stands_in(value: &str, address: &str) -> bool {
-    let Some((local, _)) = address.rsplit_once('@') else { return false };
-    let [(_, written)] = &read(value)[..] else { return false };
-    let written = written.trim_ascii().to_ascii_lowercase();
-    written.strip_prefix(local).is_some_and(|domain| domain.rfind('@') == Some(0))
 }
 
 /// An address that is looked for, as it would be kept.
@@ -162,8 +149,7 @@ struct Entry {
 struct Reader<'a> {
     rest: &'a str,
     entry: Entry,
-    /// With the words that each was found in.
-    found: Vec<(Address, String)>,
+    found: Vec<Address>,
     /// Words before a comma without an address: the first half of `Last, First <...>`.
     surname: Option<String>,
     /// False after a mark that is never closed: the rest is not searched again for each that follows.
@@ -250,17 +236,17 @@ impl Reader<'_> {
         let phrase = own_line(encoded_word::text(phrase.as_bytes(), None));
         let comment = own_line(encoded_word::text(comment.as_bytes(), None));
         let surname = self.surname.take();
-        if let Some((address, angle)) = angle.and_then(|angle| Some((angle_address(&angle)?, angle))) {
+        if let Some(address) = angle.as_deref().and_then(angle_address) {
             let name = match surname {
                 Some(surname) if !phrase.is_empty() => format!("{surname}, {phrase}"),
                 _ if phrase.is_empty() => comment,
                 _ => phrase,
             };
-            self.found.push((named(address, &name), angle));
+            self.found.push(named(address, &name));
         } else if let Some((address, rest)) = hidden_in(&phrase) {
-            self.found.push((named(address, if rest.is_empty() { &comment } else { &rest }), phrase));
+            self.found.push(named(address, if rest.is_empty() { &comment } else { &rest }));
         } else if let Some((address, rest)) = hidden_in(&comment) {
-            self.found.push((named(address, if phrase.is_empty() { &rest } else { &phrase }), comment));
+            self.found.push(named(address, if phrase.is_empty() { &rest } else { &phrase }));
         } else if !phrase.is_empty() {
             self.surname = Some(phrase);
         }

@@ -119,7 +119,10 @@ impl<'a> Header<'a> {
 
     /// Every field as a line of text, as it was written, for the rules that only look at words.
     pub(super) fn lines(&self) -> Vec<HeaderLine<'_>> {
-        let value = |field: &Field| Line { written: &self.block[field.value.clone()], label: self.label, text: OnceCell::new() };
+        let value = |field: &Field| {
+            let written = &self.block[field.value.clone()];
+            Line { written, label: self.label_for(written), text: OnceCell::new() }
+        };
         self.fields.iter().map(|field| (self.name(field), value(field))).collect()
     }
 
@@ -191,7 +194,7 @@ impl<'a> Header<'a> {
         }
     }
 
-    fn values<'b>(&'b self, name: &'b str) -> impl Iterator<Item = &'a [u8]> + 'b {
+    pub(super) fn values<'b>(&'b self, name: &'b str) -> impl Iterator<Item = &'a [u8]> + 'b {
         self.fields.iter().filter(move |field| self.name(field) == name).map(|field| self.block[field.value.clone()].trim_ascii())
     }
 

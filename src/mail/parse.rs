@@ -69,7 +69,7 @@ fn mail(parts: &[Part<'_>], trust: &Trust) -> Result<Mail, Unreadable> {
     let (text, in_text) = redact::redact_own_text(cut(text, TEXT_BYTES_MAX));
     let (html, in_html) = html.map(redact::redact_own_html).map_or((None, 0), |(html, count)| (Some(html), count));
     let lines = header.lines();
-    let author = sender::author(&lines, &authors);
+    let author = sender::author(&header.values("from").collect::<Vec<_>>(), &authors);
     // Where nobody's word counts, nobody's is read.
     let trusted = if *trust == Trust::Nobody { Vec::new() } else { header.lines_beyond_doubt() };
     warnings.extend(author.err());

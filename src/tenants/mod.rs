@@ -160,6 +160,7 @@ pub async fn add(ports: &Ports, keyring: &Keyring, actor: &str, tenant: &Tenant,
 /// The same, with what each mailbox trusts.
 pub async fn add_trusting(ports: &Ports, keyring: &Keyring, actor: &str, tenant: &Tenant, trust: impl Fn(&Mailbox) -> Trust) -> Result<(), Error> {
     let tenant = checked(tenant)?;
+    tenant.mailboxes.iter().try_for_each(has_no_mark)?;
     let documents = ports.documents.as_ref();
     is_free(documents, keyring, &tenant).await?;
     // His document says so too, unless less than all was restored. Without keys he would be a tenant to whom nothing can be done.
@@ -283,6 +284,7 @@ pub async fn add_mailbox(
             return Err(Error::Changed);
         }
         if is_new {
+            has_no_mark(mailbox)?;
             tenant.mailboxes.push(mailbox.clone());
         }
         let tenant = checked(&tenant)?;
@@ -311,6 +313,11 @@ fn event(ports: &Ports, keys: &TenantKeys, actor: &str, action: Action, id: &Ten
     Ok(audit::beside(keys, &partition(&TenantId::system(), Kind::Tenant), record, &event)?)
 }
 
+/// A mailbox with a mark would take what is marked so of the one without it, which may be somebody else's.
+fn has_no_mark(mailbox: &Mailbox) -> Result<(), Error> {
+    if mailbox.local().contains('+') { Err(Error::Marked) } else { Ok(()) }
+}
+
 /// The tenant as it may be kept.
 fn checked(tenant: &Tenant) -> Result<Tenant, Error> {
     if tenant.id.is_system() {
@@ -322,10 +329,6 @@ fn checked(tenant: &Tenant) -> Result<Tenant, Error> {
     }
     let mut mailboxes: Vec<Mailbox> = Vec::new();
     for mailbox in &tenant.mailboxes {
-        // It is a mark of the mailbox without it, which may be somebody else's.
-        if mailbox.local().contains('+') {
-            return Err(Error::Marked);
-        }
         if !mailboxes.contains(mailbox) {
             mailboxes.push(mailbox.clone());
         }
@@ -432,9 +435,7 @@ mod tests {
         let tenant = |name: &str| Tenant::new("contoso".parse().unwrap(), name, mailboxes.to_vec());
         assert_eq!(checked(&tenant("Contoso")).unwrap().mailboxes, ["help@contoso.example", "it@contoso.example"].map(mailbox));
         assert!(matches!(checked(&Tenant { id: TenantId::system(), ..tenant("Contoso") }), Err(Error::Reserved)));
-        // It would take what is marked so of `help@fabrikam.example`.
-        let marked = Tenant { mailboxes: vec![mailbox("help+x@fabrikam.example")], ..tenant("Contoso") };
-        assert!(matches!(checked(&marked), Err(Error::Marked)));
+        assert!(matches!(has_no_mark(&mailbox("help+x@fabrikam.example")), Err(Error::Marked)));
         for wrong in ["", " ", "two\nlines", &"a".repeat(NAME_CHARACTERS_MAX + 1)] {
             assert!(matches!(checked(&tenant(wrong)), Err(Error::BadName)), "{wrong:?}");
         }

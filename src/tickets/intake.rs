@@ -404,6 +404,14 @@ async fn find_place(desk: &Desk, arrival: &Arrival<'_>, known: &Known) -> Result
         let is_there = there.as_ref().is_some_and(|there| there.id == ticket.id);
         match thread::judge(&ticket, because, &arrival.facts()) {
             Verdict::Joins { .. } | Verdict::Opens(Why::Continues) if is_there => return Ok(Found::There { number: ticket.number }),
+            // By its number a mail to one mailbox may be in the ticket of another.
+            Verdict::Opens(Why::SameMail)
+                if is_there
+                    && known.numbered == Some(id)
+                    && matches!(thread::judge(&ticket, Because::Number, &arrival.facts()), Verdict::Joins { .. }) =>
+            {
+                return Ok(Found::There { number: ticket.number });
+            }
             Verdict::Joins { counts } => return Ok(Found::Goes(Place::In { ticket: Box::new(ticket), read, because, counts })),
             // A second mailbox's ticket is remembered as such, whatever else it has to do with.
             Verdict::Opens(why) if link.is_none() || why == Why::SameMail => {

@@ -91,7 +91,10 @@ async fn join_once(work: &Work<'_>, first: TicketId, second: TicketId, how: Toge
             if is_open(one.status) && !is_open(two.status) {
                 two.turn(Status::InProgress, now, work.settings);
             }
-            two.clocks.take_over(&one.clocks, two.status, now, work.settings);
+            // Whose ticket was solved without an answer waits for none.
+            if one.status != Status::Solved {
+                two.clocks.take_over(&one.clocks, two.status, now, work.settings);
+            }
             one.merged_into = Some(second);
             one.turn(Status::Solved, now, work.settings);
             two.copy_to(one.parties().cloned().collect::<Vec<_>>());

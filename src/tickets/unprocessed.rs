@@ -105,7 +105,7 @@ pub(super) async fn closing(desk: &Desk, keys: &TenantKeys, owner: &TenantId, de
     let Some(document) = desk.ports.documents.get(&place, &format!("unprocessed:{record}")).await? else { return Ok(None) };
     match readable::<Unprocessed>(keys, &document) {
         // One whose bytes we sealed is replayed under a name of its own, and closed by that.
-        Some(mut record) if !matches!(record.raw, Raw::Sealed { .. }) && record.state != State::Processed => {
+        Some(mut record) if !matches!(record.raw, Raw::Sealed { .. }) && record.raw.can_be_a_ticket() && record.state != State::Processed => {
             record.close(Some(ticket));
             Ok(Some(write(keys, owner, &record, Some(document.etag))?))
         }
@@ -443,7 +443,7 @@ async fn close(desk: &Desk, owner: &TenantId, request: &Request, raw: Option<&[u
 fn is_of(record: &Unprocessed, keys: &TenantKeys, owner: &TenantId, request: &Request, raw: Option<&[u8]>) -> bool {
     match &record.raw {
         Raw::Sealed { blob, .. } => raw.is_some_and(|raw| *blob == sealed_name(keys, owner, &request.mailbox, raw)),
-        Raw::Intake { blob, .. } => *blob == request.blob && record.mailbox.as_ref() == Some(&request.mailbox),
+        Raw::Intake { blob, .. } => record.raw.can_be_a_ticket() && *blob == request.blob && record.mailbox.as_ref() == Some(&request.mailbox),
         Raw::Nowhere => false,
     }
 }

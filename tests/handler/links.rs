@@ -149,6 +149,12 @@ async fn who_waits_in_a_ticket_waits_in_the_one_that_takes_it_in() {
     assert_eq!(desk.call("PATCH", &format!("/api/tickets/{two}"), json!({ "status": "pending" })).await.0, 200);
     merge(&three, &two).await;
     assert_eq!((waiting(2).await, &desk.ticket(2).await["status"]), (Value::Null, &json!("in_progress")));
+    // Nor in one that was solved without an answer.
+    desk.world.mail(HELP, "4.eml", &mail(BOB, "q4@a.example", "Question 4", "", "Words.")).await;
+    let four = desk.id(4).await;
+    assert_eq!(desk.call("PATCH", &format!("/api/tickets/{four}"), json!({ "status": "solved" })).await.0, 200);
+    merge(&four, &two).await;
+    assert_eq!(waiting(2).await, Value::Null);
 }
 
 #[tokio::test]

@@ -7,7 +7,7 @@ use helpdesk::{
     ports::Fault,
     tickets::{
         Error, store,
-        unprocessed::Raw,
+        unprocessed::{self, Raw, State},
         uploads::{self, NewUpload},
     },
     wiring,
@@ -57,6 +57,13 @@ async fn a_mail_that_is_too_large_is_kept_although_its_name_brought_another() {
                 assert_eq!(kept.iter().filter(|record| record.raw == raw).count(), 1, "{function}");
                 assert_eq!(world.ports.blobs.size("mail-intake", "a.eml").await.unwrap(), Some(large.len() as u64));
             }
+            // Once its bytes are gone, it is in no ticket for all that.
+            let too_large = world.unprocessed("contoso").await.into_iter().find(|record| matches!(record.raw, Raw::Intake { .. })).unwrap();
+            world.ports.blobs.delete("mail-intake", "a.eml").await.unwrap();
+            unprocessed::replay(&world.app.desk, &"contoso".parse().unwrap(), too_large.id, "test").await.unwrap();
+            take_what_waits(&world).await;
+            let kept = world.unprocessed("contoso").await.into_iter().find(|record| record.id == too_large.id).unwrap();
+            assert_ne!(kept.state, State::Processed);
         }
     }
 }

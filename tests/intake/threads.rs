@@ -261,6 +261,14 @@ async fn a_copy_that_comes_after_its_ticket_was_solved_for_long_opens_none() {
 }
 
 #[tokio::test]
+async fn a_copy_of_what_a_number_brought_into_the_ticket_of_another_mailbox_is_known() {
+    let world = asked().await;
+    let more = |way: &str| proven(ANN, "m@adventure-works.example", "More [#1]", way, "It burns on.");
+    assert!(world.mail(IT, "m.eml", &more("")).await.1.starts_with("comment on ticket 1"));
+    assert_eq!(world.mail(IT, "m2.eml", &more("X-Way: another\r\n")).await.1, "seen before, in ticket 1");
+}
+
+#[tokio::test]
 async fn nobody_is_not_the_same_sender_as_nobody() {
     let world = asked().await;
     for (at, text) in ["One.", "Two."].into_iter().enumerate() {

@@ -4,17 +4,14 @@ mod results;
 mod domain;
 mod exchange;
 mod arc;
+mod letter;
 
 use std::{fmt, str::FromStr};
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{
-    Address, Proof, Warning,
-    address::{in_ascii, stands_in},
-    header::Headers,
-};
+use super::{Address, Proof, Warning, address::in_ascii, header::Headers};
 use domain::{is_aligned, of_address, of_results};
 use results::Results;
 
@@ -109,15 +106,14 @@ pub fn proof(headers: &Headers<'_>, author: Option<&Address>, trust: &Trust) -> 
     Proof { by }
 }
 
-/// The one author, whom a reader would not take for another.
-pub fn author<'a>(headers: &Headers<'_>, authors: &'a [Address]) -> Result<&'a Address, Warning> {
-    let mut written = headers.iter().filter(|(name, _)| *name == "from");
-    match (authors, written.next(), written.next()) {
-        ([], ..) => Err(Warning::NoAuthor),
-        ([author], Some((_, from)), None) => {
+/// The one author, whom neither a reader nor a mail server would take for another. `written` is each From as it came.
+pub fn author<'a>(written: &[&[u8]], authors: &'a [Address]) -> Result<&'a Address, Warning> {
+    match (authors, written) {
+        ([], _) => Err(Warning::NoAuthor),
+        ([author], [from]) => {
             if names_another(author) {
                 Err(Warning::AuthorNamedAsAnother)
-            } else if !stands_in(from, &author.address) {
+            } else if !letter::names_alone(from, &author.address) {
                 Err(Warning::AuthorOddlyWritten)
             } else {
                 Ok(author)
@@ -246,26 +242,15 @@ mod tests {
 
     #[test]
     fn an_address_that_had_to_be_cleaned_proves_nobody() {
-        for (from, proven) in [
-            ("ann@a.example", true),
-            ("Ann <Ann@A.example>", true),
-            ("Ann Smith < ann@a.example >", true),
-            ("\"Ann <x>\" <ann@a.example> (at work)", true),
-            ("<'ann@a.example>", false),
-            ("Ann <'ann@a.example'>", false),
-            ("ann@a.example <'ann@a.example>", false),
-            ("<'ann@a.example> (<ann@a.example)", false),
-            ("<a\u{200b}nn@a.example>", false),
-            ("ann@a.example <a\u{ad}nn@a.example>", false),
-            ("\u{200e}ann@a.example", false),
-            // The sign of the kelvin in lower case is a k.
-            ("<\u{212a}im@a.example>", false),
-            ("ann (home) @a.example", false),
-        ] {
-            let raw = format!("Authentication-Results: mx.a.example; dmarc=pass header.from=a.example\r\nFrom: {from}\r\n\r\nx\r\n");
+        let read = |from: &str, more: &str| {
+            let raw = format!("Authentication-Results: mx.a.example; dmarc=pass header.from=a.example\r\nFrom: {from}\r\n{more}\r\nx\r\n");
             let mail = crate::mail::parse::parse(raw.as_bytes(), &"rfc8601 mx.a.example".parse().unwrap()).unwrap();
-            assert_eq!(mail.sender.by.is_some(), proven, "{from}: {:?}", mail.warnings);
-            assert_eq!(mail.warnings.is_empty(), proven, "{from}: {:?}", mail.warnings);
+            (mail.sender.by, mail.warnings)
+        };
+        assert_eq!(read("Ann <'ann@a.example>", ""), (None, vec![Warning::AuthorOddlyWritten]));
+        for charset in ["utf-8", "utf-7", "utf-16", "iso-2022-jp"] {
+            let more = format!("Content-Type: text/plain; charset={charset}\r\n");
+            assert_eq!(read("Ann <ann+x@a.example>", &more), (Some("dmarc"), Vec::new()), "the charset of a body is not the header's: {charset}");
         }
     }
 
@@ -282,11 +267,11 @@ mod tests {
     #[test]
     fn an_author_who_is_several_nobody_or_named_as_another_is_unproven() {
         let address = |address: &str, name: &str| Address { address: address.to_owned(), name: Some(name.to_owned()) };
-        let one = headers(&["From: Ann <ann@a.example>"]);
+        let one = [&b"Ann <ann@a.example>"[..]];
         let (ann, bob) = (address("ann@a.example", "Ann"), address("bob@a.example", "Bob"));
         assert_eq!(author(&one, std::slice::from_ref(&ann)), Ok(&ann));
         assert_eq!(author(&one, &[ann.clone(), bob.clone()]), Err(Warning::SeveralAuthors));
-        assert_eq!(author(&headers(&["From: x", "From: y"]), std::slice::from_ref(&ann)), Err(Warning::SeveralAuthors));
+        assert_eq!(author(&[b"x", b"y"], std::slice::from_ref(&ann)), Err(Warning::SeveralAuthors));
         assert_eq!(author(&one, &[]), Err(Warning::NoAuthor));
         for (name, expected) in [
             ("ceo@b.example", false),

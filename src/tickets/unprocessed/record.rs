@@ -7,7 +7,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 
-use crate::ids::RecordId;
+use crate::{ids::RecordId, tickets::intake::MAIL_BYTES_MAX};
 
 /// Why a mail is not a ticket.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -166,6 +166,11 @@ pub enum State {
 }
 
 impl Raw {
+    /// Whether what lies in the intake could be read: what is too large never becomes a ticket, whatever comes under its name.
+    pub(super) fn can_be_a_ticket(&self) -> bool {
+        !matches!(self, Raw::Intake { bytes: Some(bytes), .. } if *bytes > MAIL_BYTES_MAX)
+    }
+
     /// Whether these can be the bytes that came now, of which so many were found. Two different mails never share a record.
     pub(super) fn may_be(&self, now: &Raw, found: Option<u64>) -> bool {
         match (self, now, found) {

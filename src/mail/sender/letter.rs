@@ -1,0 +1,150 @@
+//! Whether From is written so that every mail server reads the same author in it as we do.
+
+use crate::mail::{address::in_ascii, encoded_word};
+
+/// Whether a From names this address, and nobody else, by the letter of RFC 5322 (section 3.4): alone, or in the only angle brackets, behind a name or none.
+///
+/// Cleaning helps a reader. To a server `'ann@a.example` and `=?utf-8?q?ann?=@a.example` are other mailboxes than `ann@a.example`, and an address in a
+/// comment, between quotation marks or in a second pair of brackets is none at all.
+pub(super) fn names_alone(from: &[u8], address: &str) -> bool {
+    let Some(written) = mailbox(from).and_then(|mailbox| String::from_utf8(mailbox).ok()) else { return false };
+    // Beyond ASCII two letters may become one in lower case.
+    in_ascii(written.trim_ascii().trim_end_matches('.').to_ascii_lowercase()) == address
+}
+
+/// The one mailbox, if there are not several and nothing is left open.
+fn mailbox(from: &[u8]) -> Option<Vec<u8>> {
+    let (mut outside, mut angle, mut ended, mut rest) = (Vec::new(), None, false, from);
+    while let Some((&byte, after)) = rest.split_first() {
+        rest = after;
+        match byte {
+            b'(' => {
+                rest = behind_comment(rest)?;
+                outside.push(b' ');
+            }
+            // Nothing may follow the mailbox.
+            byte if (ended || angle.is_some()) && !byte.is_ascii_whitespace() && !b",;".contains(&byte) => return None,
+            // One word, though some mail programs leave commas and brackets in it.
+            b'=' if let Some(bytes) = encoded_word::word_bytes(&from[from.len() - rest.len() - 1..]) => {
+                let word = &from[from.len() - rest.len() - 1..][..bytes];
+                outside.extend_from_slice(word);
+                rest = &rest[bytes - 1..];
+            }
+            b'"' => {
+                let inside = until(rest, b'"')?;
+                outside.extend([&b"\""[..], inside, b"\""].concat());
+                rest = &rest[inside.len() + 1..];
+            }
+            b'<' => {
+                let inside = until(rest, b'>')?;
+                angle = Some(inside.to_vec());
+                rest = &rest[inside.len() + 1..];
+            }
+            b',' | b';' => ended = true,
+            b'>' => return None,
+            byte => outside.push(byte),
+        }
+    }
+    Some(angle.unwrap_or(outside))
+}
+
+/// What stands before a mark; what is escaped, or between quotation marks where another mark is looked for, is none.
+fn until(text: &[u8], mark: u8) -> Option<&[u8]> {
+    let (mut escaped, mut quoted) = (false, false);
+    let at = text.iter().position(|byte| {
+        if escaped {
+            escaped = false;
+        } else if *byte == b'\\' {
+            escaped = true;
+        } else if *byte == mark && !quoted {
+            return true;
+        } else if *byte == b'"' {
+            quoted = !quoted;
+        }
+        false
+    })?;
+    Some(&text[..at])
+}
+
+/// What follows a comment that has begun; comments may be nested.
+fn behind_comment(text: &[u8]) -> Option<&[u8]> {
+    let (mut depth, mut escaped) = (1_usize, false);
+    let end = text.iter().position(|byte| {
+        match byte {
+            _ if escaped => escaped = false,
+            b'\\' => escaped = true,
+            b'(' => depth += 1,
+            b')' => depth -= 1,
+            _ => {}
+        }
+        depth == 0
+    })?;
+    Some(&text[end + 1..])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_stands_alone_or_in_the_only_brackets() {
+        for from in [
+            "ann@a.example",
+            " Ann@A.example.\r\n",
+            "Ann <ann@a.example>",
+            "Ann Smith\r\n < ann@a.example >",
+            "\"Smith, Ann <x>\" <ann@a.example> (at (home) work)",
+            "=?utf-8?q?Smith=2C_Zo=C3=AB?= <ann@a.example>",
+            "=?iso-8859-1?q?B=FCrling,_Ann?= <ann@a.example>",
+            "(Ann) ann@a.example (Smith),",
+            "Team: Ann <ann@a.example>;",
+            "O'Brien <ann@a.example>",
+        ] {
+            assert!(names_alone(from.as_bytes(), "ann@a.example"), "{from}");
+        }
+        for (from, address) in [
+            ("o'brien+x@a.example", "o'brien+x@a.example"),
+            ("\"ann smith\"@a.example", "\"ann smith\"@a.example"),
+            ("<\"a>\\\"b\"@a.example>", "\"a>\\\"b\"@a.example"),
+            ("Zo\u{eb} <zo\u{eb}@B\u{fc}cher.example>", "zo\u{eb}@xn--bcher-kva.example"),
+        ] {
+            assert!(names_alone(from.as_bytes(), address), "{from}");
+        }
+        assert!(names_alone(b"J\xf6rg <ann@a.example>", "ann@a.example"), "a name in whatever charset");
+    }
+
+    #[test]
+    fn what_a_server_may_read_otherwise_does_not_count() {
+        for from in [
+            "<'ann@a.example>",
+            "ann@a.example <'ann@a.example>",
+            "=?utf-8?q?ann?=@a.example",
+            "=?utf-8?q?ann=40a.example?= <eve>",
+            "<a\u{200b}nn@a.example>",
+            "<\u{3000}ann@a.example>",
+            "<\u{85}ann@a.example>",
+            "eve (ann@a.example)",
+            "<eve> (ann@a.example)",
+            "\"ann@a.example\"",
+            "\"ann@a.example\" <eve>",
+            "ann@a.example <eve>",
+            "Eve <ann@a.example> <eve@a.example>",
+            "<eve@a.example> ann@a.example",
+            "ann@a.example,eve",
+            "Smith, Ann <ann@a.example>",
+            "an(x)n@a.example",
+            "an\"n\"@a.example",
+            "ann (home) @a.example",
+            "<ann@a.example",
+            "Ann \"x <ann@a.example>",
+            "Ann (x <ann@a.example>",
+            "<mailto:ann@a.example>",
+            "<@one.example:ann@a.example>",
+            "",
+        ] {
+            assert!(!names_alone(from.as_bytes(), "ann@a.example"), "{from}");
+        }
+        // The sign of the kelvin in lower case is a k.
+        assert!(!names_alone("<\u{212a}im@a.example>".as_bytes(), "kim@a.example"));
+    }
+}
