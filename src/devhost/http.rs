@@ -17,6 +17,7 @@ use tracing::warn;
 use warp::{
     Filter,
     http::{HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode},
+    path::FullPath,
 };
 
 use super::{
@@ -73,13 +74,14 @@ impl Front {
         let front = Arc::new(self);
         let serving = front.clone();
         let filter = warp::method()
-            .and(warp::path::full())
+            // A target without a path (`CONNECT a:1`) counts as one of `/`: warp's own reading of it panics.
+            .and(warp::path::end().map(|| "/".to_owned()).or(warp::path::full().map(|path: FullPath| path.as_str().to_owned())).unify())
             .and(warp::query::raw().or(warp::any().map(String::new)).unify())
             .and(warp::header::headers_cloned())
             .and(warp::body::stream())
-            .then(move |method: Method, path: warp::path::FullPath, query: String, headers: HeaderMap, body| {
+            .then(move |method: Method, path: String, query: String, headers: HeaderMap, body| {
                 let front = serving.clone();
-                async move { front.answer(&method, path.as_str(), &query, &headers, body).await }
+                async move { front.answer(&method, &path, &query, &headers, body).await }
             });
         let stopped = async move {
             // A sender that is gone says stop as well.

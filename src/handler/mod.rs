@@ -19,6 +19,7 @@ use warp::{
     Filter,
     http::{HeaderMap, Method, Response, StatusCode},
     hyper::body::Bytes as WireBytes,
+    path::FullPath,
 };
 
 use crate::functions::{App, HttpAnswer, Problem};
@@ -51,13 +52,14 @@ pub async fn serve_waiting(listener: TcpListener, ready: Ready, stop: impl Futur
     let address = listener.local_addr().map(|address| address.to_string().into()).unwrap_or_default();
     let front = Front { ready, address, large_bodies: Arc::new(Semaphore::new(LARGE_BODIES_MAX)), body_wait };
     let filter = warp::method()
-        .and(warp::path::full())
+        // A target without a path (`CONNECT a:1`) counts as one of `/`: warp's own reading of it panics.
+        .and(warp::path::end().map(|| "/".to_owned()).or(warp::path::full().map(|path: FullPath| path.as_str().to_owned())).unify())
         .and(warp::query::raw().or(warp::any().map(String::new)).unify())
         .and(warp::header::headers_cloned())
         .and(warp::body::stream())
-        .then(move |method: Method, path: warp::path::FullPath, query: String, headers: HeaderMap, body| {
+        .then(move |method: Method, path: String, query: String, headers: HeaderMap, body| {
             let front = front.clone();
-            async move { front.answer(method, path.as_str().to_owned(), query, headers, body).await }
+            async move { front.answer(method, path, query, headers, body).await }
         });
     let (stopping, stopped) = tokio::sync::oneshot::channel::<()>();
     let signal = async move {

@@ -282,6 +282,16 @@ async fn garbage_instead_of_http_does_not_end_the_process() {
 }
 
 #[tokio::test]
+async fn a_target_without_a_path_is_answered() {
+    let world = World::new().await;
+    let served = Served::new(&world).await;
+    for (line, status) in [("CONNECT desk.example:443", 404), ("POST desk.example:443", 404), ("OPTIONS *", 404), ("GET desk.example:443", 200)] {
+        let answer = raw(served.address, format!("{line} HTTP/1.1\r\nHost: h\r\nContent-Length: 0\r\n\r\n").as_bytes()).await;
+        assert_eq!(answer.unwrap_or_else(|| panic!("{line} got no answer")).status, status, "{line}");
+    }
+}
+
+#[tokio::test]
 async fn a_function_that_is_not_here_is_a_problem() {
     let world = World::new().await;
     let served = Served::new(&world).await;
