@@ -50,7 +50,8 @@ pub async fn serve(listener: TcpListener, ready: Ready, stop: impl Future<Output
 pub async fn serve_waiting(listener: TcpListener, ready: Ready, stop: impl Future<Output = ()> + Send + 'static, body_wait: Duration) {
     // Without an address of its own nothing is the host's call.
     let address = listener.local_addr().map(|address| address.to_string().into()).unwrap_or_default();
-    let front = Front { ready, address, large_bodies: Arc::new(Semaphore::new(LARGE_BODIES_MAX)), body_wait };
+    let running = Arc::new(watch::Sender::new(()));
+    let front = Front { ready, address, large_bodies: Arc::new(Semaphore::new(LARGE_BODIES_MAX)), body_wait, running: running.clone() };
     let filter = warp::method()
         // A target without a path (`CONNECT a:1`) counts as one of `/`: warp's own reading of it panics.
         .and(warp::path::end().map(|| "/".to_owned()).or(warp::path::full().map(|path: FullPath| path.as_str().to_owned())).unify())
@@ -68,7 +69,11 @@ pub async fn serve_waiting(listener: TcpListener, ready: Ready, stop: impl Futur
         // The receiver is gone only when the server has ended already.
         let _ = stopping.send(());
     };
-    let server = warp::serve(filter).incoming(listener).graceful(signal).run();
+    let server = async {
+        warp::serve(filter).incoming(listener).graceful(signal).run().await;
+        // Also those whose clients have gone.
+        running.closed().await;
+    };
     let drained = async {
         if stopped.await.is_ok() {
             tokio::time::sleep(DRAIN_WAIT).await;
@@ -90,6 +95,8 @@ struct Front {
     address: Arc<str>,
     large_bodies: Arc<Semaphore>,
     body_wait: Duration,
+    /// Has a receiver for each function that runs.
+    running: Arc<watch::Sender<()>>,
 }
 
 impl Front {
@@ -104,19 +111,36 @@ impl Front {
         }
         let headers = dispatch::plain(&headers);
         let (invocation, of_host) = (dispatch::invocation_id(&headers), dispatch::is_the_hosts_own(&headers, &self.address));
-        // Its place is free again when the answer is made.
-        let (body, _place) = match self.body(body).await {
+        let (body, place) = match self.body(body).await {
             Ok(body) => body,
-            Err(problem) => return wire(dispatch::refused(problem, &invocation)),
+            Err(problem) => return wire(dispatch::refused(problem, &invocation), &invocation),
         };
         let app = match timeout(READY_WAIT, self.ready.wait_for(Option::is_some)).await {
             Ok(Ok(app)) => app.clone(),
             _ => None,
         };
-        match app {
-            Some(app) => wire(dispatch(app, WireRequest { method: method.as_str().to_owned(), path, query, headers, body, of_host }).await),
-            None => wire(dispatch::refused(Problem::new(503, "not-ready", "The service is starting", ""), &invocation)),
-        }
+        let answer = match app {
+            Some(app) => {
+                let request = WireRequest { method: method.as_str().to_owned(), path, query, headers, body, of_host };
+                self.finish(app, request, place, &invocation).await
+            }
+            None => dispatch::refused(Problem::new(503, "not-ready", "The service is starting", ""), &invocation),
+        };
+        wire(answer, &invocation)
+    }
+
+    /// Runs a function to its end and its log line, whatever becomes of the connection: under the Functions host no function ends because a client goes.
+    async fn finish(&self, app: Arc<App>, request: WireRequest, place: Option<OwnedSemaphorePermit>, invocation: &str) -> HttpAnswer {
+        let running = self.running.subscribe();
+        let call = tokio::spawn(async move {
+            let answer = dispatch(app, request).await;
+            drop((place, running));
+            answer
+        });
+        call.await.unwrap_or_else(|error| {
+            tracing::error!(invocation_id = invocation, %error, "a call broke off");
+            Problem::new(500, "internal", "Something went wrong here", "").into_answer(invocation)
+        })
     }
 
     /// A body of at most [`BODY_BYTES_MAX`], whether its length was announced or not, and its place among the large ones if it is one of them.
@@ -151,13 +175,13 @@ impl Front {
     }
 }
 
-fn wire(answer: HttpAnswer) -> Response<WireBytes> {
+fn wire(answer: HttpAnswer, invocation: &str) -> Response<WireBytes> {
     let mut response = Response::builder().status(answer.status);
     for (name, value) in &answer.headers {
         response = response.header(*name, value);
     }
     response.body(answer.body).unwrap_or_else(|_| {
-        tracing::error!("an answer had a header that HTTP does not allow");
+        tracing::error!(invocation_id = invocation, "an answer had a header that HTTP does not allow");
         let mut response = Response::new(WireBytes::new());
         *response.status_mut() = StatusCode::INTERNAL_SERVER_ERROR;
         response
@@ -174,5 +198,21 @@ pub async fn stop_signal() {
     tokio::select! {
         _ = terminate.recv() => {}
         _ = interrupt.recv() => {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_answer_that_http_does_not_allow_is_logged_with_its_invocation() {
+        let lines = tempfile::NamedTempFile::new().unwrap();
+        let log = tracing_subscriber::fmt().with_ansi(false).with_writer(lines.reopen().unwrap()).finish();
+        let answer = HttpAnswer { status: 200, headers: vec![("etag", "two\nlines".to_owned())], body: Bytes::new() };
+        let response = tracing::subscriber::with_default(log, || wire(answer, "0d4dcbb4"));
+        assert_eq!(response.status(), StatusCode::INTERNAL_SERVER_ERROR);
+        let logged = std::fs::read_to_string(lines.path()).unwrap();
+        assert!(logged.contains("invocation_id=\"0d4dcbb4\""), "{logged}");
     }
 }

@@ -45,6 +45,7 @@ const PANICS: u8 = 1;
 const NEVER_ANSWERS: u8 = 2;
 const IS_DAMAGED: u8 = 3;
 const IS_DOWN: u8 = 4;
+const WAITS: u8 = 5;
 /// A text that only a log may hold.
 const DETAIL: &str = "detail-of-the-inside";
 
@@ -56,7 +57,12 @@ impl Documents for Moody {
             NEVER_ANSWERS => std::future::pending().await,
             IS_DAMAGED => Err(Fault::Corrupt(DETAIL.to_owned())),
             IS_DOWN => Err(Fault::Unavailable(DETAIL.to_owned())),
-            _ => self.inner.get(partition, id).await,
+            _ => {
+                while self.mood.load(Ordering::SeqCst) == WAITS {
+                    tokio::time::sleep(Duration::from_millis(5)).await;
+                }
+                self.inner.get(partition, id).await
+            }
         }
     }
     async fn scan(&self, scan: &Scan<'_>) -> Result<Vec<Document>, Fault> {
@@ -137,6 +143,28 @@ async fn a_passed_deadline_is_a_failure_in_time() {
     }
     mood.store(WELL, Ordering::SeqCst);
     assert_eq!(queue(&world.app, "IntakeMail", &message).await.0, 200);
+}
+
+#[tokio::test]
+async fn a_client_that_goes_does_not_end_its_call() {
+    let (world, mood) = moody().await;
+    world.mail(HELP, "a.eml", &mail("ann@adventure-works.example", "q@a.example", "Hello", "", "Hello")).await;
+    let mut served = Served::new(&world).await;
+    let ticket = world.tickets("contoso").await.remove(0);
+    let token = world.token("contoso", Role::Agent, None);
+    let (path, body) = (format!("/api/tickets/{}/comments", ticket["id"].as_str().unwrap()), json!({ "text": "begun" }).to_string());
+    let head = format!("POST {path} HTTP/1.1\r\nHost: h\r\nAuthorization: Bearer {token}\r\nContent-Length: {}\r\n\r\n", body.len());
+    mood.store(WAITS, Ordering::SeqCst);
+    let mut client = Connection::open(served.address).await;
+    client.stream.write_all(format!("{head}{body}").as_bytes()).await.unwrap();
+    assert!(tokio::time::timeout(Duration::from_millis(300), client.answer()).await.is_err());
+    drop(client);
+    // Nor does a signal, for a while.
+    served.stop.send_replace(true);
+    assert!(tokio::time::timeout(Duration::from_millis(300), &mut served.serving).await.is_err());
+    mood.store(WELL, Ordering::SeqCst);
+    tokio::time::timeout(PATIENCE, served.serving).await.unwrap().unwrap();
+    assert_eq!(world.comments("contoso", &ticket).await.len(), 2);
 }
 
 #[test]
