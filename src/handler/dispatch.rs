@@ -178,9 +178,12 @@ pub(super) fn invocation_id(headers: &BTreeMap<String, String>) -> String {
 
 /// Whether a request is the host's own call, to `handler` (address and port), and none that it forwards for a client: that one has the `Host` of the client, and
 /// in Azure an `X-Forwarded-For`. The path does not tell them apart: the host reads a client's path as .NET's `Uri` does, to which
-/// `/api/tickets/..%5C..%5C..%5CIntakeMail%3F/comments` is `/IntakeMail`.
+/// `/api/tickets/..%5C..%5C..%5CIntakeMail%3F/comments` is `/IntakeMail`. Nor is it a browser's that a stranger's page sent here: that one names its `Origin`,
+/// and cannot have this content type unasked.
 pub(super) fn is_the_hosts_own(headers: &BTreeMap<String, String>, handler: &str) -> bool {
-    headers.get("host").is_some_and(|host| host == handler) && !headers.contains_key("x-forwarded-for")
+    let media_type = headers.get("content-type").and_then(|value| value.split(';').next()).unwrap_or("");
+    let is_a_clients = headers.contains_key("x-forwarded-for") || headers.contains_key("origin");
+    headers.get("host").is_some_and(|host| host == handler) && media_type.trim().eq_ignore_ascii_case("application/json") && !is_a_clients
 }
 
 /// The trace id of a valid `traceparent` (W3C Trace Context level 1).

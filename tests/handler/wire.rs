@@ -119,10 +119,17 @@ async fn a_client_cannot_have_the_host_forward_an_envelope() {
         format!("Host: localhost:{}", own.port()),
         format!("Host: {own}\r\nX-Forwarded-For: 203.0.113.7:50123"),
         format!("Host: desk.example\r\nAuthorization: Bearer {token}\r\nUser-Agent: Azure-Functions-Host/4.1037.0.23552"),
+        // What a stranger's page makes a browser send.
+        format!("Host: {own}\r\nOrigin: https://stranger.example"),
+        format!("Host: {own}\r\nOrigin: null"),
     ] {
         let head = format!("POST /IntakeMail HTTP/1.1\r\n{headers}\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n", body.len());
         let answer = raw(own, format!("{head}{body}").as_bytes()).await.unwrap();
         assert_eq!((answer.status, answer.json()["type"].as_str()), (404, Some("urn:helpdesk:problem:no-such-route")), "{headers}");
+    }
+    for media_type in ["", "Content-Type: text/plain\r\n", "Content-Type: application/jsonp\r\n", "Content-Type: text/plain; application/json\r\n"] {
+        let head = format!("POST /IntakeMail HTTP/1.1\r\nHost: {own}\r\n{media_type}Content-Length: {}\r\n\r\n", body.len());
+        assert_eq!(raw(own, format!("{head}{body}").as_bytes()).await.unwrap().status, 404, "{media_type}");
     }
     assert!(world.unprocessed("sys").await.is_empty());
     assert_eq!(raw(own, &with_length(own, "IntakeMail", body.as_bytes())).await.unwrap().status, 200);
