@@ -157,7 +157,9 @@ impl Front {
             Ok(body) => body,
             Err(status) => return empty(status),
         };
-        let Ok(AdminCall { input }) = serde_json::from_slice(&body) else { return empty(StatusCode::BAD_REQUEST) };
+        // Of a list serde would take the values as the members in their order.
+        let call = body.trim_ascii_start().starts_with(b"{").then(|| serde_json::from_slice(&body).ok()).flatten();
+        let Some(AdminCall { input }) = call else { return empty(StatusCode::BAD_REQUEST) };
         let Some(function) = self.table.iter().find(|function| function.name.eq_ignore_ascii_case(name)) else {
             return empty(StatusCode::NOT_FOUND);
         };

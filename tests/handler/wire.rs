@@ -336,6 +336,9 @@ async fn a_malformed_envelope_is_a_failure_that_the_host_understands() {
         r#"{"Data":{"message":"no base64!"}}"#,
         r#"{"Data":{"message":"/w=="}}"#,
         r#"{"Data":{"message":"\"x\""}} trailing"#,
+        r#"[{"message":"\"x\"","timer":{"IsPastDue":false}}]"#,
+        r#"{"Data":{"timer":[]}}"#,
+        r#"{"Data":{"timer":[false]}}"#,
         deep.as_str(),
         deeper.as_str(),
     ];
