@@ -297,22 +297,28 @@ async fn files(folder: &Path, mails_max: usize) -> Found {
     let Ok(mut mailboxes) = fs::read_dir(folder).await else { return found };
     for _ in 0..MAILBOXES_MAX {
         let Ok(Some(entry)) = mailboxes.next_entry().await else { break };
-        let Ok(mailbox) = entry.file_name().into_string() else { continue };
-        if mailbox.starts_with('.') {
+        let name = entry.file_name();
+        let shown = name.to_string_lossy();
+        if shown.starts_with('.') {
             // Somebody's own, unless it looks like a mailbox's.
-            found.misplaced += usize::from(mailbox.contains('@'));
+            found.misplaced += usize::from(shown.contains('@'));
             continue;
         }
-        let Ok(mut mails) = fs::read_dir(entry.path()).await else {
+        // Behind a link lie files that are not ours to delete.
+        let is_link = entry.file_type().await.is_ok_and(|kind| kind.is_symlink());
+        let mails = if is_link { None } else { fs::read_dir(entry.path()).await.ok() };
+        let Some(mut mails) = mails else {
             found.misplaced += 1;
             continue;
         };
+        // What is no text is no address either.
+        let mailbox = name.to_str().unwrap_or("");
         for _ in 0..ENTRIES_A_FOLDER_MAX {
             if found.mails.len() >= mails_max {
                 break;
             }
             let Ok(Some(entry)) = mails.next_entry().await else { break };
-            sort(&mut found, &mailbox, &entry).await;
+            sort(&mut found, mailbox, &entry).await;
         }
     }
     found

@@ -187,6 +187,20 @@ async fn a_folder_that_is_no_address_is_left() {
     assert!(desk.state.path().join("inbox").join("help").join("one.eml").exists());
 }
 
+#[cfg(unix)]
+#[tokio::test]
+async fn a_folder_behind_a_link_is_left() {
+    let mut desk = desk();
+    desk.drop_mail("one.eml", "x");
+    let (inbox, elsewhere) = (desk.state.path().join("inbox").join(MAILBOX), tempfile::tempdir().unwrap());
+    fs::rename(&inbox, elsewhere.path().join("mails")).unwrap();
+    std::os::unix::fs::symlink(elsewhere.path().join("mails"), &inbox).unwrap();
+    for _ in 0..3 {
+        assert_eq!(desk.inbox.look().await.unwrap(), 0);
+    }
+    assert!(desk.path("one.eml").exists());
+}
+
 #[tokio::test]
 async fn hidden_and_other_files_are_left() {
     let mut desk = desk();

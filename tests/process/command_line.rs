@@ -212,6 +212,24 @@ fn mail_where_nobody_looks_is_told_of() {
     assert!(sent.code != Some(0) && sent.stderr.contains("no dot at its beginning"), "{}", sent.stderr);
 }
 
+#[cfg(unix)]
+#[test]
+fn mail_behind_a_link_or_for_what_is_no_text_is_told_of() {
+    use std::os::unix::{ffi::OsStrExt, fs::symlink};
+    let (folder, elsewhere) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let inbox = folder.path().join("inbox");
+    let no_text = inbox.join(std::ffi::OsStr::from_bytes(b"h\xe4lp@contoso.example"));
+    fs::create_dir_all(&no_text).unwrap();
+    let dev = Dev::start(folder.path(), &[]);
+    std::thread::sleep(Duration::from_secs(1));
+    assert_eq!(dev.process.stderr.so_far(), Vec::<String>::new());
+    fs::write(no_text.join("one.eml"), "x").unwrap();
+    symlink(elsewhere.path(), inbox.join(HELP)).unwrap();
+    let told = dev.process.stderr.wait_for("are not taken in");
+    assert!(told.contains("files=2") && !told.contains("contoso"), "{told}");
+    dev.stop();
+}
+
 /// As on a full disk: files end after 400 KiB.
 #[cfg(unix)]
 fn on_a_full_disk(arguments: &[&str]) -> Command {
