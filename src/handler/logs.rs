@@ -2,7 +2,8 @@
 
 use std::{
     collections::HashMap,
-    io, panic,
+    io::{self, Write},
+    panic,
     path::Path,
     sync::{Mutex, PoisonError},
     time::{Duration, Instant},
@@ -43,7 +44,7 @@ pub fn to_files(level: LevelFilter, folder: &Path) -> Result<(), tracing_appende
     let told = Told::default();
     let to_person = fmt::layer().compact().without_time().with_target(false).with_ansi(false).with_writer(io::stderr);
     let to_person = to_person.with_filter(dynamic_filter_fn(move |event, _| told.is_news(event)).with_max_level_hint(LevelFilter::INFO));
-    tracing_subscriber::registry().with(lines(level, Mutex::new(appender))).with(to_person).init();
+    tracing_subscriber::registry().with(lines(level, Mutex::new(Whole::to(appender)))).with(to_person).init();
     hook_panics();
     Ok(())
 }
@@ -56,6 +57,36 @@ where
 {
     let lines = fmt::layer().json().flatten_event(true).with_span_list(false).with_target(false).with_writer(writer);
     lines.with_filter(Targets::new().with_target("helpdesk", level))
+}
+
+/// Begins a line of its own after one that was not written to its end, as on a full disk.
+struct Whole<W> {
+    to: W,
+    is_torn: bool,
+}
+
+impl<W> Whole<W> {
+    fn to(to: W) -> Self {
+        Whole { to, is_torn: false }
+    }
+}
+
+impl<W: Write> Write for Whole<W> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.to.write(bytes)
+    }
+
+    /// A whole line, as tracing-subscriber writes each.
+    fn write_all(&mut self, line: &[u8]) -> io::Result<()> {
+        let end = if self.is_torn { b"\n".as_slice() } else { b"" };
+        let written = self.to.write_all(end).and_then(|()| self.to.write_all(line));
+        self.is_torn = written.is_err();
+        written
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.to.flush()
+    }
 }
 
 /// When a person was last told of something, by the places in the code that told him.
@@ -85,4 +116,37 @@ fn hook_panics() {
         let place = info.location().map(|l| format!("{}:{}", l.file(), l.line())).unwrap_or_default();
         tracing::error!(%place, "panic");
     }));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A disk with room for so many bytes.
+    struct Disk(Vec<u8>, usize);
+
+    impl Write for Disk {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            let room = bytes.len().min(self.1 - self.0.len());
+            self.0.extend_from_slice(&bytes[..room]);
+            if room == 0 && !bytes.is_empty() { Err(io::ErrorKind::StorageFull.into()) } else { Ok(room) }
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn a_line_after_a_torn_one_stands_alone() {
+        let mut log = Whole::to(Disk(Vec::new(), 12));
+        log.write_all(b"first\n").unwrap();
+        for _ in 0..2 {
+            assert!(log.write_all(b"this is torn\n").is_err());
+        }
+        log.to.1 = 100;
+        log.write_all(b"third\n").unwrap();
+        log.write_all(b"fourth\n").unwrap();
+        assert_eq!(String::from_utf8(log.to.0).unwrap(), "first\nthis i\nthird\nfourth\n");
+    }
 }
