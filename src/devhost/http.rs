@@ -9,7 +9,7 @@ use futures::{Stream, StreamExt};
 use serde::Deserialize;
 use tokio::{
     net::TcpListener,
-    sync::{Mutex, Semaphore, watch},
+    sync::{Mutex, Semaphore, SemaphorePermit, watch},
     task::JoinSet,
     time::{Instant, timeout_at},
 };
@@ -25,7 +25,7 @@ use super::{
     envelope::Message,
     invoke::Invoker,
     timers::tick_now,
-    wire::{ClientRequest, HOST_VERSION, forwarded_request},
+    wire::{ChunkedBody, ClientRequest, HOST_VERSION, forwarded_request},
 };
 use crate::functions::{Function, Trigger, route};
 
@@ -34,8 +34,9 @@ pub const BODY_BYTES_MAX: usize = 100 * 1024 * 1024;
 const TARGET_BYTES_MAX: usize = 8192;
 const QUERY_BYTES_MAX: usize = 4096;
 const HEADER_BYTES_MAX: usize = 32 * 1024;
-/// Requests with their bodies in memory at the same time; more wait.
+/// Requests with their bodies in memory at the same time; more wait, each with its beginning: a body that is slow to come keeps none waiting before it is large.
 const FORWARDS_AT_ONCE_MAX: usize = 100;
+const LARGE_BODY_BYTES: usize = 1024 * 1024;
 /// A body that brings fewer bytes a second after this grace is given up, as in ASP.NET Core (MinRequestBodyDataRate), and so is one that brings none for as long.
 const BODY_GRACE: Duration = Duration::from_secs(5);
 const BODY_BYTES_A_SECOND_MIN: u32 = 240;
@@ -110,17 +111,22 @@ impl Front {
         if route::find(self.table, method.as_str(), path).is_none() {
             return if method == Method::GET && path == "/" { home() } else { empty(StatusCode::NOT_FOUND) };
         }
-        let Ok(_permit) = self.forwards.acquire().await else { return empty(StatusCode::SERVICE_UNAVAILABLE) };
-        let body = match collect(body, BODY_BYTES_MAX).await {
-            Ok(body) => body,
+        let (body, place) = match collect(body, BODY_BYTES_MAX, Some(&self.forwards)).await {
+            Ok(collected) => collected,
             Err(status) => return empty(status),
         };
-        self.forward(ClientRequest { method: method.as_str(), target: &target, headers: plain(headers), body: &body }).await
+        let invocation_id = self.invoker.guid();
+        let request = ClientRequest { method: method.as_str(), target: &target, headers: plain(headers), body: &body };
+        let request = forwarded_request(&request, &invocation_id);
+        // The handler may take its time: it is waited for with one copy.
+        drop(body);
+        let answer = self.forward(request, &invocation_id).await;
+        drop(place);
+        answer
     }
 
-    async fn forward(&self, request: ClientRequest<'_>) -> Response<Bytes> {
-        let invocation_id = self.invoker.guid();
-        let bytes = match forwarded_request(&request, &invocation_id) {
+    async fn forward(&self, request: Result<Vec<u8>, ChunkedBody>, invocation_id: &str) -> Response<Bytes> {
+        let bytes = match request {
             Ok(bytes) => bytes,
             Err(error) => {
                 warn!(invocation_id, %error, "answered 500 without a call, as Azure does");
@@ -153,8 +159,8 @@ impl Front {
         if !media_type.split(';').next().unwrap_or("").trim().eq_ignore_ascii_case("application/json") {
             return empty(StatusCode::UNSUPPORTED_MEDIA_TYPE);
         }
-        let body = match collect(body, ADMIN_BODY_BYTES_MAX).await {
-            Ok(body) => body,
+        let body = match collect(body, ADMIN_BODY_BYTES_MAX, None).await {
+            Ok((body, _)) => body,
             Err(status) => return empty(status),
         };
         // Of a list serde would take the values as the members in their order.
@@ -200,18 +206,27 @@ impl Front {
     }
 }
 
-/// The whole body, or the status that says why not.
-async fn collect<S, B>(body: S, limit: usize) -> Result<Vec<u8>, StatusCode>
+/// The whole body and its place, or the status that says why not. A large one has its place before it is in memory whole, a small one as soon as it is.
+async fn collect<'a, S, B>(body: S, limit: usize, places: Option<&'a Semaphore>) -> Result<(Vec<u8>, Option<SemaphorePermit<'a>>), StatusCode>
 where
     S: Stream<Item = Result<B, warp::Error>> + Send,
     B: Buf,
 {
     futures::pin_mut!(body);
-    let (mut bytes, mut until) = (Vec::new(), Instant::now() + BODY_GRACE);
+    let place = async || match places {
+        Some(places) => places.acquire().await.map(Some).map_err(|_| StatusCode::SERVICE_UNAVAILABLE),
+        None => Ok(None),
+    };
+    let (mut bytes, mut held, mut until) = (Vec::new(), None, Instant::now() + BODY_GRACE);
     while let Some(part) = timeout_at(until.min(Instant::now() + BODY_GRACE), body.next()).await.map_err(|_| StatusCode::REQUEST_TIMEOUT)? {
         let mut part = part.map_err(|_| StatusCode::BAD_REQUEST)?;
         if part.remaining() > limit - bytes.len() {
             return Err(StatusCode::PAYLOAD_TOO_LARGE);
+        }
+        if held.is_none() && bytes.len() + part.remaining() > LARGE_BODY_BYTES {
+            let waiting = Instant::now();
+            held = place().await?;
+            until += waiting.elapsed();
         }
         until += Duration::from_secs(1) * u32::try_from(part.remaining()).unwrap_or(u32::MAX) / BODY_BYTES_A_SECOND_MIN;
         while part.has_remaining() {
@@ -221,7 +236,10 @@ where
             part.advance(length);
         }
     }
-    Ok(bytes)
+    if held.is_none() {
+        held = place().await?;
+    }
+    Ok((bytes, held))
 }
 
 /// Whether a request names this machine as its `Host`.

@@ -183,6 +183,66 @@ async fn a_body_that_does_not_come_is_given_up() {
 }
 
 #[tokio::test]
+async fn bodies_that_are_slow_to_come_keep_no_other_waiting() {
+    let host = host().await;
+    let mut slow = Vec::new();
+    for _ in 0..120 {
+        let mut stream = TcpStream::connect(host.address).await.unwrap();
+        stream.write_all(b"POST /api/tickets HTTP/1.1\r\nHost: d\r\nConnection: close\r\nContent-Length: 100\r\n\r\nab").await.unwrap();
+        slow.push(stream);
+    }
+    let answer = tokio::time::timeout(Duration::from_secs(3), host.get("/api/tickets")).await.expect("before the slow ones are given up");
+    assert_eq!(status(&answer), "200");
+}
+
+#[tokio::test]
+async fn so_many_bodies_wait_for_the_handler_and_more_for_them() {
+    let host = host().await;
+    host.handler.shut();
+    let head = "POST /api/tickets HTTP/1.1\r\nHost: d\r\nConnection: close\r\nContent-Length: 2000000\r\n\r\n";
+    let (small, large) = (head.replace("2000000", "2") + "{}", head.to_owned() + &"x".repeat(2_000_000));
+    let mut clients = Vec::new();
+    for number in 0..104 {
+        let mut stream = TcpStream::connect(host.address).await.unwrap();
+        let request = if number % 20 == 3 { large.clone() } else { small.clone() };
+        clients.push(tokio::spawn(async move {
+            stream.write_all(request.as_bytes()).await.unwrap();
+            let mut answer = String::new();
+            stream.read_to_string(&mut answer).await.map(|_| answer)
+        }));
+    }
+    until(|| host.handler.calls().len() == 100).await;
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    assert_eq!(host.handler.calls().len(), 100);
+    host.handler.open(200);
+    for client in clients {
+        assert_eq!(status(&client.await.unwrap().unwrap()), "200");
+    }
+}
+
+#[tokio::test]
+async fn a_target_without_a_path_is_answered() {
+    let host = host().await;
+    for (line, expected) in [("CONNECT desk.example:443", "404"), ("OPTIONS *", "404"), ("GET desk.example:443", "200")] {
+        let answer = host.send(&format!("{line} HTTP/1.1\r\nHost: d\r\nConnection: close\r\n\r\n")).await;
+        assert_eq!(answer.split(' ').nth(1), Some(expected), "{line}: {answer}");
+    }
+    assert!(host.handler.calls().is_empty());
+}
+
+#[tokio::test]
+async fn a_client_that_goes_keeps_no_other_from_its_answer() {
+    let host = host().await;
+    host.handler.shut();
+    let mut gone = TcpStream::connect(host.address).await.unwrap();
+    gone.write_all(b"GET /api/tickets HTTP/1.1\r\nHost: d\r\n\r\n").await.unwrap();
+    until(|| host.handler.calls().len() == 1).await;
+    drop(gone);
+    host.handler.open(2);
+    assert_eq!(status(&host.get("/api/tickets").await), "200");
+}
+
+#[tokio::test]
 async fn a_name_that_leads_here_fires_nothing() {
     let host = host().await;
     for (name, expected) in [
@@ -214,6 +274,7 @@ async fn functions_are_fired_by_hand() {
         ("Nothing", "application/json", "{}", "404"),
         ("ListTickets", "application/json", "{}", "400"),
         ("IntakeMail", "application/json", "{", "400"),
+        ("IntakeMail", "application/json", r#"["x"]"#, "400"),
         ("IntakeMail", "text/plain", r#"{"input":"x"}"#, "415"),
     ] {
         let answer = host.post(&format!("/admin/functions/{name}"), media_type, body).await;
