@@ -1,6 +1,7 @@
 //! The embedded Functions host of `helpdesk dev`: it calls the handler over loopback HTTP as Azure's host does, byte for byte where that was recorded.
 //!
-//! Not imitated: function keys, several instances, retry policies, output bindings, and the killing of a handler that takes too long.
+//! Not imitated: function keys, several instances, retry policies, output bindings, and the killing of a handler that takes too long. Of schedules that Azure
+//! takes, these are refused: a `TimeSpan`, a range from the larger to the smaller (`5-1`), a step of 0, and names of months and days in other than three letters.
 
 pub mod answer;
 mod client;
