@@ -10,7 +10,11 @@ use tokio::{
     sync::{mpsc::UnboundedReceiver, watch},
 };
 
-use super::{COMMAND_LINE, Data, create_folder, inbox as inbox_of, printable, sample, say};
+use super::{
+    COMMAND_LINE, Data, create_folder, inbox as inbox_of, printable,
+    sample::{self, Sample},
+    say,
+};
 use crate::{
     access::Role,
     config::Config,
@@ -77,12 +81,12 @@ pub(super) async fn run(arguments: Arguments, mut config: Config) -> Result<Exit
     let ports = app.ports.clone();
     let mut host = tokio::spawn(async move { devhost::run(settings, ports, until(host_stopped)).await });
 
-    if arguments.sample {
-        add_demo_tenants(&app).await?;
-    }
     let mail_out = if config.smtp_url.is_some() { "the server of HELPDESK_SMTP_URL".to_owned() } else { folder.join("outbox").display().to_string() };
-    greet(&app, &folder, &mail_out, &format!("http://{public}")).await?;
     let show = async {
+        if arguments.sample {
+            add_demo_tenants(&app).await?;
+        }
+        greet(&app, &folder, &mail_out, &format!("http://{public}")).await?;
         if arguments.sample {
             take_in_samples(&app, &wakes, &mut invocations).await?;
         }
@@ -95,15 +99,16 @@ pub(super) async fn run(arguments: Arguments, mut config: Config) -> Result<Exit
         }
         anyhow::Ok(())
     };
-    tokio::select! {
-        () = handler::stop_signal() => {}
-        shown = show => shown?,
+    let shown = tokio::select! {
+        () = handler::stop_signal() => Ok(()),
+        shown = show => shown,
         ended = &mut host => {
             ended??;
             anyhow::bail!("the embedded host ended by itself");
         }
-    }
-    say("Stopping.")?;
+    };
+    // What cannot be shown ends no call in mid-work.
+    let shown = shown.and(say("Stopping."));
     // One after the other: a call that the host has begun finds its handler.
     stop_host.send_replace(true);
     if !host.is_finished() {
@@ -111,7 +116,7 @@ pub(super) async fn run(arguments: Arguments, mut config: Config) -> Result<Exit
     }
     stop_handler.send_replace(true);
     handler.await?;
-    Ok(ExitCode::SUCCESS)
+    shown.map(|()| ExitCode::SUCCESS)
 }
 
 async fn until(mut stopped: watch::Receiver<bool>) {
@@ -159,9 +164,17 @@ async fn add_demo_tenants(app: &Arc<App>) -> Result<()> {
 
 /// One after the other, so that the story reads in its order.
 async fn take_in_samples(app: &Arc<App>, wakes: &Wakes, invocations: &mut UnboundedReceiver<Invocation>) -> Result<()> {
-    let (mut new, mut kept, mut before, mut waiting) = (0, 0, 0, 0);
+    let (mut new, mut kept, mut before, mut waiting, mut left_out) = (0, 0, 0, 0, 0);
+    let show = |sample: &Sample, became: &str| say(&format!("  {:<34} {:<26} {became}", sample.file, sample.mailbox));
     for sample in sample::ALL {
-        let fed = inbox::feed(&app.ports, sample.mailbox, Bytes::from_static(sample.raw)).await?;
+        let fed = match inbox::feed(&app.ports, sample.mailbox, Bytes::from_static(sample.raw)).await {
+            Ok(fed) => fed,
+            Err(error) => {
+                left_out += 1;
+                show(sample, &format!("was not taken in: {error}"))?;
+                continue;
+            }
+        };
         wakes.knock(inbox::QUEUE);
         let became = loop {
             match tokio::time::timeout(SAMPLE_WAIT, invocations.recv()).await {
@@ -181,11 +194,12 @@ async fn take_in_samples(app: &Arc<App>, wakes: &Wakes, invocations: &mut Unboun
             text if text.starts_with(FAILED) || text == STILL_WAITING => waiting += 1,
             _ => new += 1,
         }
-        say(&format!("  {:<34} {:<26} {became}", sample.file, sample.mailbox))?;
+        show(sample, &became)?;
     }
-    let waits = if waiting > 0 { format!(", {waiting} not done yet") } else { String::new() };
+    let some = |count: usize, what: &str| if count > 0 { format!(", {count} {what}") } else { String::new() };
+    let (waiting, left_out) = (some(waiting, "not done yet"), some(left_out, "not taken in"));
     say(&format!(
-        "{} sample mails: {} new ({new} in tickets, {kept} kept as unprocessed), {before} seen before{waits}\n",
+        "{} sample mails: {} new ({new} in tickets, {kept} kept as unprocessed), {before} seen before{waiting}{left_out}\n",
         sample::ALL.len(),
         new + kept
     ))

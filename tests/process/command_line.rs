@@ -2,7 +2,7 @@
 
 use std::{
     fs,
-    io::{BufRead, BufReader},
+    io::{BufRead, BufReader, Write},
     os::unix::fs::PermissionsExt,
     path::Path,
     process::{Command, Stdio},
@@ -230,7 +230,10 @@ fn mail_behind_a_link_or_for_what_is_no_text_is_told_of() {
     dev.stop();
 }
 
-/// As on a full disk: files end after 400 KiB.
+/// As on a full disk: files end after so many bytes.
+#[cfg(unix)]
+const FULL_AT: usize = 400 * 1024;
+
 #[cfg(unix)]
 fn on_a_full_disk(arguments: &[&str]) -> Command {
     let mut command = Command::new("sh");
@@ -276,6 +279,50 @@ fn a_full_disk_is_told_where_one_looks() {
     let dev = Dev::start(data, &[]);
     dev.process.stdout.wait_for("opened ticket 2");
     dev.stop();
+}
+
+#[cfg(unix)]
+#[test]
+fn samples_that_a_full_disk_does_not_take_are_told() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path();
+    Dev::start(data, &[]).stop();
+    for (tenant, mailbox) in [("contoso", HELP), ("fabrikam", "support@fabrikam.example")] {
+        ran(data, &["tenant", "add", tenant, "--name", tenant, "--mailbox", mailbox]);
+    }
+    let mut command = on_a_full_disk(&["dev", "--port", "0", "--sample", "--data"]);
+    let mut dev = Process::start(command.arg(data));
+    dev.stdout.wait_for("Ready.");
+    assert!(dev.stdout.wait_for("was not taken in: ").contains(".eml"));
+    assert!(dev.stdout.wait_for("sample mails:").contains(" not taken in"));
+    dev.terminate();
+    assert_eq!(dev.ended().code(), Some(0), "{}", dev.stderr.end());
+    assert!(dev.stdout.end().ends_with("Stopping."));
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn what_cannot_be_shown_ends_no_call_in_mid_work() {
+    let (folder, elsewhere) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let (data, said) = (folder.path(), elsewhere.path().join("said"));
+    let mut command = on_a_full_disk(&["dev", "--port", "0", "--data"]);
+    command.arg(data).stdout(fs::File::options().append(true).create(true).open(&said).unwrap()).stderr(Stdio::piped());
+    let dev = command.spawn().unwrap();
+    until("the greeting", || fs::read_to_string(&said).unwrap().contains("Ready."));
+    let words = fs::read_to_string(&said).unwrap();
+    let address = words.split("http://").nth(1).unwrap().split('/').next().unwrap().parse().unwrap();
+    // There is no room for what became of a mail.
+    fs::File::options().append(true).open(&said).unwrap().write_all(&vec![b'\n'; FULL_AT - words.len() - 50]).unwrap();
+    drop_mail(data, HELP, "one", &mail("ann@a.example", "q@a.example", "Hello", "", "Words."));
+    let mut running = Connection::open(address).await;
+    running.stream.write_all(b"POST /api/tickets HTTP/1.1\r\nHost: h\r\nContent-Length: 4\r\n\r\nab").await.unwrap();
+    until("the end of the room", || fs::metadata(&said).unwrap().len() == FULL_AT as u64);
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    running.stream.write_all(b"cd").await.unwrap();
+    assert_eq!(running.answer().await.unwrap().status, 401);
+    let ended = dev.wait_with_output().unwrap();
+    let told = String::from_utf8(ended.stderr).unwrap();
+    assert!(ended.status.code() == Some(1) && told.contains("standard output cannot be written to"), "{told}");
 }
 
 #[cfg(unix)]
