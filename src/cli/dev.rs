@@ -11,7 +11,7 @@ use tokio::{
 };
 
 use super::{
-    COMMAND_LINE, Data, create_folder, inbox as inbox_of, printable,
+    COMMAND_LINE, Data, FOLDER, create_folder, inbox as inbox_of, printable,
     sample::{self, Sample},
     say,
 };
@@ -41,7 +41,10 @@ const STILL_WAITING: &str = "is still waiting";
 const MAILBOXES_SHOWN: usize = 5;
 
 #[derive(clap::Args)]
-#[command(after_help = "Examples:\n  helpdesk dev --sample      two demo tenants and their mail\n  helpdesk dev --port 8080   another port")]
+#[command(
+    mut_arg("data", |data| data.help(FOLDER)),
+    after_help = "Examples:\n  helpdesk dev --sample      two demo tenants and their mail\n  helpdesk dev --port 8080   another port"
+)]
 pub(super) struct Arguments {
     #[command(flatten)]
     data: Data,

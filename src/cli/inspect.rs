@@ -9,10 +9,11 @@ use std::{
 use anyhow::Result;
 use serde::Serialize;
 
-use super::{printable, read_mail, say};
+use super::{counted, printable, read, say};
 use crate::{
     mail::{Address, Attachment, Bounce, Held, Mail, parse, sender::Trust},
     ports::timestamp,
+    tickets::intake::MAIL_BYTES_MAX,
 };
 
 #[derive(clap::Args)]
@@ -36,7 +37,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<ExitCode> {
     let json = arguments.json || !io::stdout().is_terminal();
     let mut all_read = true;
     for file in &arguments.files {
-        let read = read_mail(file);
+        let read = read(file, MAIL_BYTES_MAX);
         all_read &= read.is_ok();
         let parsed = read.map_err(|error| format!("the file cannot be read: {error}"));
         let parsed = parsed.and_then(|raw| parse::parse(&raw, &arguments.trust).map_err(|why| why.to_string()));
@@ -165,7 +166,7 @@ impl<'a> Record<'a> {
         for attachment in &self.attachments {
             let inline = if attachment.inline { ", shown in the text" } else { "" };
             let held = attachment.held.map(|why| format!(", held: {why}")).unwrap_or_default();
-            line("attachment", format!("{} ({}, {} bytes{inline}{held})", attachment.name, attachment.r#type, attachment.bytes));
+            line("attachment", format!("{} ({}, {}{inline}{held})", attachment.name, attachment.r#type, counted(attachment.bytes, "byte")));
         }
         if let Some(bounce) = &self.bounce {
             for recipient in &bounce.recipients {

@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 
-use super::{Data, complain, say};
+use super::{Data, complain, counted, say};
 use crate::config::Config;
 
 #[derive(clap::Args)]
@@ -51,8 +51,8 @@ pub(super) async fn run(arguments: Arguments, config: Config) -> Result<ExitCode
         }
         Command::Rewrap { data } => {
             let app = data.visit(config).await?.app;
-            let done = app.keyring.rewrap(|so_far| complain(&format!("{} keyrings looked at", so_far.keyrings))).await?;
-            say(&format!("{} keys moved to the newest version, in {} keyrings", done.moved, done.keyrings))?;
+            let done = app.keyring.rewrap(|so_far| complain(&format!("{} looked at", counted(so_far.keyrings, "keyring")))).await?;
+            say(&format!("{} moved to the newest version, in {}", counted(done.moved, "key"), counted(done.keyrings, "keyring")))?;
             if !done.closed.is_empty() {
                 complain(&format!("these hold a key that does not open, and stay as they are: {}", done.closed.join(", ")));
                 return Ok(ExitCode::FAILURE);

@@ -26,7 +26,6 @@ use serde::Serialize;
 use crate::{
     config::{Config, EXIT_CONFIG, WrongSettings},
     tenants::Mailbox,
-    tickets::intake::MAIL_BYTES_MAX,
     wiring::{self, House, Purpose},
 };
 
@@ -69,10 +68,13 @@ enum Command {
     Check(check::Arguments),
 }
 
+/// The help of `--data` where Azure is never meant.
+const FOLDER: &str = "Folder of the embedded parts [default: HELPDESK_DATA, else ./.helpdesk]";
+
 /// Which house is meant: the embedded parts of a folder, or what the settings name in Azure.
 #[derive(clap::Args)]
 struct Data {
-    /// Folder of the embedded parts [default: HELPDESK_DATA, else what settings name in Azure (but for `dev`, `send`, `token`), else ./.helpdesk]
+    /// Folder of the embedded parts [default: HELPDESK_DATA, else what settings name in Azure, else ./.helpdesk]
     #[arg(long, value_name = "DIR")]
     data: Option<PathBuf>,
 }
@@ -143,13 +145,13 @@ fn nothing_to_do() -> ExitCode {
     ExitCode::from(2)
 }
 
-/// A mail from a file, or from standard input for `-`; of a mail over the limit one byte more than a mail may have.
-fn read_mail(file: &Path) -> io::Result<Vec<u8>> {
+/// What a file holds, or standard input for `-`; of what is over the limit one byte more than that.
+fn read(file: &Path, bytes_max: u64) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     if file == Path::new("-") {
-        io::stdin().take(MAIL_BYTES_MAX + 1).read_to_end(&mut bytes)?;
+        io::stdin().take(bytes_max + 1).read_to_end(&mut bytes)?;
     } else {
-        fs::File::open(file)?.take(MAIL_BYTES_MAX + 1).read_to_end(&mut bytes)?;
+        fs::File::open(file)?.take(bytes_max + 1).read_to_end(&mut bytes)?;
     }
     Ok(bytes)
 }
@@ -163,6 +165,11 @@ fn print_list<T: Serialize>(entries: &[T], json: bool, line: impl Fn(&T) -> Stri
         say(&if json { serde_json::to_string(entry)? } else { printable(&line(entry)) })?;
     }
     Ok(())
+}
+
+/// How many of a thing whose plural ends in `s`.
+fn counted(count: usize, thing: &str) -> String {
+    format!("{count} {thing}{}", if count == 1 { "" } else { "s" })
 }
 
 /// Prints a line. `println!` would panic if nobody reads on.

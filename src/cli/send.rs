@@ -9,11 +9,12 @@ use std::{
 
 use anyhow::{Context, Result, ensure};
 
-use super::{Data, create_folder, inbox, read_mail, say};
+use super::{Data, FOLDER, counted, create_folder, inbox, read, say};
 use crate::{config::Config, tenants::Mailbox, tickets::intake::MAIL_BYTES_MAX, wiring};
 
 #[derive(clap::Args)]
 #[command(
+    mut_arg("data", |data| data.help(FOLDER)),
     after_help = "Example:\n  helpdesk send question.eml --mailbox help@contoso.example\n  cat question.eml | helpdesk send - --mailbox help@contoso.example"
 )]
 pub(super) struct Arguments {
@@ -35,11 +36,12 @@ pub(super) fn run(arguments: &Arguments, config: &Config) -> Result<ExitCode> {
     let inbox = inbox(&folder, mailbox);
     create_folder(&inbox)?;
     for file in &arguments.files {
-        let bytes = read_mail(file).with_context(|| format!("{} cannot be read", file.display()))?;
+        let bytes = read(file, MAIL_BYTES_MAX).with_context(|| format!("{} cannot be read", file.display()))?;
         ensure!(bytes.len() as u64 <= MAIL_BYTES_MAX, "{} has over {MAIL_BYTES_MAX} bytes, the limit of a mail", file.display());
         leave(&inbox, &bytes).with_context(|| format!("{} cannot be written to", inbox.display()))?;
     }
-    say(&format!("{} mail(s) left for {}; `helpdesk dev` takes them in", arguments.files.len(), mailbox.as_str()))?;
+    let (mails, them) = (counted(arguments.files.len(), "mail"), if arguments.files.len() == 1 { "it" } else { "them" });
+    say(&format!("{mails} left for {}; `helpdesk dev` takes {them} in", mailbox.as_str()))?;
     Ok(ExitCode::SUCCESS)
 }
 

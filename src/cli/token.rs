@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 
-use super::{Data, complain, say};
+use super::{Data, FOLDER, complain, say};
 use crate::{
     access::Role,
     config::Config,
@@ -19,6 +19,7 @@ const HOURS_MAX: i64 = 24 * 7;
 
 #[derive(clap::Args)]
 #[command(
+    mut_arg("data", |data| data.help(FOLDER)),
     after_help = "Example:\n  curl -H \"Authorization: Bearer $(helpdesk token --tenant contoso --role agent)\" http://127.0.0.1:7071/api/tickets"
 )]
 pub(super) struct Arguments {

@@ -179,8 +179,9 @@ fn sent_mails_wait_side_by_side_for_their_owner() {
     let folder = tempfile::tempdir().unwrap();
     let data = folder.path();
     Dev::start(data, &[]).stop();
-    for _ in 0..2 {
-        ran(data, &["send", "Cargo.toml", "Cargo.toml", "--mailbox", HELP]);
+    for (files, said) in [(&["Cargo.toml", "Cargo.toml", "Cargo.toml"][..], "3 mails left for"), (&["Cargo.toml"], "1 mail left for")] {
+        let sent = ran(data, &[&["send", "--mailbox", HELP], files].concat());
+        assert!(sent.starts_with(said), "{sent}");
     }
     let inbox = data.join("inbox").join(HELP);
     let waiting: Vec<_> = fs::read_dir(&inbox).unwrap().map(|entry| entry.unwrap().path()).collect();
