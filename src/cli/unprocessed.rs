@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use anyhow::{Context, Result, bail};
 use serde::Serialize;
 
-use super::{COMMAND_LINE, Data, complain, print, print_list, printable, say};
+use super::{COMMAND_LINE, Data, complain, counted, print, print_list, printable, say};
 use crate::{
     config::Config,
     functions::App,
@@ -27,8 +27,8 @@ enum Command {
     /// List the records, oldest first
     #[command(after_help = "Example:\n  helpdesk unprocessed list --tenant contoso")]
     List {
-        /// Only this tenant's; without it, all and those that belong to nobody
-        #[arg(long)]
+        /// Only this tenant's, or with `sys` those of nobody; without it, all
+        #[arg(long, value_parser = |text: &str| TenantId::try_from(text.to_owned()))]
         tenant: Option<TenantId>,
         /// Also those that became tickets by a replay
         #[arg(long)]
@@ -42,6 +42,7 @@ enum Command {
     /// Show one record, or the mail itself
     #[command(after_help = "Example:\n  helpdesk unprocessed show 01JD7Z3M9QK4T5V6W7X8Y9Z0AB --raw | less")]
     Show {
+        /// The record, as `helpdesk unprocessed list` names it
         id: RecordId,
         /// Write the mail to standard output
         #[arg(long, conflicts_with = "json")]
@@ -55,6 +56,7 @@ enum Command {
     /// Send mails through the intake again
     #[command(after_help = "Example:\n  helpdesk unprocessed replay 01JD7Z3M9QK4T5V6W7X8Y9Z0AB")]
     Replay {
+        /// The records, as `helpdesk unprocessed list` names them
         #[arg(required = true)]
         ids: Vec<RecordId>,
         #[command(flatten)]
@@ -63,6 +65,7 @@ enum Command {
     /// Send mails through the intake again that a limit holds, and would hold again
     #[command(after_help = "Example:\n  helpdesk unprocessed release 01JD7Z3M9QK4T5V6W7X8Y9Z0AB")]
     Release {
+        /// The records, as `helpdesk unprocessed list` names them
         #[arg(required = true)]
         ids: Vec<RecordId>,
         #[command(flatten)]
@@ -103,6 +106,8 @@ pub(super) async fn run(arguments: Arguments, config: Config) -> Result<ExitCode
                     }
                 }
             }
+            // A record's id begins with its time.
+            entries.sort_by_key(|entry| entry.record.id);
             print_list(&entries, json, line, "nothing is unprocessed")?;
         }
         Command::Show { id, raw, json, data } => {
@@ -167,7 +172,7 @@ async fn show(app: &App, entry: &Entry, raw: bool, json: bool) -> Result<()> {
     say(&format!("mail      {place}"))?;
     say(&format!("message   {}", printable(&unprocessed::message(&app.desk, &entry.tenant, record).await?)))?;
     let ticket = record.ticket.map(|number| format!(", in ticket {number}")).unwrap_or_default();
-    say(&format!("state     {}{ticket}, replayed {} time(s)", state(record.state), record.replays))
+    say(&format!("state     {}{ticket}, replayed {}", state(record.state), counted(record.replays as usize, "time")))
 }
 
 fn line(entry: &Entry) -> String {

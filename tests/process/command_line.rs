@@ -432,6 +432,8 @@ async fn the_samples_become_tickets_once() {
     let summary = |shown: &str| shown.lines().find(|line| line.contains("sample mails:")).unwrap().to_owned();
     assert!(summary(&shown).starts_with("20 sample mails: 20 new (16 in tickets, 4 kept as unprocessed)"), "{shown}");
     assert!(shown.contains("curl -s -H 'Authorization: Bearer "), "{shown}");
+    let kept = ran(data, &["unprocessed", "list"]);
+    assert!(kept.lines().count() == 4 && kept.lines().is_sorted(), "oldest first: {kept}");
     assert_eq!((mode(&data.join("inbox").join(HELP)), mode(&data.join("logs"))), (0o700, 0o700));
     let dev = Dev::start(data, &["--sample"]);
     let agent = token(data, "contoso", "agent");
@@ -495,8 +497,11 @@ async fn commands_work_beside_a_running_dev() {
         !records.is_empty()
     });
     assert_eq!((records.len(), &records[0]["reason"], &records[0]["tenant"]), (1, &json!("unknown_mailbox"), &json!("sys")));
+    assert_eq!(ran(data, &["unprocessed", "list", "--json", "--tenant", "sys"]), ran(data, &["unprocessed", "list", "--json"]));
+    assert_eq!(ran(data, &["unprocessed", "list", "--tenant", "contoso"]), "nothing is unprocessed");
     let id = records[0]["id"].as_str().unwrap();
     assert!(ran(data, &["unprocessed", "show", id]).contains("reason    unknown_mailbox"));
+    assert!(ran(data, &["unprocessed", "show", id]).contains("replayed 0 times"));
     assert!(ran(data, &["unprocessed", "show", id, "--raw"]).contains("Subject: Third"));
     // With the mailbox it becomes a ticket.
     ran(data, &["tenant", "mailbox", "fabrikam", "later@contoso.example"]);
