@@ -6,14 +6,13 @@ use std::{
     str::FromStr,
 };
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 use clap::ArgGroup;
-use serde::Serialize;
 
-use super::{COMMAND_LINE, Data, create_folder, inbox, print_list, say};
+use super::{COMMAND_LINE, Data, counted, create_folder, inbox, print_list, read, say};
 use crate::{
     config::Config,
-    functions::App,
+    functions::{App, TenantBody},
     ids::TenantId,
     mail::sender::Trust,
     ports::Versions,
@@ -21,6 +20,9 @@ use crate::{
     tickets::{blobs::blobs_of, held},
     wiring::House,
 };
+
+/// Bytes of a file of settings, as of a tenant's JSON in the API.
+const SETTINGS_BYTES_MAX: u64 = 64 * 1024;
 
 #[derive(clap::Args)]
 #[command(after_help = "Examples:\n  helpdesk tenant list\n  helpdesk tenant show contoso")]
@@ -37,7 +39,7 @@ enum Command {
         /// 2 to 40 of a-z, 0-9 and -
         id: TenantId,
         /// The name that people see
-        #[arg(long)]
+        #[arg(long, value_parser = tenants::checked_name)]
         name: String,
         /// An address whose mail becomes tickets; may be given several times
         #[arg(long = "mailbox", required = true, value_parser = Mailbox::parse)]
@@ -59,6 +61,7 @@ enum Command {
         after_help = "Example:\n  helpdesk tenant mailbox northwind it@northwind.example --trust 'rfc8601 mx.northwind.example'\n\nMail that came there before: `helpdesk unprocessed replay`."
     )]
     Mailbox {
+        /// The tenant, as `helpdesk tenant list` names it
         id: TenantId,
         /// An address whose mail becomes tickets
         #[arg(value_parser = Mailbox::parse)]
@@ -72,6 +75,7 @@ enum Command {
     /// Show one tenant
     #[command(after_help = "Example:\n  helpdesk tenant show northwind")]
     Show {
+        /// The tenant, as `helpdesk tenant list` names it
         id: TenantId,
         /// As one JSON object
         #[arg(long)]
@@ -85,9 +89,10 @@ enum Command {
         group = ArgGroup::new("change").required(true).multiple(true).args(["name", "entra_tenant", "region", "state"])
     )]
     Change {
+        /// The tenant, as `helpdesk tenant list` names it
         id: TenantId,
         /// The name that people see
-        #[arg(long)]
+        #[arg(long, value_parser = tenants::checked_name)]
         name: Option<String>,
         /// The Entra tenant in which its people log in, a UUID; `none` takes it away
         #[arg(long)]
@@ -106,8 +111,9 @@ enum Command {
         after_help = "Example:\n  helpdesk tenant settings contoso > settings.json\n  helpdesk tenant settings contoso --from settings.json\n\nWhat a file leaves out becomes as by default."
     )]
     Settings {
+        /// The tenant, as `helpdesk tenant list` names it
         id: TenantId,
-        /// A JSON file with all settings
+        /// A JSON file with all settings; `-` is standard input
         #[arg(long)]
         from: Option<PathBuf>,
         #[command(flatten)]
@@ -115,9 +121,10 @@ enum Command {
     },
     /// Delete a suspended tenant and all that is his
     #[command(
-        after_help = "Example:\n  helpdesk tenant change northwind --state suspended\n  helpdesk tenant remove northwind --yes\n\nIt cannot be undone, but from a backup."
+        after_help = "Example:\n  helpdesk tenant change northwind --state suspended\n  helpdesk tenant remove northwind --yes\n\nIt cannot be undone."
     )]
     Remove {
+        /// The tenant, as `helpdesk tenant list` names it
         id: TenantId,
         /// Yes, all of it
         #[arg(long)]
@@ -168,8 +175,8 @@ pub(super) async fn run(arguments: Arguments, config: Config) -> Result<ExitCode
         Command::Show { id, json, data } => {
             let app = data.visit(config).await?.app;
             let (tenant, _) = tenants::get(app.ports.documents.as_ref(), &app.keyring, &id).await?.ok_or(tenants::Error::NotFound)?;
-            let listed = Listed::of(&app, tenant).await?;
-            say(&if json { serde_json::to_string(&listed)? } else { listed.in_full() })?;
+            let tenant = TenantBody::of(&app, tenant).await?;
+            say(&if json { serde_json::to_string(&tenant)? } else { in_full(&tenant) })?;
         }
         Command::Change { id, name, entra_tenant, region, state, data } => {
             let entra_tenant = entra_tenant.map(|Directory(directory)| directory);
@@ -201,9 +208,9 @@ pub(super) async fn run(arguments: Arguments, config: Config) -> Result<ExitCode
             let app = data.visit(config).await?.app;
             let mut found = Vec::new();
             for tenant in tenants::list(app.ports.documents.as_ref(), &app.keyring).await? {
-                found.push(Listed::of(&app, tenant).await?);
+                found.push(TenantBody::of(&app, tenant).await?);
             }
-            print_list(&found, json, Listed::for_a_person, "no tenants: `helpdesk tenant add` adds one")?;
+            print_list(&found, json, for_a_person, "no tenants: `helpdesk tenant add` adds one")?;
         }
     }
     Ok(ExitCode::SUCCESS)
@@ -224,6 +231,7 @@ async fn change(app: &App, id: &TenantId, change: Change) -> Result<()> {
     if tenant.state == State::Active {
         match held::release(&app.desk, id).await? {
             0 => {}
+            1 => say("1 held mail goes on its way")?,
             released if released >= held::RELEASED_MAX => say(&format!("{released} held mails go on their way, more may follow"))?,
             released => say(&format!("{released} held mails go on their way"))?,
         }
@@ -236,7 +244,8 @@ async fn settings(app: &App, id: &TenantId, from: Option<&Path>) -> Result<Setti
     let Some(file) = from else {
         return Ok(tenants::get(app.ports.documents.as_ref(), &app.keyring, id).await?.ok_or(tenants::Error::NotFound)?.0.settings);
     };
-    let text = std::fs::read(file).with_context(|| format!("{} cannot be read", file.display()))?;
+    let text = read(file, SETTINGS_BYTES_MAX).with_context(|| format!("{} cannot be read", file.display()))?;
+    ensure!(text.len() as u64 <= SETTINGS_BYTES_MAX, "{} has over {SETTINGS_BYTES_MAX} bytes, the limit of settings", file.display());
     let settings = serde_json::from_slice(&text).with_context(|| format!("{} holds no settings", file.display()))?;
     let change = Change { settings: Some(settings), ..Change::default() };
     Ok(tenants::change(&app.ports, &app.keyring, COMMAND_LINE, id, &Versions::Any, &change).await?.0.settings)
@@ -247,53 +256,34 @@ async fn remove(app: &App, id: &TenantId) -> Result<()> {
     loop {
         let removal = tenants::remove(&app.ports, &app.keyring, COMMAND_LINE, id, &blobs_of(id), &Versions::Any).await?;
         (documents, blobs) = (documents + removal.documents, blobs + removal.blobs);
+        let (of_documents, of_blobs) = (counted(documents, "document"), counted(blobs, "blob"));
         if removal.done {
-            return say(&format!("removed {id}: {documents} documents, {blobs} blobs, and its keys"));
+            return say(&format!("removed {id}: {of_documents}, {of_blobs}, and its keys"));
         }
-        say(&format!("{documents} documents and {blobs} blobs are deleted, more follow"))?;
+        say(&format!("deleted so far: {of_documents}, {of_blobs}; more follow"))?;
     }
 }
 
-/// A tenant as it is listed.
-#[derive(Serialize)]
-struct Listed {
-    #[serde(flatten)]
-    tenant: Tenant,
-    /// Whose word on senders counts, for each mailbox in turn.
-    trust: Vec<Trust>,
+fn for_a_person(tenant: &TenantBody) -> String {
+    let TenantBody { id, name, state, .. } = tenant;
+    format!("{id:<20} {name:<30} {:<9}  {}", state.name(), mailboxes(tenant).join(", "))
 }
 
-impl Listed {
-    async fn of(app: &App, tenant: Tenant) -> Result<Listed> {
-        let mut trust = Vec::new();
-        for mailbox in &tenant.mailboxes {
-            let owner = tenants::of_mailbox(app.ports.documents.as_ref(), &app.keyring, mailbox).await?;
-            trust.push(owner.map(|owner| owner.trust).unwrap_or_default());
-        }
-        Ok(Listed { tenant, trust })
-    }
+fn in_full(tenant: &TenantBody) -> String {
+    let TenantBody { id, name, entra_tenant, region, state, .. } = tenant;
+    let entra_tenant = entra_tenant.as_ref().map_or("none", |directory| directory.as_str());
+    let mailboxes = mailboxes(tenant).join("\n              ");
+    format!(
+        "id            {id}\nname          {name}\nstate         {}\nregion        {}\nentra tenant  {entra_tenant}\nmailboxes     {mailboxes}",
+        state.name(),
+        region.as_str()
+    )
+}
 
-    fn for_a_person(&self) -> String {
-        let state = if self.tenant.state == State::Active { String::new() } else { format!("{}, ", self.tenant.state.name()) };
-        format!("{:<20} {:<30} {state}{}", self.tenant.id, self.tenant.name, self.mailboxes().join(", "))
-    }
-
-    fn in_full(&self) -> String {
-        let Tenant { id, name, entra_tenant, region, state, .. } = &self.tenant;
-        let entra_tenant = entra_tenant.as_ref().map_or("none", |directory| directory.as_str());
-        let mailboxes = self.mailboxes().join("\n              ");
-        format!(
-            "id            {id}\nname          {name}\nstate         {}\nregion        {}\nentra tenant  {entra_tenant}\nmailboxes     {mailboxes}",
-            state.name(),
-            region.as_str()
-        )
-    }
-
-    fn mailboxes(&self) -> Vec<String> {
-        let mailboxes = self.tenant.mailboxes.iter().zip(&self.trust).map(|(mailbox, trust)| match trust {
-            Trust::Nobody => mailbox.as_str().to_owned(),
-            trust => format!("{} (trusts {trust})", mailbox.as_str()),
-        });
-        mailboxes.collect()
-    }
+fn mailboxes(tenant: &TenantBody) -> Vec<String> {
+    let mailboxes = tenant.mailboxes.iter().map(|mailbox| match &mailbox.trust {
+        Trust::Nobody => mailbox.address.as_str().to_owned(),
+        trust => format!("{} (trusts {trust})", mailbox.address.as_str()),
+    });
+    mailboxes.collect()
 }

@@ -33,6 +33,7 @@ pub use about::check_query;
 pub use contacts::known;
 pub use problem::{Problem, Verdict};
 use route::Params;
+pub use tenants::TenantBody;
 
 use crate::{
     access::{Action, Caller},

@@ -124,11 +124,11 @@ pub struct MailboxRequest {
 #[derive(Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 #[schemars(rename = "Mailbox")]
-struct MailboxBody {
-    address: Mailbox,
+pub struct MailboxBody {
+    pub address: Mailbox,
     /// Whose word on senders counts in it.
     #[serde(default)]
-    trust: Trust,
+    pub trust: Trust,
 }
 
 #[derive(Serialize, JsonSchema)]
@@ -143,17 +143,17 @@ pub struct Page {
 #[derive(Serialize, JsonSchema)]
 #[schemars(rename = "Tenant")]
 pub struct TenantBody {
-    id: TenantId,
-    name: String,
-    state: State,
-    region: Region,
-    entra_tenant: Option<DirectoryId>,
-    mailboxes: Vec<MailboxBody>,
-    settings: Settings,
+    pub id: TenantId,
+    pub name: String,
+    pub state: State,
+    pub region: Region,
+    pub entra_tenant: Option<DirectoryId>,
+    pub mailboxes: Vec<MailboxBody>,
+    pub settings: Settings,
 }
 
 impl TenantBody {
-    async fn of(app: &App, tenant: Tenant) -> Result<TenantBody, tenants::Error> {
+    pub async fn of(app: &App, tenant: Tenant) -> Result<TenantBody, tenants::Error> {
         let Tenant { id, name, mailboxes: addresses, entra_tenant, region, state, settings } = tenant;
         let owners = addresses.iter().map(|address| tenants::of_mailbox(app.ports.documents.as_ref(), &app.keyring, address));
         let owners = futures::future::try_join_all(owners).await?;

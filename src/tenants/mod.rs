@@ -318,15 +318,18 @@ fn has_no_mark(mailbox: &Mailbox) -> Result<(), Error> {
     if mailbox.local().contains('+') { Err(Error::Marked) } else { Ok(()) }
 }
 
+/// A tenant's name, if it may be kept.
+pub fn checked_name(text: &str) -> Result<String, Error> {
+    let fits = (1..=NAME_CHARACTERS_MAX).contains(&text.chars().count()) && !text.trim().is_empty() && is_one_line(text);
+    if fits { Ok(text.to_owned()) } else { Err(Error::BadName) }
+}
+
 /// The tenant as it may be kept.
 fn checked(tenant: &Tenant) -> Result<Tenant, Error> {
     if tenant.id.is_system() {
         return Err(Error::Reserved);
     }
-    let characters = tenant.name.chars().count();
-    if !(1..=NAME_CHARACTERS_MAX).contains(&characters) || tenant.name.trim().is_empty() || !is_one_line(&tenant.name) {
-        return Err(Error::BadName);
-    }
+    checked_name(&tenant.name)?;
     let mut mailboxes: Vec<Mailbox> = Vec::new();
     for mailbox in &tenant.mailboxes {
         if !mailboxes.contains(mailbox) {

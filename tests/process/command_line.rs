@@ -152,12 +152,31 @@ fn an_argument_that_is_none_of_its_kind_is_a_wrong_word() {
     for arguments in [
         &["send", "Cargo.toml", "--mailbox", "nope"][..],
         &["tenant", "add", "ab", "--name", "A", "--mailbox", "nope"],
+        &["tenant", "add", "ab", "--name", "", "--mailbox", HELP],
+        &["tenant", "add", "ab", "--name", "two\nlines", "--mailbox", HELP],
+        &["tenant", "change", "contoso", "--name", &"a".repeat(1000)],
         &["tenant", "mailbox", "contoso", "nope"],
         &["tenant", "change", "contoso", "--entra-tenant", "nope"],
         &["unprocessed", "show", "01JD7Z3M9QK4T5V6W7X8Y9Z0AB", "--raw", "--json"],
     ] {
         assert_eq!(run(helpdesk(arguments)).code, Some(2), "{arguments:?}");
     }
+}
+
+#[test]
+fn the_help_says_what_an_argument_is() {
+    let help = |arguments: &[&str]| run(helpdesk(&[arguments, &["--help"]].concat())).stdout;
+    for command in ["show", "change", "mailbox", "settings", "remove"] {
+        assert!(help(&["tenant", command]).contains("The tenant, as `helpdesk tenant list` names it"), "{command}");
+    }
+    for command in ["show", "replay", "release"] {
+        assert!(help(&["unprocessed", command]).contains("as `helpdesk unprocessed list` names"), "{command}");
+    }
+    for command in ["dev", "send", "token"] {
+        let help = help(&[command]);
+        assert!(help.contains("[default: HELPDESK_DATA, else ./.helpdesk]") && !help.contains("Azure"), "{help}");
+    }
+    assert!(help(&["check"]).contains("else what settings name in Azure, else ./.helpdesk"));
 }
 
 #[test]
@@ -445,6 +464,36 @@ async fn the_samples_become_tickets_once() {
 }
 
 #[tokio::test]
+async fn a_tenant_is_printed_as_the_api_shows_him() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path();
+    let dev = Dev::start(data, &[]);
+    for (id, mailbox) in [("contoso", HELP), ("fabrikam", "support@fabrikam.example")] {
+        ran(data, &["tenant", "add", id, "--name", id, "--mailbox", mailbox]);
+    }
+    let of = |arguments: &[&str]| serde_json::from_str::<Value>(&ran(data, arguments)).unwrap();
+    let operator = ran(data, &["token", "--tenant", "vendor", "--role", "operator"]);
+    let shown = get(dev.address, "/api/operator/tenants/contoso", &operator).await;
+    assert_eq!(of(&["tenant", "show", "contoso", "--json"]), shown);
+    let listed = ran(data, &["tenant", "list", "--json"]);
+    assert_eq!(serde_json::from_str::<Value>(listed.lines().next().unwrap()).unwrap(), shown);
+
+    ran(data, &["tenant", "change", "fabrikam", "--state", "suspended"]);
+    let listed = ran(data, &["tenant", "list"]);
+    let columns: Vec<Vec<&str>> = listed.lines().map(|line| line.split_whitespace().collect()).collect();
+    assert_eq!(columns, [["contoso", "contoso", "active", HELP], ["fabrikam", "fabrikam", "suspended", "support@fabrikam.example"]]);
+
+    let mut settings = of(&["tenant", "settings", "contoso"]);
+    settings["mails_a_sender"] = json!(7);
+    let file = data.join("settings.json");
+    fs::write(&file, settings.to_string()).unwrap();
+    let mut command = helpdesk(&["tenant", "settings", "contoso", "--from", "-", "--data"]);
+    let changed = command.arg(data).stdin(fs::File::open(&file).unwrap()).output().unwrap();
+    assert_eq!(serde_json::from_slice::<Value>(&changed.stdout).unwrap(), settings, "{}", String::from_utf8_lossy(&changed.stderr));
+    dev.stop();
+}
+
+#[tokio::test]
 async fn commands_work_beside_a_running_dev() {
     let folder = tempfile::tempdir().unwrap();
     let data = folder.path();
@@ -454,8 +503,7 @@ async fn commands_work_beside_a_running_dev() {
     }
     let listed: Vec<Value> = ran(data, &["tenant", "list", "--json"]).lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     assert_eq!(listed.len(), 2);
-    assert_eq!((&listed[0]["id"], &listed[0]["mailboxes"]), (&json!("contoso"), &json!([HELP])));
-    assert_eq!(listed[0]["trust"], json!(["nobody"]));
+    assert_eq!((&listed[0]["id"], &listed[0]["mailboxes"]), (&json!("contoso"), &json!([{ "address": HELP, "trust": "nobody" }])));
     // Whom a mailbox trusts is changed by naming it again.
     ran(data, &["tenant", "mailbox", "contoso", HELP, "--trust", "rfc8601 MX.contoso.example"]);
     ran(data, &["tenant", "mailbox", "contoso", HELP]);
