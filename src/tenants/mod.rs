@@ -391,7 +391,7 @@ pub async fn page(documents: &dyn Documents, keyring: &Keyring, after: Option<&s
     }
 }
 
-/// All tenants, by id; of more than [`LIST_MAX`] the first, and a warning.
+/// All tenants, by id; of more than 10,000 the first, and a warning.
 pub async fn list(documents: &dyn Documents, keyring: &Keyring) -> Result<Vec<Tenant>, Error> {
     let tenants = page(documents, keyring, None, LIST_MAX).await?;
     if tenants.len() == LIST_MAX {

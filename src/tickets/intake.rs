@@ -273,7 +273,7 @@ async fn take_in_mail(desk: &Desk, served: &Served, request: &Request, message: 
 fn why_not(reason: Reason, arrival: &Arrival<'_>) -> String {
     let settings = &arrival.tenant.settings;
     match reason {
-        Reason::SenderLimit => format!("its sender sent {} mails to this mailbox within an hour; it goes on later", settings.mails_a_sender),
+        Reason::SenderLimit => format!("mails of its sender to this mailbox within an hour: {}; it goes on later", settings.mails_a_sender),
         Reason::MailboxLimit => format!("about {} mails came to this mailbox within an hour; it goes on later", settings.mails_a_mailbox),
         Reason::Loop => format!("its sender said {} things in this ticket within an hour; it goes on later", settings.mails_a_conversation),
         Reason::OwnMail => "a mail of ours that came back".to_owned(),
