@@ -2,7 +2,8 @@
 
 use std::{
     collections::HashMap,
-    io::{self, Write},
+    fs::{self, File},
+    io::{self, Read, Seek, SeekFrom, Write},
     panic,
     path::Path,
     sync::{Mutex, PoisonError},
@@ -44,7 +45,7 @@ pub fn to_files(level: LevelFilter, folder: &Path) -> Result<(), tracing_appende
     let told = Told::default();
     let to_person = fmt::layer().compact().without_time().with_target(false).with_ansi(false).with_writer(io::stderr);
     let to_person = to_person.with_filter(dynamic_filter_fn(move |event, _| told.is_news(event)).with_max_level_hint(LevelFilter::INFO));
-    tracing_subscriber::registry().with(lines(level, Mutex::new(Whole::to(appender)))).with(to_person).init();
+    tracing_subscriber::registry().with(lines(level, Mutex::new(Whole::to(appender, ends_torn(folder))))).with(to_person).init();
     hook_panics();
     Ok(())
 }
@@ -66,8 +67,8 @@ struct Whole<W> {
 }
 
 impl<W> Whole<W> {
-    fn to(to: W) -> Self {
-        Whole { to, is_torn: false }
+    fn to(to: W, is_torn: bool) -> Self {
+        Whole { to, is_torn }
     }
 }
 
@@ -87,6 +88,21 @@ impl<W: Write> Write for Whole<W> {
     fn flush(&mut self) -> io::Result<()> {
         self.to.flush()
     }
+}
+
+/// Whether a process before this one left a line that was not written to its end. What cannot be read ends well.
+fn ends_torn(folder: &Path) -> bool {
+    let ends_well = |path: &Path| {
+        let mut file = File::open(path)?;
+        let mut last = [b'\n'];
+        if file.metadata()?.len() > 0 {
+            file.seek(SeekFrom::End(-1))?;
+            file.read_exact(&mut last)?;
+        }
+        io::Result::Ok(last == [b'\n'])
+    };
+    let logs = fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path());
+    logs.filter(|path| path.extension().is_some_and(|ending| ending == "jsonl")).any(|path| !ends_well(&path).unwrap_or(true))
 }
 
 /// When a person was last told of something, by the places in the code that told him.
@@ -138,8 +154,18 @@ mod tests {
     }
 
     #[test]
+    fn a_line_that_a_process_before_left_torn_is_seen() {
+        let folder = tempfile::tempdir().unwrap();
+        assert!(!ends_torn(folder.path()));
+        for (log, is_torn) in [("", false), ("{}\n", false), ("{}\n{\"a", true)] {
+            fs::write(folder.path().join("helpdesk.2026-11-23.jsonl"), log).unwrap();
+            assert_eq!(ends_torn(folder.path()), is_torn, "{log:?}");
+        }
+    }
+
+    #[test]
     fn a_line_after_a_torn_one_stands_alone() {
-        let mut log = Whole::to(Disk(Vec::new(), 12));
+        let mut log = Whole::to(Disk(Vec::new(), 12), false);
         log.write_all(b"first\n").unwrap();
         for _ in 0..2 {
             assert!(log.write_all(b"this is torn\n").is_err());

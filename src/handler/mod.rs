@@ -138,7 +138,8 @@ impl Front {
             answer
         });
         call.await.unwrap_or_else(|error| {
-            tracing::error!(invocation_id = invocation, %error, "a call broke off");
+            // A panic's message may hold a piece of a mail.
+            tracing::error!(invocation_id = invocation, panicked = error.is_panic(), "a call broke off");
             Problem::new(500, "internal", "Something went wrong here", "").into_answer(invocation)
         })
     }

@@ -93,7 +93,7 @@ pub async fn take_in(desk: &Desk, message: &str) -> Result<Outcome, Error> {
     }
     let outcome = take_in_mail(desk, served, &request, message, &raw).await?;
     if let Outcome::Opened { number } | Outcome::Joined { number, .. } | Outcome::Seen { number } = outcome {
-        unprocessed::processed(desk, tenant, &request, Some(&raw), number).await?;
+        unprocessed::processed(desk, tenant, &request, Blob::Read(&raw), number).await?;
         desk.ports.blobs.delete(INTAKE_CONTAINER, &request.blob).await?;
     }
     Ok(outcome)
@@ -147,7 +147,7 @@ pub async fn take_in_poison(desk: &Desk, message: &str) -> Result<Outcome, Error
         && let Some(Delivery::Ticket { number, content }) = delivered(desk, &tenant, request, message).await?
         && is_the_mail(desk, served.as_ref(), found, content.as_ref()).await?
     {
-        unprocessed::processed(desk, &tenant, request, raw.as_deref(), number).await?;
+        unprocessed::processed(desk, &tenant, request, found, number).await?;
         desk.ports.blobs.delete(INTAKE_CONTAINER, &request.blob).await?;
         return Ok(Outcome::Seen { number });
     }
@@ -184,7 +184,7 @@ async fn refuse(
 /// No blob: either this delivery was dealt with before, or there never was one.
 async fn without_blob(desk: &Desk, owner: &TenantId, request: &Request, message: &str) -> Result<Outcome, Error> {
     if let Some(Delivery::Ticket { number, .. }) = delivered(desk, owner, request, message).await? {
-        unprocessed::processed(desk, owner, request, None, number).await?;
+        unprocessed::processed(desk, owner, request, Blob::Nothing, number).await?;
         return Ok(Outcome::Seen { number });
     }
     let detail = "the blob that the message names is not in the container `mail-intake`".to_owned();
@@ -405,7 +405,7 @@ async fn find_place(desk: &Desk, arrival: &Arrival<'_>, known: &Known) -> Result
         match thread::judge(&ticket, because, &arrival.facts()) {
             Verdict::Joins { .. } | Verdict::Opens(Why::Continues) if is_there => return Ok(Found::There { number: ticket.number }),
             // By its number a mail to one mailbox may be in the ticket of another.
-            Verdict::Opens(Why::SameMail)
+            Verdict::Opens(Why::SameMail) | Verdict::Passes
                 if is_there
                     && known.numbered == Some(id)
                     && matches!(thread::judge(&ticket, Because::Number, &arrival.facts()), Verdict::Joins { .. }) =>

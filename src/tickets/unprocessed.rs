@@ -188,7 +188,7 @@ pub(super) async fn keep(desk: &Desk, mut keep: Keep<'_>) -> Result<Kept, Error>
             Ok(kept) => {
                 // Nobody's mail that somebody owns by now is kept with him.
                 if let Some(request) = keep.request.filter(|_| !keep.owner.is_system()) {
-                    close(desk, &TenantId::system(), request, keep.found.bytes().map(AsRef::as_ref), None).await?;
+                    close(desk, &TenantId::system(), request, keep.found, None).await?;
                 }
                 if let (Some(request), Some(_)) = (keep.request, keep.found.bytes()) {
                     desk.ports.blobs.delete(INTAKE_CONTAINER, &request.blob).await?;
@@ -417,22 +417,22 @@ async fn sealed<'a>(desk: &'a Desk, owner: &TenantId, blob: &str, size: u64) -> 
 }
 
 /// After a mail became a ticket: if it came from a record, the record says so, and which.
-pub(super) async fn processed(desk: &Desk, tenant: &TenantId, request: &Request, raw: Option<&[u8]>, ticket: u64) -> Result<(), Error> {
+pub(super) async fn processed(desk: &Desk, tenant: &TenantId, request: &Request, found: Found<'_>, ticket: u64) -> Result<(), Error> {
     // The record stands with the tenant, or, if nobody owned the mailbox then, with the house.
     for owner in [tenant, &TenantId::system()] {
-        close(desk, owner, request, raw, Some(ticket)).await?;
+        close(desk, owner, request, found, Some(ticket)).await?;
     }
     Ok(())
 }
 
 /// Closes the owner's record that a mail was replayed from, if the mail is the record's. Its bytes may be gone by now.
-async fn close(desk: &Desk, owner: &TenantId, request: &Request, raw: Option<&[u8]>, ticket: Option<u64>) -> Result<(), Error> {
+async fn close(desk: &Desk, owner: &TenantId, request: &Request, found: Found<'_>, ticket: Option<u64>) -> Result<(), Error> {
     let named = || request.record.as_ref().and_then(|id| id.parse().ok());
     let Some(id) = replay_of(&request.blob).or_else(named) else { return Ok(()) };
     let keys = desk.keyring.keys(owner).await?;
     let Some((mut record, etag)) = open(desk, &keys, owner, id).await? else { return Ok(()) };
     // Whoever sends another mail in the record's name does not close it.
-    if is_of(&record, &keys, owner, request, raw) {
+    if is_of(&record, &keys, owner, request, found) {
         record.close(ticket);
         desk.ports.documents.commit(&partition(owner, Kind::Unprocessed), vec![write(&keys, owner, &record, Some(etag))?]).await?;
     }
@@ -440,10 +440,10 @@ async fn close(desk: &Desk, owner: &TenantId, request: &Request, raw: Option<&[u
 }
 
 /// Whether this is the record's mail.
-fn is_of(record: &Unprocessed, keys: &TenantKeys, owner: &TenantId, request: &Request, raw: Option<&[u8]>) -> bool {
+fn is_of(record: &Unprocessed, keys: &TenantKeys, owner: &TenantId, request: &Request, found: Found<'_>) -> bool {
     match &record.raw {
-        Raw::Sealed { blob, .. } => raw.is_some_and(|raw| *blob == sealed_name(keys, owner, &request.mailbox, raw)),
-        Raw::Intake { blob, .. } => record.raw.can_be_a_ticket() && *blob == request.blob && record.mailbox.as_ref() == Some(&request.mailbox),
+        Raw::Sealed { blob, .. } => found.bytes().is_some_and(|raw| *blob == sealed_name(keys, owner, &request.mailbox, raw)),
+        Raw::Intake { blob, .. } => record.raw.is_left(found.size()) && *blob == request.blob && record.mailbox.as_ref() == Some(&request.mailbox),
         Raw::Nowhere => false,
     }
 }
@@ -465,12 +465,12 @@ fn replay_of(blob: &str) -> Option<RecordId> {
 }
 
 /// Whether a person let this mail go, so that no limit holds it: its name says so, and a record of the same mail.
-pub(super) async fn is_let_go(desk: &Desk, tenant: &TenantId, request: &Request, raw: &[u8]) -> Result<bool, Error> {
+pub(super) async fn is_let_go(desk: &Desk, tenant: &TenantId, request: &Request, raw: &Bytes) -> Result<bool, Error> {
     let Some(id) = replay_of(&request.blob).filter(|_| request.blob.starts_with(LET_GO_PREFIX)) else { return Ok(false) };
     for owner in [tenant, &TenantId::system()] {
         let keys = desk.keyring.keys(owner).await?;
         let found = get(desk, owner, id).await?;
-        if found.is_some_and(|(record, _)| is_of(&record, &keys, owner, request, Some(raw))) {
+        if found.is_some_and(|(record, _)| is_of(&record, &keys, owner, request, Found::Read(raw))) {
             return Ok(true);
         }
     }

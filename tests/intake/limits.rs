@@ -4,7 +4,9 @@ use helpdesk::{
     access::Role,
     config::Config,
     devhost::{inbox::Inbox, queues::Wakes},
+    ids::TenantId,
     ports::Fault,
+    tenants::{self, Mailbox, Tenant, Trust},
     tickets::{
         Error, store,
         unprocessed::{self, Raw, State},
@@ -66,6 +68,21 @@ async fn a_mail_that_is_too_large_is_kept_although_its_name_brought_another() {
             assert_ne!(kept.state, State::Processed);
         }
     }
+}
+
+#[tokio::test]
+async fn nobodys_record_of_a_mail_that_is_too_large_is_closed_when_somebody_owns_it() {
+    let world = World::new().await;
+    let large = vec![b'x'; 35 * 1024 * 1024 + 1];
+    world.mail("sales@contoso.example", "a.eml", &large).await;
+    let (house, nobodys) = (TenantId::system(), world.unprocessed("sys").await.remove(0));
+    let tenant = Tenant::new("sales".parse().unwrap(), "Sales", vec![Mailbox::parse("sales@contoso.example").unwrap()]);
+    tenants::add(&world.ports, &world.app.keyring, "test", &tenant, &Trust::Nobody).await.unwrap();
+    unprocessed::replay(&world.app.desk, &house, nobodys.id, "test").await.unwrap();
+    take_what_waits(&world).await;
+    assert_eq!(world.unprocessed("sys").await[0].state, State::Processed);
+    let his = world.unprocessed("sales").await;
+    assert_eq!((his.len(), &his[0].raw, his[0].state), (1, &nobodys.raw, State::Waiting));
 }
 
 #[tokio::test]

@@ -266,6 +266,11 @@ async fn a_copy_of_what_a_number_brought_into_the_ticket_of_another_mailbox_is_k
     let more = |way: &str| proven(ANN, "m@adventure-works.example", "More [#1]", way, "It burns on.");
     assert!(world.mail(IT, "m.eml", &more("")).await.1.starts_with("comment on ticket 1"));
     assert_eq!(world.mail(IT, "m2.eml", &more("X-Way: another\r\n")).await.1, "seen before, in ticket 1");
+    // Also of somebody who is only in copy there.
+    set(&world, 1, json!({ "cc": [{ "address": CAROL }] })).await;
+    let carols = |way: &str| proven(CAROL, "c@adventure-works.example", "And here [#1]", way, "It burns here too.");
+    assert!(world.mail(HELP, "c.eml", &carols("")).await.1.starts_with("comment on ticket 1"));
+    assert_eq!(world.mail(IT, "c2.eml", &carols("X-Way: another\r\n")).await.1, "seen before, in ticket 1");
 }
 
 #[tokio::test]

@@ -24,9 +24,12 @@ fn mailbox(from: &[u8]) -> Option<Vec<u8>> {
             }
             // Nothing may follow the mailbox.
             byte if (ended || angle.is_some()) && !byte.is_ascii_whitespace() && !b",;".contains(&byte) => return None,
-            // One word, though some mail programs leave commas and brackets in it.
+            // One word, though some mail programs leave a comma in it. What else of a mailbox's marks is in it, some servers read as such.
             b'=' if let Some(bytes) = encoded_word::word_bytes(&from[from.len() - rest.len() - 1..]) => {
                 let word = &from[from.len() - rest.len() - 1..][..bytes];
+                if word.iter().any(|byte| b"<>\"@()".contains(byte)) {
+                    return None;
+                }
                 outside.extend_from_slice(word);
                 rest = &rest[bytes - 1..];
             }
@@ -123,6 +126,10 @@ mod tests {
             "<a\u{200b}nn@a.example>",
             "<\u{3000}ann@a.example>",
             "<\u{85}ann@a.example>",
+            "Ann =?utf-8?q?\"?= <ann@a.example> (\"<eve@a.example>\")",
+            "=?utf-8?b?<eve@a.example>?= <ann@a.example>",
+            "=?utf-8?b?,eve@a.example,?= <ann@a.example>",
+            "=?utf-8?q?(?= <ann@a.example> (x)",
             "eve (ann@a.example)",
             "<eve> (ann@a.example)",
             "\"ann@a.example\"",

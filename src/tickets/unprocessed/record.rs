@@ -171,6 +171,15 @@ impl Raw {
         !matches!(self, Raw::Intake { bytes: Some(bytes), .. } if *bytes > MAIL_BYTES_MAX)
     }
 
+    /// Whether a mail of which so many bytes were found in the intake, or none any more, can be the one that was left there.
+    pub(super) fn is_left(&self, found: Option<u64>) -> bool {
+        match (self, found) {
+            (Raw::Intake { bytes: Some(kept), .. }, Some(found)) => *kept == found,
+            // Gone since, as what became a ticket is.
+            _ => self.can_be_a_ticket(),
+        }
+    }
+
     /// Whether these can be the bytes that came now, of which so many were found. Two different mails never share a record.
     pub(super) fn may_be(&self, now: &Raw, found: Option<u64>) -> bool {
         match (self, now, found) {
