@@ -17,7 +17,7 @@ use super::{
     refs::{self, Loaded},
     store,
     thread::{self, Because, Known, Verdict},
-    unprocessed::{self, Delivery, Found as Blob, INTAKE_CONTAINER, INTAKE_QUEUE, Keep, Reason},
+    unprocessed::{self, Delivery, INTAKE_CONTAINER, INTAKE_QUEUE, IntakeBlob, Keep, Reason},
 };
 use crate::{
     ids::{CommentId, Kind, RecordId, TenantId, partition},
@@ -59,7 +59,7 @@ pub enum Outcome {
 pub async fn take_in(desk: &Desk, message: &str) -> Result<Outcome, Error> {
     let mut request = match contract::read(message) {
         Ok(request) => request,
-        Err((reason, detail)) => return refuse(desk, &TenantId::system(), reason, detail, message, None, Blob::Nothing).await,
+        Err((reason, detail)) => return refuse(desk, &TenantId::system(), reason, detail, message, None, IntakeBlob::Missing).await,
     };
     let size = desk.ports.blobs.size(INTAKE_CONTAINER, &request.blob).await?;
     // Held until the mail is dealt with, so that memory does not grow with the queue.
@@ -72,14 +72,14 @@ pub async fn take_in(desk: &Desk, message: &str) -> Result<Outcome, Error> {
     let Some(size) = size else { return without_blob(desk, tenant, &request, message).await };
     if size > MAIL_BYTES_MAX {
         let detail = format!("the mail has {size} bytes, over the limit of {MAIL_BYTES_MAX}; it stays in the intake container");
-        return refuse(desk, tenant, Reason::Unreadable, detail, message, Some(&request), Blob::Unread(size)).await;
+        return refuse(desk, tenant, Reason::Unreadable, detail, message, Some(&request), IntakeBlob::Unread(size)).await;
     }
     let Some(raw) = desk.ports.blobs.get(INTAKE_CONTAINER, &request.blob, None).await? else {
         return without_blob(desk, tenant, &request, message).await;
     };
     let Some(served) = &served else {
         let detail = "no tenant has this mailbox: give it to one with `helpdesk tenant mailbox`, then replay".to_owned();
-        return refuse(desk, tenant, Reason::UnknownMailbox, detail, message, Some(&request), Blob::Read(&raw)).await;
+        return refuse(desk, tenant, Reason::UnknownMailbox, detail, message, Some(&request), IntakeBlob::Read(&raw)).await;
     };
     let state = served.tenant.state;
     let held = match state {
@@ -89,11 +89,11 @@ pub async fn take_in(desk: &Desk, message: &str) -> Result<Outcome, Error> {
     };
     if let Some(reason) = held {
         let detail = format!("the tenant is {}; the mail is held until he is served again", state.name());
-        return refuse(desk, tenant, reason, detail, message, Some(&request), Blob::Read(&raw)).await;
+        return refuse(desk, tenant, reason, detail, message, Some(&request), IntakeBlob::Read(&raw)).await;
     }
     let outcome = take_in_mail(desk, served, &request, message, &raw).await?;
     if let Outcome::Opened { number } | Outcome::Joined { number, .. } | Outcome::Seen { number } = outcome {
-        unprocessed::processed(desk, tenant, &request, Blob::Read(&raw), number).await?;
+        unprocessed::processed(desk, tenant, &request, IntakeBlob::Read(&raw), number).await?;
         desk.ports.blobs.delete(INTAKE_CONTAINER, &request.blob).await?;
     }
     Ok(outcome)
@@ -137,10 +137,10 @@ pub async fn take_in_poison(desk: &Desk, message: &str) -> Result<Outcome, Error
         _ => None,
     };
     let found = match (&raw, size) {
-        (Some(raw), _) => Blob::Read(raw),
+        (Some(raw), _) => IntakeBlob::Read(raw),
         // One that could be read is gone by now.
-        (None, Some(size)) if readable.is_none() => Blob::Unread(size),
-        _ => Blob::Nothing,
+        (None, Some(size)) if readable.is_none() => IntakeBlob::Unread(size),
+        _ => IntakeBlob::Missing,
     };
     // The tries may have failed after the commit. Or the blob's name was used again: then this is another mail.
     if let Some(request) = &request
@@ -156,12 +156,12 @@ pub async fn take_in_poison(desk: &Desk, message: &str) -> Result<Outcome, Error
 }
 
 /// Whether these bytes, if there are any, are the mail that a ticket has under this name.
-async fn is_the_mail(desk: &Desk, served: Option<&Served>, found: Blob<'_>, content: Option<&String>) -> Result<bool, Error> {
+async fn is_the_mail(desk: &Desk, served: Option<&Served>, found: IntakeBlob<'_>, content: Option<&String>) -> Result<bool, Error> {
     let raw = match found {
-        Blob::Nothing => return Ok(true),
+        IntakeBlob::Missing => return Ok(true),
         // None so large was ever in a ticket.
-        Blob::Unread(_) => return Ok(false),
-        Blob::Read(raw) => raw,
+        IntakeBlob::Unread(_) => return Ok(false),
+        IntakeBlob::Read(raw) => raw,
     };
     let (Some(served), Some(cut)) = (served, cut(raw).await) else { return Ok(false) };
     let keys = desk.keyring.keys(&served.tenant.id).await?;
@@ -175,7 +175,7 @@ async fn refuse(
     detail: String,
     message: &str,
     request: Option<&Request>,
-    found: Blob<'_>,
+    found: IntakeBlob<'_>,
 ) -> Result<Outcome, Error> {
     let kept = unprocessed::keep(desk, Keep { owner, reason, detail, message, request, found }).await?;
     Ok(Outcome::Unprocessed { record: kept.record, reason: kept.reason, first: kept.first })
@@ -184,11 +184,11 @@ async fn refuse(
 /// No blob: either this delivery was dealt with before, or there never was one.
 async fn without_blob(desk: &Desk, owner: &TenantId, request: &Request, message: &str) -> Result<Outcome, Error> {
     if let Some(Delivery::Ticket { number, .. }) = delivered(desk, owner, request, message).await? {
-        unprocessed::processed(desk, owner, request, Blob::Nothing, number).await?;
+        unprocessed::processed(desk, owner, request, IntakeBlob::Missing, number).await?;
         return Ok(Outcome::Seen { number });
     }
     let detail = "the blob that the message names is not in the container `mail-intake`".to_owned();
-    refuse(desk, owner, Reason::BlobMissing, detail, message, Some(request), Blob::Nothing).await
+    refuse(desk, owner, Reason::BlobMissing, detail, message, Some(request), IntakeBlob::Missing).await
 }
 
 /// What this delivery became, if it was dealt with before.
@@ -239,7 +239,7 @@ async fn take_in_mail(desk: &Desk, served: &Served, request: &Request, message: 
         }
     };
     let read = if raw.len() > PARSED_HERE_BYTES_MAX { within(READ_TIME_MAX, read).await? } else { Some(read()) };
-    let keep = async |reason, detail| refuse(desk, &tenant.id, reason, detail, message, Some(request), Blob::Read(raw)).await;
+    let keep = async |reason, detail| refuse(desk, &tenant.id, reason, detail, message, Some(request), IntakeBlob::Read(raw)).await;
     let Some((content, cut, parsed)) = read else {
         return keep(Reason::Unreadable, format!("reading the mail took longer than {} seconds", READ_TIME_MAX.as_secs())).await;
     };
@@ -384,24 +384,16 @@ struct Decided {
 /// Looks at the tickets that a mail may belong to, the strongest reason first, until one takes it.
 async fn find_place(desk: &Desk, arrival: &Arrival<'_>, known: &Known) -> Result<Found, Error> {
     let (keys, tenant) = (arrival.keys, &arrival.tenant.id);
-    // The same mail by another way, and where that is by now.
-    let same = match known.same_id.filter(|_| known.says_the_same) {
-        Some(id) => store::ticket(desk, keys, tenant, id).await?.map(|(ticket, _)| ticket),
-        None => None,
-    };
-    let there = match &same {
-        Some(same) => links::end_of_merges(desk, keys, tenant, same.id).await?.map(|(end, _)| end),
-        None => None,
-    };
-    if let (Some(same), Some(there)) = (same, &there)
-        && same.mailbox == *arrival.mailbox
+    let same = the_same(desk, arrival, known).await?;
+    if let Some(Same { mailbox, end }) = &same
+        && *mailbox == *arrival.mailbox
     {
-        return Ok(Found::There { number: there.number });
+        return Ok(Found::There { number: end.number });
     }
     let mut link = None;
     for (id, because) in known.candidates() {
         let Some((ticket, read)) = links::end_of_merges(desk, keys, tenant, id).await? else { continue };
-        let is_there = there.as_ref().is_some_and(|there| there.id == ticket.id);
+        let is_there = same.as_ref().is_some_and(|same| same.end.id == ticket.id);
         match thread::judge(&ticket, because, &arrival.facts()) {
             Verdict::Joins { .. } | Verdict::Opens(Why::Continues) if is_there => return Ok(Found::There { number: ticket.number }),
             // By its number a mail to one mailbox may be in the ticket of another.
@@ -423,6 +415,22 @@ async fn find_place(desk: &Desk, arrival: &Arrival<'_>, known: &Known) -> Result
         }
     }
     Ok(Found::Goes(Place::New { link }))
+}
+
+/// The same mail, which came by another way.
+struct Same {
+    /// Of the ticket that it went into.
+    mailbox: Mailbox,
+    /// That ticket, or the one that took it in.
+    end: Ticket,
+}
+
+async fn the_same(desk: &Desk, arrival: &Arrival<'_>, known: &Known) -> Result<Option<Same>, Error> {
+    let (keys, tenant) = (arrival.keys, &arrival.tenant.id);
+    let Some(id) = known.same_id.filter(|_| known.says_the_same) else { return Ok(None) };
+    let Some((first, _)) = store::ticket(desk, keys, tenant, id).await? else { return Ok(None) };
+    let end = links::end_of_merges(desk, keys, tenant, id).await?;
+    Ok(end.map(|(end, _)| Same { mailbox: first.mailbox, end }))
 }
 
 /// What becomes of the ticket that the mail goes into. The number that a new one has is kept for another try.

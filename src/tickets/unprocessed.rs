@@ -23,7 +23,7 @@ use crate::{
     ports::{Document, Etag, Fault, Scan, Slot, TRYING_IN_THE_QUEUE, Tries, Write, encode_text, timestamp},
 };
 
-pub(super) use record::Found;
+pub(super) use record::IntakeBlob;
 pub use record::{Message, Raw, Reason, State, Unprocessed};
 
 /// The container that feeders write mails into.
@@ -50,7 +50,7 @@ pub(super) struct Keep<'a> {
     pub message: &'a str,
     /// The message as it was read, if it could be.
     pub request: Option<&'a Request>,
-    pub found: Found<'a>,
+    pub found: IntakeBlob<'a>,
 }
 
 impl Keep<'_> {
@@ -70,7 +70,7 @@ impl Keep<'_> {
     fn what_it_is(&self, raw: &Raw) -> Option<String> {
         match (raw, self.found) {
             (Raw::Sealed { blob, .. }, _) => Some(blob.clone()),
-            (_, Found::Unread(size)) => Some(size.to_string()),
+            (_, IntakeBlob::Unread(size)) => Some(size.to_string()),
             _ => None,
         }
     }
@@ -177,8 +177,8 @@ pub(super) async fn delivered(desk: &Desk, keys: &TenantKeys, owner: &TenantId, 
 pub(super) async fn keep(desk: &Desk, mut keep: Keep<'_>) -> Result<Kept, Error> {
     let keys = desk.keyring.keys(keep.owner).await?;
     let cut = if let (Some(bytes), Some(_)) = (keep.found.bytes(), keep.request) { cut(bytes).await } else { None };
-    if let (Found::Read(bytes), None) = (keep.found, &cut) {
-        keep.found = Found::Unread(bytes.len() as u64);
+    if let (IntakeBlob::Read(bytes), None) = (keep.found, &cut) {
+        keep.found = IntakeBlob::Unread(bytes.len() as u64);
     }
     // Against a redelivery that stores the record too.
     let mut tries = Tries::within(TRYING_IN_THE_QUEUE);
@@ -417,7 +417,7 @@ async fn sealed<'a>(desk: &'a Desk, owner: &TenantId, blob: &str, size: u64) -> 
 }
 
 /// After a mail became a ticket: if it came from a record, the record says so, and which.
-pub(super) async fn processed(desk: &Desk, tenant: &TenantId, request: &Request, found: Found<'_>, ticket: u64) -> Result<(), Error> {
+pub(super) async fn processed(desk: &Desk, tenant: &TenantId, request: &Request, found: IntakeBlob<'_>, ticket: u64) -> Result<(), Error> {
     // The record stands with the tenant, or, if nobody owned the mailbox then, with the house.
     for owner in [tenant, &TenantId::system()] {
         close(desk, owner, request, found, Some(ticket)).await?;
@@ -426,7 +426,7 @@ pub(super) async fn processed(desk: &Desk, tenant: &TenantId, request: &Request,
 }
 
 /// Closes the owner's record that a mail was replayed from, if the mail is the record's. Its bytes may be gone by now.
-async fn close(desk: &Desk, owner: &TenantId, request: &Request, found: Found<'_>, ticket: Option<u64>) -> Result<(), Error> {
+async fn close(desk: &Desk, owner: &TenantId, request: &Request, found: IntakeBlob<'_>, ticket: Option<u64>) -> Result<(), Error> {
     let named = || request.record.as_ref().and_then(|id| id.parse().ok());
     let Some(id) = replay_of(&request.blob).or_else(named) else { return Ok(()) };
     let keys = desk.keyring.keys(owner).await?;
@@ -440,7 +440,7 @@ async fn close(desk: &Desk, owner: &TenantId, request: &Request, found: Found<'_
 }
 
 /// Whether this is the record's mail.
-fn is_of(record: &Unprocessed, keys: &TenantKeys, owner: &TenantId, request: &Request, found: Found<'_>) -> bool {
+fn is_of(record: &Unprocessed, keys: &TenantKeys, owner: &TenantId, request: &Request, found: IntakeBlob<'_>) -> bool {
     match &record.raw {
         Raw::Sealed { blob, .. } => found.bytes().is_some_and(|raw| *blob == sealed_name(keys, owner, &request.mailbox, raw)),
         Raw::Intake { blob, .. } => record.raw.is_left(found.size()) && *blob == request.blob && record.mailbox.as_ref() == Some(&request.mailbox),
@@ -470,7 +470,7 @@ pub(super) async fn is_let_go(desk: &Desk, tenant: &TenantId, request: &Request,
     for owner in [tenant, &TenantId::system()] {
         let keys = desk.keyring.keys(owner).await?;
         let found = get(desk, owner, id).await?;
-        if found.is_some_and(|(record, _)| is_of(&record, &keys, owner, request, Found::Read(raw))) {
+        if found.is_some_and(|(record, _)| is_of(&record, &keys, owner, request, IntakeBlob::Read(raw))) {
             return Ok(true);
         }
     }

@@ -7,7 +7,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 
-use crate::{ids::RecordId, tickets::intake::MAIL_BYTES_MAX};
+use crate::{ids::RecordId, mail::limits::MAIL_BYTES_MAX};
 
 /// Why a mail is not a ticket.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -131,24 +131,24 @@ pub enum Raw {
 
 /// What lies under the name of the intake blob.
 #[derive(Clone, Copy)]
-pub(in crate::tickets) enum Found<'a> {
-    Nothing,
+pub(in crate::tickets) enum IntakeBlob<'a> {
+    Missing,
     /// So many bytes that nobody reads: they stay there.
     Unread(u64),
     /// To be sealed.
     Read(&'a Bytes),
 }
 
-impl<'a> Found<'a> {
+impl<'a> IntakeBlob<'a> {
     pub(super) fn bytes(self) -> Option<&'a Bytes> {
-        if let Found::Read(bytes) = self { Some(bytes) } else { None }
+        if let IntakeBlob::Read(bytes) = self { Some(bytes) } else { None }
     }
 
     pub(super) fn size(self) -> Option<u64> {
         match self {
-            Found::Nothing => None,
-            Found::Unread(size) => Some(size),
-            Found::Read(bytes) => Some(bytes.len() as u64),
+            IntakeBlob::Missing => None,
+            IntakeBlob::Unread(size) => Some(size),
+            IntakeBlob::Read(bytes) => Some(bytes.len() as u64),
         }
     }
 }
@@ -168,7 +168,7 @@ pub enum State {
 impl Raw {
     /// Whether what lies in the intake could be read: what is too large never becomes a ticket, whatever comes under its name.
     pub(super) fn can_be_a_ticket(&self) -> bool {
-        !matches!(self, Raw::Intake { bytes: Some(bytes), .. } if *bytes > MAIL_BYTES_MAX)
+        !matches!(self, Raw::Intake { bytes: Some(bytes), .. } if *bytes > MAIL_BYTES_MAX as u64)
     }
 
     /// Whether a mail of which so many bytes were found in the intake, or none any more, can be the one that was left there.
