@@ -27,7 +27,7 @@ use super::{
     timers::tick_now,
     wire::{ChunkedBody, ClientRequest, HOST_VERSION, forwarded_request},
 };
-use crate::functions::{Function, Trigger, route};
+use crate::functions::{Function, Trigger, object, route};
 
 /// As in Azure: bytes of a body, of path and query, of the query alone; names and values of all headers together as in ASP.NET Core.
 pub const BODY_BYTES_MAX: usize = 100 * 1024 * 1024;
@@ -163,9 +163,7 @@ impl Front {
             Ok((body, _)) => body,
             Err(status) => return empty(status),
         };
-        // Of a list serde would take the values as the members in their order.
-        let call = body.trim_ascii_start().starts_with(b"{").then(|| serde_json::from_slice(&body).ok()).flatten();
-        let Some(AdminCall { input }) = call else { return empty(StatusCode::BAD_REQUEST) };
+        let Some(Ok(AdminCall { input })) = object(&body) else { return empty(StatusCode::BAD_REQUEST) };
         let Some(function) = self.table.iter().find(|function| function.name.eq_ignore_ascii_case(name)) else {
             return empty(StatusCode::NOT_FOUND);
         };

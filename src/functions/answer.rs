@@ -27,14 +27,16 @@ pub fn body<T: DeserializeOwned>(request: &HttpRequest, bytes_max: usize, exampl
         return Err(Problem::new(413, "body-too-large", "The body is too large", format!("This body has at most {bytes_max} bytes.")));
     }
     let wrong = |place: String| Problem::new(400, "bad-json", "The body is not what it should be", format!("Send {example}. {place}"));
-    // A list of values would be read as the members in their order.
-    if !request.body.trim_ascii_start().starts_with(b"{") {
-        return Err(wrong("It is no JSON object.".to_owned()));
-    }
-    serde_json::from_slice(&request.body).map_err(|error| {
+    let Some(read) = object(&request.body) else { return Err(wrong("It is no JSON object.".to_owned())) };
+    read.map_err(|error| {
         let reason = reason(&error).map(|reason| format!(": {reason}")).unwrap_or_default();
         wrong(format!("It is wrong at line {}, column {}{reason}.", error.line(), error.column()))
     })
+}
+
+/// What a JSON object holds; none if it is no object. Of a list serde would take the values as the members in their order.
+pub fn object<'a, T: Deserialize<'a>>(json: &'a [u8]) -> Option<serde_json::Result<T>> {
+    json.trim_ascii_start().starts_with(b"{").then(|| serde_json::from_slice(json))
 }
 
 /// Why JSON was not read, in the words of serde, without what was sent.

@@ -30,6 +30,7 @@ use bytes::Bytes;
 use futures::future::BoxFuture;
 
 pub use about::check_query;
+pub use answer::object;
 pub use contacts::known;
 pub use problem::{Problem, Verdict};
 use route::Params;

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use serde::Deserialize;
 use serde_json::{Value, json, value::RawValue};
 
-use crate::functions::{HttpAnswer, QueueMessage, Tick, Verdict};
+use crate::functions::{HttpAnswer, QueueMessage, Tick, Verdict, object};
 
 /// Notes that travel to the host's log are cut here.
 const NOTE_CHARACTERS_MAX: usize = 500;
@@ -47,18 +47,13 @@ pub fn queue_message(body: &[u8], binding: &str) -> Result<QueueMessage, NotAnEn
 
 /// A timer's call. The schedule's status is null without a monitor and begins at year 1; nothing here depends on it.
 pub fn tick(body: &[u8], binding: &str) -> Result<Tick, NotAnEnvelope> {
-    let timer: Timer = object(data(body, binding)?.get().as_bytes()).ok_or(NotAnEnvelope("a timer is not an object"))?;
+    let timer: Timer = object(data(body, binding)?.get().as_bytes()).and_then(Result::ok).ok_or(NotAnEnvelope("a timer is not an object"))?;
     Ok(Tick { past_due: timer.is_past_due })
 }
 
 fn data<'a>(body: &'a [u8], binding: &str) -> Result<&'a RawValue, NotAnEnvelope> {
-    let envelope: Envelope<'_> = object(body).ok_or(NotAnEnvelope("no JSON object with `Data`"))?;
+    let envelope: Envelope<'_> = object(body).and_then(Result::ok).ok_or(NotAnEnvelope("no JSON object with `Data`"))?;
     envelope.data.get(binding).copied().ok_or(NotAnEnvelope("`Data` lacks the binding"))
-}
-
-/// Of a list serde would take the values as the members in their order.
-fn object<'a, T: Deserialize<'a>>(json: &'a [u8]) -> Option<T> {
-    json.trim_ascii_start().starts_with(b"{").then(|| serde_json::from_slice(json).ok()).flatten()
 }
 
 /// The answer to an envelope: always 200 or 500, always the whole JSON object. The host hangs on a 204, an empty body or `null`.

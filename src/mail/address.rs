@@ -320,7 +320,7 @@ fn quoted(rest: &str) -> Option<(String, &str)> {
 }
 
 /// The text up to the closing parenthesis, and what follows it; parentheses may be nested.
-fn comment(rest: &str) -> Option<(&str, &str)> {
+pub(super) fn comment(rest: &str) -> Option<(&str, &str)> {
     let mut depth = 1_usize;
     let mut escaped = false;
     for (at, letter) in rest.char_indices() {

@@ -307,9 +307,7 @@ fn samples_that_a_full_disk_does_not_take_are_told() {
     let folder = tempfile::tempdir().unwrap();
     let data = folder.path();
     Dev::start(data, &[]).stop();
-    for (tenant, mailbox) in [("contoso", HELP), ("fabrikam", "support@fabrikam.example")] {
-        ran(data, &["tenant", "add", tenant, "--name", tenant, "--mailbox", mailbox]);
-    }
+    add_two_tenants(data);
     let mut command = on_a_full_disk(&["dev", "--port", "0", "--sample", "--data"]);
     let mut dev = Process::start(command.arg(data));
     dev.stdout.wait_for("Ready.");
@@ -463,14 +461,18 @@ async fn the_samples_become_tickets_once() {
     assert!(summary(&shown).contains("20 seen before"), "{shown}");
 }
 
+fn add_two_tenants(data: &Path) {
+    for (id, mailbox) in [("contoso", HELP), ("fabrikam", "support@fabrikam.example")] {
+        ran(data, &["tenant", "add", id, "--name", id, "--mailbox", mailbox]);
+    }
+}
+
 #[tokio::test]
 async fn a_tenant_is_printed_as_the_api_shows_him() {
     let folder = tempfile::tempdir().unwrap();
     let data = folder.path();
     let dev = Dev::start(data, &[]);
-    for (id, mailbox) in [("contoso", HELP), ("fabrikam", "support@fabrikam.example")] {
-        ran(data, &["tenant", "add", id, "--name", id, "--mailbox", mailbox]);
-    }
+    add_two_tenants(data);
     let of = |arguments: &[&str]| serde_json::from_str::<Value>(&ran(data, arguments)).unwrap();
     let operator = ran(data, &["token", "--tenant", "vendor", "--role", "operator"]);
     let shown = get(dev.address, "/api/operator/tenants/contoso", &operator).await;
@@ -498,9 +500,7 @@ async fn commands_work_beside_a_running_dev() {
     let folder = tempfile::tempdir().unwrap();
     let data = folder.path();
     let dev = Dev::start(data, &[]);
-    for (id, mailbox) in [("contoso", HELP), ("fabrikam", "support@fabrikam.example")] {
-        ran(data, &["tenant", "add", id, "--name", id, "--mailbox", mailbox]);
-    }
+    add_two_tenants(data);
     let listed: Vec<Value> = ran(data, &["tenant", "list", "--json"]).lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     assert_eq!(listed.len(), 2);
     assert_eq!((&listed[0]["id"], &listed[0]["mailboxes"]), (&json!("contoso"), &json!([{ "address": HELP, "trust": "nobody" }])));

@@ -1,88 +1,76 @@
 //! Whether From is written so that every mail server reads the same author in it as we do.
 
-use crate::mail::{address::in_ascii, encoded_word};
+use crate::mail::{
+    address::{comment, in_ascii},
+    encoded_word,
+};
 
 /// Whether a From names this address, and nobody else, by the letter of RFC 5322 (section 3.4): alone, or in the only angle brackets, behind a name or none.
 ///
 /// Cleaning helps a reader. To a server `'ann@a.example` and `=?utf-8?q?ann?=@a.example` are other mailboxes than `ann@a.example`, and an address in a
 /// comment, between quotation marks or in a second pair of brackets is none at all.
 pub(super) fn names_alone(from: &[u8], address: &str) -> bool {
-    let Some(written) = mailbox(from).and_then(|mailbox| String::from_utf8(mailbox).ok()) else { return false };
+    // Letters that are no UTF-8 may stand in a name; in an address they make another.
+    let from = String::from_utf8_lossy(from);
     // Beyond ASCII two letters may become one in lower case.
-    in_ascii(written.trim_ascii().trim_end_matches('.').to_ascii_lowercase()) == address
+    mailbox(&from).is_some_and(|written| in_ascii(written.trim_ascii().trim_end_matches('.').to_ascii_lowercase()) == address)
 }
 
 /// The one mailbox, if there are not several and nothing is left open.
-fn mailbox(from: &[u8]) -> Option<Vec<u8>> {
-    let (mut outside, mut angle, mut ended, mut rest) = (Vec::new(), None, false, from);
-    while let Some((&byte, after)) = rest.split_first() {
+fn mailbox(from: &str) -> Option<String> {
+    let (mut outside, mut angle, mut ended, mut rest) = (String::new(), None, false, from);
+    while let Some(letter) = rest.chars().next() {
+        let (here, after) = (rest, &rest[letter.len_utf8()..]);
         rest = after;
-        match byte {
-            b'(' => {
-                rest = behind_comment(rest)?;
-                outside.push(b' ');
+        match letter {
+            '(' => {
+                rest = comment(after)?.1;
+                outside.push(' ');
             }
             // Nothing may follow the mailbox.
-            byte if (ended || angle.is_some()) && !byte.is_ascii_whitespace() && !b",;".contains(&byte) => return None,
+            letter if (ended || angle.is_some()) && !letter.is_ascii_whitespace() && !",;".contains(letter) => return None,
             // One word, though some mail programs leave a comma in it. What else of a mailbox's marks is in it, some servers read as such.
-            b'=' if let Some(bytes) = encoded_word::word_bytes(&from[from.len() - rest.len() - 1..]) => {
-                let word = &from[from.len() - rest.len() - 1..][..bytes];
-                if word.iter().any(|byte| b"<>\"@()".contains(byte)) {
+            '=' if let Some(word) = encoded_word::word_bytes(here.as_bytes()).and_then(|bytes| here.get(..bytes)) => {
+                if word.contains(['<', '>', '"', '@', '(', ')']) {
                     return None;
                 }
-                outside.extend_from_slice(word);
-                rest = &rest[bytes - 1..];
+                outside.push_str(word);
+                rest = &here[word.len()..];
             }
-            b'"' => {
-                let inside = until(rest, b'"')?;
-                outside.extend([&b"\""[..], inside, b"\""].concat());
-                rest = &rest[inside.len() + 1..];
+            '"' => {
+                let inside = until(after, '"')?;
+                outside.push_str(&here[..inside.len() + 2]);
+                rest = &after[inside.len() + 1..];
             }
-            b'<' => {
-                let inside = until(rest, b'>')?;
-                angle = Some(inside.to_vec());
-                rest = &rest[inside.len() + 1..];
+            '<' => {
+                let inside = until(after, '>')?;
+                angle = Some(inside);
+                rest = &after[inside.len() + 1..];
             }
-            b',' | b';' => ended = true,
-            b'>' => return None,
-            byte => outside.push(byte),
+            ',' | ';' => ended = true,
+            '>' => return None,
+            letter => outside.push(letter),
         }
     }
-    Some(angle.unwrap_or(outside))
+    Some(angle.map_or(outside, str::to_owned))
 }
 
 /// What stands before a mark; what is escaped, or between quotation marks where another mark is looked for, is none.
-fn until(text: &[u8], mark: u8) -> Option<&[u8]> {
+fn until(text: &str, mark: char) -> Option<&str> {
     let (mut escaped, mut quoted) = (false, false);
-    let at = text.iter().position(|byte| {
+    let at = text.find(|letter| {
         if escaped {
             escaped = false;
-        } else if *byte == b'\\' {
+        } else if letter == '\\' {
             escaped = true;
-        } else if *byte == mark && !quoted {
+        } else if letter == mark && !quoted {
             return true;
-        } else if *byte == b'"' {
+        } else if letter == '"' {
             quoted = !quoted;
         }
         false
     })?;
     Some(&text[..at])
-}
-
-/// What follows a comment that has begun; comments may be nested.
-fn behind_comment(text: &[u8]) -> Option<&[u8]> {
-    let (mut depth, mut escaped) = (1_usize, false);
-    let end = text.iter().position(|byte| {
-        match byte {
-            _ if escaped => escaped = false,
-            b'\\' => escaped = true,
-            b'(' => depth += 1,
-            b')' => depth -= 1,
-            _ => {}
-        }
-        depth == 0
-    })?;
-    Some(&text[end + 1..])
 }
 
 #[cfg(test)]
