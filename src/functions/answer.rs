@@ -49,7 +49,12 @@ fn reason(error: &serde_json::Error) -> Option<String> {
     // What is expected comes last and is ours; what came instead is quoted before it.
     if let Some((found, expected)) = text.rsplit_once(", expected ") {
         let found = if found.starts_with("unknown field") { "a member that it does not have" } else { "a value that it does not take" };
-        let expected = if expected.starts_with("struct ") { "an object" } else { expected };
+        // Names of Rust's are nobody's business.
+        let expected = match expected {
+            "u8" | "u16" | "u32" | "u64" | "usize" => "a whole number from 0",
+            expected if expected.starts_with("struct ") => "an object",
+            expected => expected,
+        };
         return Some(format!("{found}, expected {expected}"));
     }
     (text.starts_with("missing field `") || text.starts_with("duplicate field `")).then(|| text.to_owned())

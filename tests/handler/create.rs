@@ -191,6 +191,10 @@ async fn what_cannot_be_a_ticket_is_refused_with_a_reason() {
         let detail = problem["detail"].as_str().unwrap();
         assert!(detail.contains(told) && !detail.contains("mild") && !detail.contains("colour"), "{detail}");
     }
+    let admin = world.token("contoso", Role::Admin, None);
+    let answer = world.http("PUT", "/api/settings", Some(&admin), br#"{"reopen_days":-1}"#).await;
+    let problem: Value = serde_json::from_slice(&answer.body).unwrap();
+    assert!(problem["detail"].as_str().unwrap().ends_with(": a value that it does not take, expected a whole number from 0."), "{problem}");
     let (_, problem) = create(&world, &agent, None, &json!({ "subject": "S", "text": "Words." })).await;
     assert!(problem["detail"].as_str().unwrap().contains("name the `requester`"), "{problem}");
     // A requester is himself, and sets nothing.
