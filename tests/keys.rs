@@ -12,11 +12,12 @@ use async_trait::async_trait;
 use helpdesk::{
     ids::{Kind, TenantId},
     keys::{Error, Keyring, Place, Rewrapped, WRAPPING_KEY},
-    ports::{Fault, NewDocument, Scan, Secret, Slot, Vault, Wrapped, Write},
+    ports::{Fault, NewDocument, Ports, Scan, Secret, Slot, Vault, Wrapped, Write},
 };
 use zeroize::Zeroizing;
 
 use crate::support::{
+    TestClock,
     faulty::{Plan, faulty},
     world::World,
 };
@@ -226,6 +227,82 @@ async fn a_process_leases_more_seals_before_it_has_none() {
     let ring = keyring(&world);
     for _ in 0..70_000 {
         ring.keys(&contoso()).await.unwrap().seal(&PLACE, b"").unwrap();
+    }
+}
+
+#[tokio::test]
+async fn who_only_reads_writes_no_keyring_and_of_many_that_seal_at_once_each_gets_his_lease() {
+    let world = World::new().await;
+    let sealed = keyring(&world).keys(&contoso()).await.unwrap().seal(&PLACE, b"words").unwrap();
+    let leased = async || {
+        let stored = world.ports.documents.get("sys:keys", "contoso").await.unwrap().unwrap();
+        serde_json::from_slice::<serde_json::Value>(&stored.body).unwrap()["seals_leased"].as_u64().unwrap()
+    };
+    let before = leased().await;
+    let processes: Vec<Keyring> = (0..60).map(|_| keyring(&world)).collect();
+    for _ in 0..2 {
+        for process in &processes {
+            assert_eq!(process.keys(&TENANT).await.unwrap().open(&PLACE, &sealed).unwrap().as_slice(), b"words");
+        }
+    }
+    assert_eq!(leased().await, before);
+    for process in &processes {
+        process.keys(&TENANT).await.unwrap().seal(&PLACE, b"words").unwrap();
+    }
+    futures::future::try_join_all(processes.iter().map(|process| process.keys(&TENANT))).await.unwrap();
+    assert_eq!(leased().await, before + 60 * (1 << 16));
+}
+
+#[tokio::test]
+async fn who_waited_for_keys_with_somebody_who_waited_in_vain_does_not_wait_once_more() {
+    let world = World::new().await;
+    let vault = Arc::new(Silent { asked: AtomicUsize::new(0), clock: world.clock.clone(), inner: world.ports.vault.clone() });
+    let ring = Keyring::new(&Ports { vault: vault.clone(), ..world.ports.clone() }, Duration::from_secs(600));
+    let answers = futures::future::join_all((0..20).map(|_| ring.keys(&TENANT))).await;
+    assert!(answers.iter().all(|answer| matches!(answer, Err(Error::Fault(Fault::Unavailable(_))))));
+    assert_eq!(vault.asked.load(Ordering::SeqCst), 1);
+    // Who comes later tries by himself.
+    assert!(ring.keys(&TENANT).await.is_err());
+    assert_eq!(vault.asked.load(Ordering::SeqCst), 2);
+}
+
+/// A vault that is waited for for ten seconds, and does not answer.
+struct Silent {
+    asked: AtomicUsize,
+    clock: Arc<TestClock>,
+    inner: Arc<dyn Vault>,
+}
+
+impl Silent {
+    async fn waited_for<T>(&self) -> Result<T, Fault> {
+        self.asked.fetch_add(1, Ordering::SeqCst);
+        // So that the others wait for him.
+        tokio::task::yield_now().await;
+        self.clock.advance(time::Duration::seconds(10));
+        Err(Fault::Unavailable("the vault does not answer".to_owned()))
+    }
+}
+
+#[async_trait]
+impl Vault for Silent {
+    async fn make_key(&self, _key: &str) -> Result<bool, Fault> {
+        self.waited_for().await
+    }
+
+    async fn rotate(&self, _key: &str) -> Result<String, Fault> {
+        self.waited_for().await
+    }
+
+    async fn wrap(&self, _key: &str, _bytes: &[u8]) -> Result<Wrapped, Fault> {
+        self.waited_for().await
+    }
+
+    async fn unwrap(&self, _key: &str, _wrapped: &Wrapped) -> Result<Zeroizing<Vec<u8>>, Fault> {
+        self.waited_for().await
+    }
+
+    async fn secret(&self, name: &str, version: Option<&str>) -> Result<Option<Secret>, Fault> {
+        self.inner.secret(name, version).await
     }
 }
 

@@ -7,9 +7,9 @@ use bytes::Bytes;
 use helpdesk::{
     access::Role,
     config::Config,
-    ids::TenantId,
+    ids::{Kind, TenantId, partition},
     mail::sender::Trust,
-    ports::{Blobs, Etag, Fault, NewDocument, Pieces, Ports, Put, Versions, Write},
+    ports::{Blobs, Document, Etag, Fault, NewDocument, Pieces, Ports, Put, Versions, Write},
     tenants::{self, Change, DirectoryId, Error, Mailbox, State, Tenant},
     tickets::{self, held, unprocessed},
     wiring,
@@ -47,10 +47,10 @@ async fn a_mailbox_with_a_mark_is_given_to_nobody_and_locks_nobody_who_has_one()
     // Who got one before keeps it, and is changed and removed like anybody.
     let (mut tenant, etag) = tenants::get(ports.documents.as_ref(), keyring, &fabrikam).await.unwrap().unwrap();
     tenant.mailboxes.push(marked);
-    let (system, place) = (TenantId::system(), helpdesk::ids::partition(&TenantId::system(), helpdesk::ids::Kind::Tenant));
+    let (system, place) = (TenantId::system(), partition(&TenantId::system(), Kind::Tenant));
     let stored = ports.documents.get(&place, "tenant:fabrikam").await.unwrap().unwrap();
     let keys = keyring.keys(&system).await.unwrap();
-    let document = keys.seal_document(&place, stored.id, helpdesk::ids::Kind::Tenant, stored.keys, None, &tenant).unwrap();
+    let document = keys.seal_document(&place, stored.id, Kind::Tenant, stored.keys, None, &tenant).unwrap();
     ports.documents.commit(&place, vec![Write::Replace { document, etag }]).await.unwrap();
     let suspended = change(&world, "fabrikam", Change { state: Some(State::Suspended), ..Change::default() }).await.unwrap();
     assert_eq!((suspended.state, suspended.mailboxes.len()), (State::Suspended, 2));
@@ -183,6 +183,18 @@ async fn a_directory_belongs_to_one_tenant() {
     assert!(matches!(tenants::add(&world.ports, keyring, "test", &northwind, &Trust::Nobody).await, Err(Error::DirectoryTaken)));
     change(&world, "contoso", Change { entra_tenant: Some(None), ..Change::default() }).await.unwrap();
     assert_eq!(of_directory().await, None);
+}
+
+#[tokio::test]
+async fn who_may_write_the_store_does_not_give_himself_a_tenant() {
+    let world = World::new().await;
+    let (documents, place) = (world.ports.documents.as_ref(), partition(&TenantId::system(), Kind::Tenant));
+    let Document { id, kind, body, etag, .. } = documents.get(&place, "tenant:contoso").await.unwrap().unwrap();
+    // The clear key of another directory beside contoso's own sealed words.
+    let keys = [Some(format!("entra:{DIRECTORY}")), None, None, None];
+    documents.commit(&place, vec![Write::Replace { document: NewDocument { id, kind, keys, expires_at: None, body }, etag }]).await.unwrap();
+    let admin = world.token(DIRECTORY, Role::Admin, None);
+    assert_eq!(world.get("/api/tickets", &admin).await.0, 401);
 }
 
 #[tokio::test]

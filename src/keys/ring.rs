@@ -22,7 +22,7 @@ use super::{
 };
 use crate::{
     ids::{Kind, TenantId, partition},
-    ports::{Clock, Document, Documents, Entropy, Fault, NewDocument, Ports, Vault, Wrapped, Write},
+    ports::{Clock, Document, Documents, Entropy, Fault, NewDocument, Ports, Tries, Vault, Wrapped, Write},
 };
 
 /// Seals under one data key, over all processes: far below the 2^32 that random nonces allow (NIST SP 800-38D section 8.3).
@@ -31,7 +31,8 @@ const SEALS_MAX: u64 = 1 << 31;
 const SEALS_WAITING_MAX: u64 = SEALS_MAX + (1 << 30);
 /// Seals that a process leases at a time; what it does not use is lost, which only brings the rotation nearer.
 const SEALS_LEASED: u64 = 1 << 16;
-/// With fewer left, the next look at the keys leases more.
+/// With fewer left, the next look at the keys leases more. A process begins with as many that nobody counts, so that whoever only reads writes no keyring;
+/// between [`SEALS_WAITING_MAX`] and the limit there is room for those of 2^18 processes.
 const SEALS_LOW: u64 = 1 << 12;
 /// A data key older than this is followed by a new one.
 const DATA_KEY_AGE_MAX: time::Duration = time::Duration::days(365);
@@ -40,8 +41,8 @@ const DATA_KEY_AGE_MAX: time::Duration = time::Duration::days(365);
 const DATA_KEY_KNOWN_AFTER: time::Duration = time::Duration::hours(2);
 /// Tenants whose keys are cached at once; beyond it the cache starts anew.
 const TENANTS_CACHED_MAX: usize = 10_000;
-/// Tries to store a keyring against others who store it too.
-pub(super) const TRIES_MAX: u32 = 5;
+/// How long somebody tries to store a keyring against others who store it too.
+const STORING_MAX: Duration = Duration::from_secs(5);
 /// Bytes of a signature's mac that are kept.
 const SIGNATURE_BYTES: usize = 16;
 /// Hexadecimal digits of a short signature: 64 bits.
@@ -61,8 +62,10 @@ pub struct Keyring {
 #[derive(Default)]
 struct Slot {
     cached: Option<Cached>,
-    /// The seals that it has leased and not used, and under which data key. They outlive the keys.
-    leased: Option<(u32, Arc<AtomicU64>)>,
+    /// The seals that it has left, and under which data key. They outlive the keys.
+    left: Option<(u32, Arc<AtomicU64>)>,
+    /// When somebody last waited in vain for the store or the vault.
+    failed_at: Option<OffsetDateTime>,
 }
 
 struct Cached {
@@ -72,13 +75,17 @@ struct Cached {
 
 /// A tenant's keys, unwrapped; wiped when the last holder lets go.
 pub struct TenantKeys {
-    data: BTreeMap<u32, PurposeKeys>,
+    opened: Opened,
     current: u32,
-    index: Zeroizing<[u8; 32]>,
-    signing: BTreeMap<u32, Zeroizing<[u8; 32]>>,
     /// Shared with the keys that these follow, if they seal under the same data key.
     seals_left: Arc<AtomicU64>,
     entropy: Arc<dyn Entropy>,
+}
+
+struct Opened {
+    data: BTreeMap<u32, PurposeKeys>,
+    index: Zeroizing<[u8; 32]>,
+    signing: BTreeMap<u32, Zeroizing<[u8; 32]>>,
 }
 
 struct PurposeKeys {
@@ -98,7 +105,7 @@ pub(super) struct RingBody {
     sealing: Option<u32>,
 }
 
-#[derive(Serialize, Deserialize, Clone)]
+#[derive(Serialize, Deserialize, Clone, PartialEq)]
 pub(super) struct RingKey {
     purpose: Purpose,
     number: u32,
@@ -129,18 +136,24 @@ impl Keyring {
 
     /// The tenant's keys, with seals to spare; made if he has none yet.
     pub async fn keys(&self, tenant: &TenantId) -> Result<Arc<TenantKeys>, Error> {
-        let slot = self.slot(tenant);
+        let (slot, asked_at) = (self.slot(tenant), self.clock.now());
         // Held while loading, so that a tenant's keys are asked for once however many wait for them.
         let mut known = slot.lock().await;
         let now = self.clock.now();
+        // Also if in vain: each of many would wait for the vault as long again.
+        if known.failed_at.is_some_and(|at| at > asked_at) {
+            return Err(Fault::Unavailable("the keys that somebody else asked for did not come".to_owned()).into());
+        }
         if let Some(Cached { keys, until }) = &known.cached
             && now < *until
             && keys.seals_left.load(Ordering::Relaxed) >= SEALS_LOW
         {
             return Ok(keys.clone());
         }
-        let keys = Arc::new(self.load(tenant, now, known.leased.clone()).await?);
-        known.leased = Some((keys.current, keys.seals_left.clone()));
+        let loaded = self.load(tenant, now, known.left.clone()).await;
+        known.failed_at = matches!(loaded, Err(Error::Fault(Fault::Unavailable(_) | Fault::Throttled { .. }))).then(|| self.clock.now());
+        let keys = Arc::new(loaded?);
+        known.left = Some((keys.current, keys.seals_left.clone()));
         known.cached = Some(Cached { keys: keys.clone(), until: now + self.cache_for });
         drop(known);
         self.let_go_later(&slot, &keys);
@@ -174,12 +187,9 @@ impl Keyring {
     /// Another process may have them for as long as it keeps keys in memory; a backup of the keyrings, for as long as it is kept.
     pub async fn forget(&self, tenant: &TenantId) -> Result<(), Error> {
         let document = ring_document(tenant, &RingBody { keys: Vec::new(), seals_leased: 0, sealing: None })?;
-        let write = match self.stored(tenant).await? {
-            Some(stored) if is_empty(&stored) => None,
-            Some(stored) => Some(Write::Replace { document, etag: stored.etag }),
-            None => Some(Write::Create(document)),
-        };
-        if let Some(write) = write {
+        let stored = self.stored(tenant).await?;
+        if !stored.as_ref().is_some_and(is_empty) {
+            let write = Write::put(document, stored.map(|stored| stored.etag));
             self.documents.commit(&partition(tenant, Kind::Keyring), vec![write]).await?;
         }
         self.cache.lock().unwrap_or_else(PoisonError::into_inner).remove(tenant);
@@ -198,10 +208,10 @@ impl Keyring {
         cache.entry(tenant.clone()).or_default().clone()
     }
 
-    /// `leased` is what this process still has, and of which data key.
-    async fn load(&self, tenant: &TenantId, now: OffsetDateTime, leased: Option<(u32, Arc<AtomicU64>)>) -> Result<TenantKeys, Error> {
-        let partition = partition(tenant, Kind::Keyring);
-        for _ in 0..TRIES_MAX {
+    /// `left` is what this process may still seal, and under which data key. The keyring is written only if that is not enough, or if it lacks a key.
+    async fn load(&self, tenant: &TenantId, now: OffsetDateTime, left: Option<(u32, Arc<AtomicU64>)>) -> Result<TenantKeys, Error> {
+        let (partition, mut tries, mut known) = (partition(tenant, Kind::Keyring), Tries::within(STORING_MAX), None);
+        loop {
             let (mut ring, etag) = match self.stored(tenant).await? {
                 Some(document) if is_empty(&document) => return Err(Error::Gone),
                 Some(document) => (ring_in(&document)?, Some(document.etag)),
@@ -210,33 +220,39 @@ impl Keyring {
             let (Some(newest), Some(sealing)) = (ring.data_keys().map(|key| key.number).max(), ring.sealing_key(now).cloned()) else {
                 return Err(lacks_a_key());
             };
+            let of_this_key = left.as_ref().filter(|(number, _)| *number == sealing.number).map(|(_, left)| left.clone());
+            let left = of_this_key.unwrap_or_else(|| Arc::new(AtomicU64::new(SEALS_LOW)));
+            let is_known_to_seal = etag.is_some() && ring.sealing == Some(sealing.number);
             if ring.sealing.unwrap_or(newest) != sealing.number {
                 ring.seals_leased = 0;
             }
             ring.sealing = Some(sealing.number);
             let is_worn = newest == sealing.number && ring.is_worn(&sealing, now);
-            let enough = |(number, left): &(u32, Arc<AtomicU64>)| *number == sealing.number && left.load(Ordering::Relaxed) >= SEALS_LOW;
-            if let Some((_, left)) = leased.as_ref().filter(|leased| enough(leased) && !is_worn) {
-                return self.unwrap(&ring, left.clone()).await;
-            }
             if is_worn {
                 ring.keys.push(self.new_key(Purpose::Data, newest + 1, now).await?);
             }
-            ring.seals_leased += SEALS_LEASED;
-            let document = ring_document(tenant, &ring)?;
-            let write = match etag {
-                None => Write::Create(document),
-                Some(etag) => Write::Replace { document, etag },
+            // Before the commit: keys that do not open lease no seals. Of those who store it at once each opens them once.
+            let opened = match known.take() {
+                Some((keys, opened)) if keys == ring.keys => opened,
+                _ => self.unwrap(&ring.keys).await?,
             };
-            // Before the commit: keys that do not open lease no seals.
-            let keys = self.unwrap(&ring, Arc::new(AtomicU64::new(SEALS_LEASED))).await?;
-            match self.documents.commit(&partition, vec![write]).await {
-                Ok(_) => return Ok(keys),
-                Err(Fault::Conflict) => {}
-                Err(fault) => return Err(fault.into()),
+            if !opened.data.contains_key(&sealing.number) {
+                return Err(lacks_a_key());
             }
+            if is_worn || !is_known_to_seal || left.load(Ordering::Relaxed) < SEALS_LOW {
+                ring.seals_leased += SEALS_LEASED;
+                match self.documents.commit(&partition, vec![Write::put(ring_document(tenant, &ring)?, etag)]).await {
+                    Ok(_) => drop(left.fetch_add(SEALS_LEASED, Ordering::Relaxed)),
+                    Err(Fault::Conflict) if tries.again(self.entropy.as_ref()).await => {
+                        known = Some((ring.keys, opened));
+                        continue;
+                    }
+                    Err(Fault::Conflict) => return Err(Fault::Unavailable("a keyring is stored by too many at once".to_owned()).into()),
+                    Err(fault) => return Err(fault.into()),
+                }
+            }
+            return Ok(TenantKeys { opened, current: sealing.number, seals_left: left, entropy: self.entropy.clone() });
         }
-        Err(Fault::Conflict.into())
     }
 
     async fn first_keys(&self, now: OffsetDateTime) -> Result<Vec<RingKey>, Error> {
@@ -254,9 +270,9 @@ impl Keyring {
         Ok(RingKey { purpose, number, vault_version: wrapped.version, wrapped: STANDARD.encode(wrapped.bytes), created_at: now.unix_timestamp() })
     }
 
-    async fn unwrap(&self, ring: &RingBody, seals_left: Arc<AtomicU64>) -> Result<TenantKeys, Error> {
+    async fn unwrap(&self, keys: &[RingKey]) -> Result<Opened, Error> {
         let (mut data, mut signing, mut index) = (BTreeMap::new(), BTreeMap::new(), None);
-        for key in &ring.keys {
+        for key in keys {
             let bytes = STANDARD.decode(&key.wrapped).map_err(|_| unknown_shape())?;
             let opened = self.vault.unwrap(WRAPPING_KEY, &Wrapped { version: key.vault_version.clone(), bytes }).await?;
             let opened: Zeroizing<[u8; 32]> =
@@ -267,10 +283,8 @@ impl Keyring {
                 Purpose::Index => index = Some(opened),
             }
         }
-        match (ring.sealing.filter(|number| data.contains_key(number)), index) {
-            (Some(current), Some(index)) if !signing.is_empty() => {
-                Ok(TenantKeys { data, current, index, signing, seals_left, entropy: self.entropy.clone() })
-            }
+        match index {
+            Some(index) if !signing.is_empty() => Ok(Opened { data, index, signing }),
             _ => Err(lacks_a_key()),
         }
     }
@@ -348,14 +362,14 @@ impl TenantKeys {
         }
         let mut nonce = [0; 12];
         self.entropy.fill(&mut nonce);
-        let key = self.data.get(&self.current).ok_or(Error::SealsUsedUp)?;
+        let key = self.opened.data.get(&self.current).ok_or(Error::SealsUsedUp)?;
         seal::seal(key.of(place), self.current, nonce, place, plaintext).ok_or_else(|| Error::DoesNotOpen { kind: place.kind.to_owned() })
     }
 
     /// Opens what was sealed for this place.
     pub fn open(&self, place: &Place<'_>, sealed: &[u8]) -> Result<Zeroizing<Vec<u8>>, Error> {
         seal::key_number(sealed)
-            .and_then(|number| self.data.get(&number))
+            .and_then(|number| self.opened.data.get(&number))
             .and_then(|key| seal::open(key.of(place), place, sealed))
             .ok_or_else(|| Error::DoesNotOpen { kind: place.kind.to_owned() })
     }
@@ -383,13 +397,13 @@ impl TenantKeys {
 
     /// The index key's name for a thing: the same thing has the same name in this tenant only. 40 hex digits.
     pub fn index(&self, what: &str, parts: &[&[u8]]) -> String {
-        hex(&mac(&self.index, what, parts)[..20])
+        hex(&mac(&self.opened.index, what, parts)[..20])
     }
 
     /// A signature of ours and the number of the key that made it. 32 hex digits.
     pub fn sign(&self, what: &str, parts: &[&[u8]]) -> (u32, String) {
         // Unwrap safety: a keyring without a signing key is refused when it is loaded, and the map never shrinks.
-        let (number, key) = self.signing.last_key_value().unwrap();
+        let (number, key) = self.opened.signing.last_key_value().unwrap();
         (*number, hex(&mac(key, what, parts)[..SIGNATURE_BYTES]))
     }
 
@@ -406,7 +420,7 @@ impl TenantKeys {
 
     fn verify_bytes(&self, what: &str, parts: &[&[u8]], number: u32, signature: &str, bytes: usize) -> bool {
         use subtle::ConstantTimeEq;
-        self.signing.get(&number).is_some_and(|key| hex(&mac(key, what, parts)[..bytes]).as_bytes().ct_eq(signature.as_bytes()).into())
+        self.opened.signing.get(&number).is_some_and(|key| hex(&mac(key, what, parts)[..bytes]).as_bytes().ct_eq(signature.as_bytes()).into())
     }
 }
 

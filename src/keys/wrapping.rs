@@ -2,10 +2,7 @@
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 
-use super::{
-    Error, Keyring, WRAPPING_KEY,
-    ring::{RingBody, TRIES_MAX},
-};
+use super::{Error, Keyring, WRAPPING_KEY, ring::RingBody};
 use crate::{
     ids::{Kind, TenantId, partition},
     ports::{Document, Fault, NewDocument, Scan, Slot, Wrapped, Write},
@@ -13,6 +10,8 @@ use crate::{
 
 /// Keyrings read at a time.
 const PAGE: usize = 100;
+/// Tries to store a keyring against those who lease seals of it.
+const TRIES_MAX: u32 = 5;
 
 /// What [`Keyring::rewrap`] has done.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

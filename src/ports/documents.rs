@@ -73,6 +73,16 @@ pub enum Write {
     Delete { id: String, etag: Etag },
 }
 
+impl Write {
+    /// Writes a document over the version that was read, or as a new one.
+    pub fn put(document: NewDocument, read: Option<Etag>) -> Write {
+        match read {
+            Some(etag) => Write::Replace { document, etag },
+            None => Write::Create(document),
+        }
+    }
+}
+
 /// What a scan runs over.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Slot {

@@ -242,11 +242,13 @@ pub async fn of_directory(documents: &dyn Documents, keyring: &Keyring, director
     Ok(if found.len() == 1 { found.pop() } else { None })
 }
 
+/// By what the sealed tenants say of themselves: the clear key leads to them, and is not sealed.
 async fn in_directory(documents: &dyn Documents, keyring: &Keyring, directory: &DirectoryId) -> Result<Vec<Tenant>, Error> {
     let system = TenantId::system();
     let found = documents.scan(&Scan::prefix(&partition(&system, Kind::Tenant), Slot::K1, &directory_key(directory), 2)).await?;
     let keys = keyring.keys(&system).await?;
-    found.iter().map(|document| Ok(keys.open_document(document)?)).collect()
+    let tenants: Vec<Tenant> = found.iter().map(|document| keys.open_document(document)).collect::<Result<_, _>>()?;
+    Ok(tenants.into_iter().filter(|tenant| tenant.entra_tenant.as_ref() == Some(directory)).collect())
 }
 
 fn directory_key(directory: &DirectoryId) -> String {
@@ -292,10 +294,7 @@ pub async fn add_mailbox(
         let writes = vec![
             // Also for another trust: it is part of what a caller reads under this version.
             Write::Replace { document: sealed_tenant(&keys, &place, &tenant)?, etag },
-            match stored {
-                Some(stored) => Write::Replace { document, etag: stored.etag },
-                None => Write::Create(document),
-            },
+            Write::put(document, stored.map(|stored| stored.etag)),
             event(ports, &keys, actor, if is_new { Action::MailboxAdded } else { Action::TenantChanged }, id)?,
         ];
         match documents.commit(&place, writes).await {

@@ -65,11 +65,7 @@ async fn link(desk: &Desk, keys: &TenantKeys, tenant: &TenantId, subject: &str, 
     };
     let body = Login { address: address.to_owned() };
     let login = keys.seal_document(&place, login.to_owned(), Kind::Contact, Default::default(), None, &body)?;
-    let contact = document(keys, tenant, &contact)?;
-    let contact = match read {
-        Some(etag) => Write::Replace { document: contact, etag },
-        None => Write::Create(contact),
-    };
+    let contact = Write::put(document(keys, tenant, &contact)?, read);
     desk.ports.documents.commit(&place, vec![contact, Write::Create(login)]).await?;
     Ok(true)
 }

@@ -31,8 +31,5 @@ pub(super) async fn write(desk: &Desk, keys: &TenantKeys, tenant: &TenantId, bef
     };
     let clear = [Some(format!("{PREFIX}{}+{}", timestamp(at), after.id)), None, None, None];
     let document = keys.seal_document(&place, id, Kind::TicketDue, clear, None, &Due { ticket: after.id })?;
-    Ok(Some(match stored {
-        Some(stored) => Write::Replace { document, etag: stored.etag },
-        None => Write::Create(document),
-    }))
+    Ok(Some(Write::put(document, stored.map(|stored| stored.etag))))
 }

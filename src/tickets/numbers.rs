@@ -57,11 +57,7 @@ async fn lease(documents: &dyn Documents, keys: &TenantKeys, tenant: &TenantId) 
         };
         let body = BlockBody { next: next + BLOCK };
         let document = keys.seal_document(&place, DOCUMENT.to_owned(), Kind::NumberBlock, Default::default(), None, &body)?;
-        let write = match stored {
-            Some(stored) => Write::Replace { document, etag: stored.etag },
-            None => Write::Create(document),
-        };
-        match documents.commit(&place, vec![write]).await {
+        match documents.commit(&place, vec![Write::put(document, stored.map(|stored| stored.etag))]).await {
             Ok(_) => return Ok(next..next + BLOCK),
             Err(Fault::Conflict) => {}
             Err(fault) => return Err(fault.into()),

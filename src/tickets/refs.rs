@@ -168,7 +168,7 @@ impl Refs {
         let mut writes = vec![match &self.own {
             Some((id, before)) => {
                 let own = message_ref(Some(arrival.content.clone()), arrival.words.clone());
-                create_or_replace(mail_ref(arrival, id.clone(), clear, &own)?, before.clone())
+                Write::put(mail_ref(arrival, id.clone(), clear, &own)?, before.clone())
             }
             None => Write::Create(mail_ref(arrival, content_document(arrival), clear, &ContentRef { number: ticket.number })?),
         }];
@@ -178,7 +178,7 @@ impl Refs {
         // It became a record before.
         if let Some(before) = &self.delivered {
             let delivered = mail_ref(arrival, delivery.document, Default::default(), &in_ticket(arrival, ticket.number))?;
-            writes.push(create_or_replace(delivered, Some(before.etag.clone())));
+            writes.push(Write::put(delivered, Some(before.etag.clone())));
         }
         for id in &self.unknown {
             writes.push(Write::Create(mail_ref(arrival, id.clone(), Default::default(), &message_ref(None, None))?));
@@ -190,7 +190,7 @@ impl Refs {
 /// Remembers a delivery of a mail that had come before, so that its blob may go.
 pub(super) async fn remember(desk: &Desk, arrival: &Arrival<'_>, number: u64, untold: Box<Untold>) -> Result<(), Error> {
     let remembered = mail_ref(arrival, untold.document, Default::default(), &in_ticket(arrival, number))?;
-    let mut writes = vec![create_or_replace(remembered, untold.before.as_ref().map(|before| before.etag.clone()))];
+    let mut writes = vec![Write::put(remembered, untold.before.as_ref().map(|before| before.etag.clone()))];
     if let Some(before) = &untold.before {
         writes.extend(unprocessed::closing(desk, arrival.keys, &arrival.tenant.id, before, number).await?);
     }
@@ -219,13 +219,6 @@ fn mail_ref<T: Serialize>(arrival: &Arrival<'_>, id: String, clear: [Option<Stri
     let place = partition(&arrival.tenant.id, Kind::MailRef);
     let expires_at = Some(arrival.now + DELIVERY_REMEMBERED);
     Ok(arrival.keys.seal_document(&place, id, Kind::MailRef, clear, expires_at, body)?)
-}
-
-fn create_or_replace(document: NewDocument, before: Option<Etag>) -> Write {
-    match before {
-        Some(etag) => Write::Replace { document, etag },
-        None => Write::Create(document),
-    }
 }
 
 /// What a mail says, whatever servers wrote into its header on its way, what kind it is, and whether its sender is proven. None without a date of these days:

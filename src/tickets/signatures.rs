@@ -47,10 +47,7 @@ pub async fn sign(desk: &Desk, tenant: &TenantId, subject: &str, signature: &Sig
     loop {
         let before = stored(desk, &keys, tenant, subject).await?;
         let document = keys.seal_document(&place, id(&keys, subject), Kind::Contact, Default::default(), None, &signature)?;
-        let write = match before {
-            Some((_, etag)) => Write::Replace { document, etag },
-            None => Write::Create(document),
-        };
+        let write = Write::put(document, before.map(|(_, etag)| etag));
         match desk.ports.documents.commit(&place, vec![write]).await.map_err(Error::from) {
             Err(error) if error.is_conflict() && tries.again(desk.ports.entropy.as_ref()).await => {}
             done => return done.map(|_| signature),

@@ -34,10 +34,7 @@ pub fn ticket_write(keys: &TenantKeys, tenant: &TenantId, ticket: &Ticket, read:
     let assignee = ticket.assignee.as_ref().map(|assignee| format!("{}+{updated}+{}", assignee_key(keys, assignee), ticket.id));
     let clear = [Some(format!("{}+{updated}+{}", ticket.status.name(), ticket.id)), assignee, requester, Some(number_key(ticket.number))];
     let document = keys.seal_document(&place, format!("ticket:{}", ticket.id), Kind::Ticket, clear, None, ticket)?;
-    Ok(match read {
-        Some(etag) => Write::Replace { document, etag },
-        None => Write::Create(document),
-    })
+    Ok(Write::put(document, read))
 }
 
 /// The write of a new comment.
@@ -102,7 +99,9 @@ pub async fn ticket(desk: &Desk, keys: &TenantKeys, tenant: &TenantId, id: Ticke
 pub(super) async fn numbered(desk: &Desk, keys: &TenantKeys, tenant: &TenantId, number: u64) -> Result<Option<TicketId>, Error> {
     let place = partition(tenant, Kind::Ticket);
     let found = desk.ports.documents.scan(&Scan::prefix(&place, Slot::K4, &number_key(number), 1)).await?;
-    found.first().map(|document| Ok(keys.open_document::<Ticket>(document)?.id)).transpose()
+    let ticket: Option<Ticket> = found.first().map(|document| keys.open_document(document)).transpose()?;
+    // The clear key leads to it, and is not sealed.
+    Ok(ticket.filter(|ticket| ticket.number == number).map(|ticket| ticket.id))
 }
 
 /// A ticket that the viewer may see, and the version that was read; to him, any other does not exist.

@@ -263,10 +263,7 @@ async fn keep_once(desk: &Desk, keys: &TenantKeys, keep: &Keep<'_>, cut: Option<
     if !known_ticket {
         let remembered =
             keys.seal_document(&place, delivery.document, Kind::MailRef, Default::default(), expires_at, &Delivery::Unprocessed { record: id })?;
-        writes.push(match before.flatten() {
-            Some(etag) => Write::Replace { document: remembered, etag },
-            None => Write::Create(remembered),
-        });
+        writes.push(Write::put(remembered, before.flatten()));
     }
     writes.push(event(desk, keys, keep.owner, INTAKE, audit::Action::MailUnprocessed, id)?);
     desk.ports.documents.commit(&place, writes).await?;
@@ -484,10 +481,7 @@ pub(super) fn write(keys: &TenantKeys, owner: &TenantId, record: &Unprocessed, r
     let clear = [waits, None, None, None];
     let expires_at = (record.state == State::Processed).then_some(record.at + PROCESSED_KEPT);
     let document = keys.seal_document(&place, format!("unprocessed:{}", record.id), Kind::Unprocessed, clear, expires_at, record)?;
-    Ok(match read {
-        Some(etag) => Write::Replace { document, etag },
-        None => Write::Create(document),
-    })
+    Ok(Write::put(document, read))
 }
 
 fn event(desk: &Desk, keys: &TenantKeys, owner: &TenantId, actor: &str, action: audit::Action, id: RecordId) -> Result<Write, Error> {
