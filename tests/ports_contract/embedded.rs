@@ -66,6 +66,56 @@ async fn what_was_stored_is_there_after_reopening() {
     assert_eq!(files(&data.join("blobs/evidence")), 1, "the deleted blob's file is gone");
 }
 
+/// What was put in clear and deleted again.
+const MARK: &[u8] = b"a mail in clear, that was sealed and deleted";
+
+/// Puts a mail and deletes it, as the intake does, and looks something up meanwhile.
+async fn a_mail_comes_and_goes(store: &Store, name: &str) {
+    store.put("mail-intake", name, MARK.into()).await.unwrap();
+    store.commit(P, vec![create(name)]).await.unwrap();
+    assert!(Documents::get(store, P, name).await.unwrap().is_some());
+    store.scan(&Scan::prefix(P, Slot::Id, "", 10)).await.unwrap();
+    Blobs::delete(store, "mail-intake", name).await.unwrap();
+}
+
+fn is_anywhere(folder: &Path, mark: &[u8]) -> bool {
+    let has = |name: &str| fs::read(folder.join(name)).is_ok_and(|bytes| bytes.windows(mark.len()).any(|window| window == mark));
+    ["helpdesk.sqlite", "helpdesk.sqlite-wal"].into_iter().any(has)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_process_that_ends_leaves_nothing_of_what_it_deleted() {
+    let folder = TempDir::new().unwrap();
+    for at in 0..20 {
+        let store = Store::open(folder.path(), Arc::new(TestClock::new())).unwrap();
+        a_mail_comes_and_goes(&store, &format!("{at}.eml")).await;
+        drop(store);
+        assert!(!is_anywhere(folder.path(), MARK), "end {at}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_another_process_deletes_is_gone_beside_a_host_that_writes_nothing() {
+    let folder = TempDir::new().unwrap();
+    let host = Store::open(folder.path(), Arc::new(TestClock::new())).unwrap();
+    let visitor = Store::open(folder.path(), Arc::new(TestClock::new())).unwrap();
+    a_mail_comes_and_goes(&visitor, "a.eml").await;
+    drop(visitor);
+    assert!(!is_anywhere(folder.path(), MARK));
+    // One that is killed cuts nothing: the host does, though it only asks for messages.
+    let killed = rusqlite::Connection::open(folder.path().join(Store::FILE)).unwrap();
+    killed.execute("INSERT INTO messages (queue, visible_at, inserted_at, text) VALUES ('other', 0, 0, CAST(?1 AS TEXT))", [MARK]).unwrap();
+    killed.execute_batch("PRAGMA secure_delete = ON; DELETE FROM messages").unwrap();
+    assert!(is_anywhere(folder.path(), MARK));
+    for _ in 0..100 {
+        if is_anywhere(folder.path(), MARK) {
+            assert!(host.lease("outbox", 1, std::time::Duration::ZERO).await.unwrap().is_empty());
+            tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+        }
+    }
+    assert!(!is_anywhere(folder.path(), MARK), "ten seconds later it is still there");
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_conflict_undoes_only_itself_in_a_group() {
     let folder = TempDir::new().unwrap();

@@ -35,12 +35,14 @@ const SWEEP_EVERY: Duration = Duration::HOUR;
 /// that is sealed or deleted by now.
 const CUT_AFTER: std::time::Duration = std::time::Duration::from_secs(1);
 const CUT_AT_LATEST: std::time::Duration = std::time::Duration::from_secs(60);
+/// Tries to cut it at the end, while another process may be reading it.
+const LAST_CUTS_MAX: usize = 10;
 
 /// Documents, queues and blobs in one folder, shared by everything in the process.
 pub struct Store {
-    // The order matters when the store is dropped: no more jobs, no more readers, then the writer commits what waits and ends.
-    jobs: mpsc::Sender<Job>,
+    // The order matters when the store is dropped: no more readers, no more jobs, then the writer commits what waits, cuts the log and ends.
     readers: Arc<Readers>,
+    jobs: mpsc::Sender<Job>,
     _writer: WriterThread,
     pub(super) folder: PathBuf,
     pub(super) clock: Arc<dyn Clock>,
@@ -80,6 +82,7 @@ impl Store {
             timer,
             // A process that was killed leaves its log.
             uncut: Some(Uncut::now()),
+            others: None,
         };
         let thread =
             std::thread::Builder::new().name("store-writer".to_owned()).spawn(move || writer.run(waiting)).map_err(OpenError::file(&file))?;
@@ -195,6 +198,8 @@ struct Writer {
     /// For the waits of this thread alone.
     timer: Runtime,
     uncut: Option<Uncut>,
+    /// The version of what other processes wrote, as it was when it was last looked at.
+    others: Option<i64>,
 }
 
 /// Since when the log has something in it, and since when nothing was added.
@@ -222,17 +227,28 @@ impl Writer {
         while self.next_group(&mut waiting, &mut group) {
             let before = self.connection.total_changes();
             self.commit_group(&mut group);
-            if self.connection.total_changes() != before {
-                let now = Instant::now();
-                self.uncut = Some(Uncut { since: self.uncut.map_or(now, |uncut| uncut.since), changed: now });
-            }
             if self.clock.now() >= self.next_sweep {
                 self.sweep();
+            }
+            if self.connection.total_changes() != before || self.others_wrote() {
+                let now = Instant::now();
+                self.uncut = Some(Uncut { since: self.uncut.map_or(now, |uncut| uncut.since), changed: now });
             }
         }
         if !self.orphans.is_empty() {
             self.commit_group(&mut group);
         }
+        for _ in 0..LAST_CUTS_MAX {
+            if self.uncut.is_some() {
+                self.cut_log();
+            }
+        }
+    }
+
+    /// Whether another process wrote since this was last asked: it may have ended, or died, before it cut the log.
+    fn others_wrote(&mut self) -> bool {
+        let version = self.connection.prepare_cached("PRAGMA data_version").and_then(|mut asked| asked.query_row([], |row| row.get(0))).ok();
+        std::mem::replace(&mut self.others, version) != version
     }
 
     /// Waits for jobs, and cuts the log when it is time; false when there will be no more.
