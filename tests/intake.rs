@@ -4,6 +4,7 @@ mod faults;
 mod instances;
 mod letters;
 mod limits;
+mod sweep;
 mod threads;
 
 use std::sync::Arc;
@@ -292,7 +293,7 @@ async fn mail_for_an_unknown_mailbox_becomes_a_ticket_when_somebody_owns_it_and_
     let house = helpdesk::ids::TenantId::system();
 
     // Too early: it comes back to the same record.
-    unprocessed::replay(&world.app.desk, &house, record.id, "test").await.unwrap();
+    unprocessed::replay::replay(&world.app.desk, &house, record.id, "test").await.unwrap();
     take_what_waits(&world).await;
     let again = world.unprocessed("sys").await;
     assert_eq!((again.len(), again[0].state, again[0].replays), (1, State::Waiting, 1));
@@ -300,13 +301,13 @@ async fn mail_for_an_unknown_mailbox_becomes_a_ticket_when_somebody_owns_it_and_
 
     let tenant = Tenant::new("sales".parse().unwrap(), "Sales", vec![Mailbox::parse("sales@contoso.example").unwrap()]);
     tenants::add(&world.ports, &world.app.keyring, "test", &tenant, &Trust::Nobody).await.unwrap();
-    unprocessed::replay(&world.app.desk, &house, record.id, "test").await.unwrap();
+    unprocessed::replay::replay(&world.app.desk, &house, record.id, "test").await.unwrap();
     take_what_waits(&world).await;
     assert_eq!(world.tickets("sales").await.len(), 1);
     let closed = world.unprocessed("sys").await.remove(0);
     assert_eq!((closed.state, closed.ticket), (State::Processed, Some(1)));
     // Replayed once more, it is still one ticket.
-    unprocessed::replay(&world.app.desk, &house, record.id, "test").await.unwrap();
+    unprocessed::replay::replay(&world.app.desk, &house, record.id, "test").await.unwrap();
     take_what_waits(&world).await;
     assert_eq!(world.tickets("sales").await.len(), 1);
 }
@@ -326,7 +327,7 @@ async fn a_mail_that_came_after_its_message_closes_the_record_of_that() {
     world.mail(HELP, "1.eml", &mail(ANN, "1@a.example", "One", "", "Words.")).await;
     let second = early("2.eml").await;
     world.leave(HELP, "2.eml", &mail(ANN, "2@a.example", "Two", "", "Words.")).await;
-    unprocessed::replay(&world.app.desk, &contoso, second, "test").await.unwrap();
+    unprocessed::replay::replay(&world.app.desk, &contoso, second, "test").await.unwrap();
     take_what_waits(&world).await;
     // It came by another way before.
     early("3.eml").await;
@@ -367,13 +368,13 @@ async fn nobodys_record_without_a_mail_is_closed_by_a_replay_and_by_nothing_else
     assert_eq!(queue(&world.app, "IntakeMail", &forged).await.1, "opened ticket 1");
     assert_eq!(world.unprocessed("sys").await[0].state, State::Waiting);
     world.leave(SALES, "a.eml", &mail(ANN, "a@a.example", "The one", "", "Words.")).await;
-    unprocessed::replay(&world.app.desk, &TenantId::system(), record.id, "test").await.unwrap();
+    unprocessed::replay::replay(&world.app.desk, &TenantId::system(), record.id, "test").await.unwrap();
     assert_eq!(world.unprocessed("sys").await[0].state, State::Replayed);
     take_what_waits(&world).await;
     let closed = world.unprocessed("sys").await.remove(0);
     assert_eq!((closed.state, closed.ticket), (State::Processed, Some(2)));
     // Its mail is in a ticket by now, by its feeder's own message.
-    unprocessed::replay(&world.app.desk, &TenantId::system(), record.id, "test").await.unwrap();
+    unprocessed::replay::replay(&world.app.desk, &TenantId::system(), record.id, "test").await.unwrap();
     take_what_waits(&world).await;
     let closed = world.unprocessed("sys").await.remove(0);
     assert_eq!((closed.state, closed.ticket, closed.replays), (State::Processed, Some(2), 2));
@@ -387,7 +388,7 @@ async fn nobodys_record_whose_mail_never_comes_is_kept_with_the_tenant_alone() {
     };
     let world = World::new().await;
     let record = nobodys_record(&world).await.id;
-    unprocessed::replay(&world.app.desk, &TenantId::system(), record, "test").await.unwrap();
+    unprocessed::replay::replay(&world.app.desk, &TenantId::system(), record, "test").await.unwrap();
     take_what_waits(&world).await;
     let (house, his) = (world.unprocessed("sys").await.remove(0), world.unprocessed("sales").await.remove(0));
     assert_eq!((house.state, house.ticket), (State::Processed, None));
@@ -420,7 +421,7 @@ async fn a_replay_that_the_host_gave_up_on_after_its_commit_closes_its_record() 
     let (house, record) = (TenantId::system(), world.unprocessed("sys").await[0].id);
     let tenant = Tenant::new("sales".parse().unwrap(), "Sales", vec![Mailbox::parse("sales@contoso.example").unwrap()]);
     tenants::add(&world.ports, &world.app.keyring, "test", &tenant, &Trust::Nobody).await.unwrap();
-    unprocessed::replay(&world.app.desk, &house, record, "test").await.unwrap();
+    unprocessed::replay::replay(&world.app.desk, &house, record, "test").await.unwrap();
     let message = json!({ "v": 1, "mailbox": "sales@contoso.example", "blob": format!("replay/{record}.eml") }).to_string();
     // Each call of it fails once, up to the one after which the ticket is there and the record is not closed.
     for call in 1.. {
@@ -465,7 +466,7 @@ async fn a_replay_under_a_name_that_is_just_deleted_waits_again() {
     let world = World::new().await;
     world.mail(HELP, "a.eml", &mail(ANN, "x@a.example", "Away", "Auto-Submitted: auto-replied\r\n", "I am away.")).await;
     let (contoso, record) = ("contoso".parse().unwrap(), world.unprocessed("contoso").await[0].id);
-    unprocessed::replay(&world.app.desk, &contoso, record, "test").await.unwrap();
+    unprocessed::replay::replay(&world.app.desk, &contoso, record, "test").await.unwrap();
     // The one before came to nothing, and deletes what this one found there.
     world.ports.blobs.delete("mail-intake", &format!("replay/{record}.eml")).await.unwrap();
     take_what_waits(&world).await;
@@ -505,7 +506,7 @@ async fn what_the_host_gave_up_on_becomes_a_record_that_can_be_replayed() {
     }
     let records = world.unprocessed("contoso").await;
     assert_eq!(records.len(), 1);
-    helpdesk::tickets::unprocessed::replay(&world.app.desk, &"contoso".parse().unwrap(), records[0].id, "test").await.unwrap();
+    helpdesk::tickets::unprocessed::replay::replay(&world.app.desk, &"contoso".parse().unwrap(), records[0].id, "test").await.unwrap();
     take_what_waits(&world).await;
     assert_eq!(world.tickets("contoso").await.len(), 1);
 }
@@ -530,7 +531,7 @@ async fn a_replay_that_comes_to_nothing_twice_keeps_its_reason() {
     let world = World::new().await;
     world.mail(HELP, "a.eml", &[0, 1, 2]).await;
     let record = world.unprocessed("contoso").await.remove(0);
-    helpdesk::tickets::unprocessed::replay(&world.app.desk, &"contoso".parse().unwrap(), record.id, "test").await.unwrap();
+    helpdesk::tickets::unprocessed::replay::replay(&world.app.desk, &"contoso".parse().unwrap(), record.id, "test").await.unwrap();
     take_what_waits(&world).await;
     let again = format!(r#"{{"v":1,"mailbox":"{HELP}","blob":"replay/{}.eml"}}"#, record.id);
     queue(&world.app, "IntakeMail", &again).await;
@@ -558,7 +559,7 @@ async fn nobodys_mail_that_somebody_owns_by_now_is_kept_with_him_alone() {
     let record = world.unprocessed("sys").await.remove(0);
     let tenant = Tenant::new("sales".parse().unwrap(), "Sales", vec![Mailbox::parse("sales@contoso.example").unwrap()]);
     tenants::add(&world.ports, &world.app.keyring, "test", &tenant, &Trust::Nobody).await.unwrap();
-    helpdesk::tickets::unprocessed::replay(&world.app.desk, &helpdesk::ids::TenantId::system(), record.id, "test").await.unwrap();
+    helpdesk::tickets::unprocessed::replay::replay(&world.app.desk, &helpdesk::ids::TenantId::system(), record.id, "test").await.unwrap();
     take_what_waits(&world).await;
     assert_eq!(world.unprocessed("sys").await[0].state, helpdesk::tickets::unprocessed::State::Processed);
     assert_eq!(world.unprocessed("sales").await.len(), 1);

@@ -58,6 +58,7 @@ contracts!(
         a_second_create_is_a_conflict,
         a_replace_needs_the_stored_version,
         a_delete_needs_the_stored_version,
+        a_purge_needs_the_stored_version_and_leaves_nothing,
         a_replace_of_an_absent_document_is_a_conflict,
         one_conflict_undoes_the_whole_commit,
         etags_come_in_the_order_of_the_writes,

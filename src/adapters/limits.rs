@@ -29,7 +29,7 @@ pub(super) fn check_commit(partition: &str, writes: &[Write]) -> Result<(), Faul
                 body_bytes += document.body.len();
                 &document.id
             }
-            Write::Delete { id, .. } => id,
+            Write::Delete { id, .. } | Write::Purge { id, .. } => id,
         };
         check_name("id", id)?;
         if !ids.insert(id) {

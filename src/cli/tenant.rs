@@ -17,7 +17,7 @@ use crate::{
     mail::sender::Trust,
     ports::Versions,
     tenants::{self, Change, DirectoryId, Mailbox, Region, Settings, State, Tenant},
-    tickets::{blobs::blobs_of, held},
+    tickets::{held, removal},
     wiring::House,
 };
 
@@ -254,7 +254,7 @@ async fn settings(app: &App, id: &TenantId, from: Option<&Path>) -> Result<Setti
 async fn remove(app: &App, id: &TenantId) -> Result<()> {
     let (mut documents, mut blobs) = (0, 0);
     loop {
-        let removal = tenants::remove(&app.ports, &app.keyring, COMMAND_LINE, id, &blobs_of(id), &Versions::Any).await?;
+        let removal = removal::remove(&app.desk, COMMAND_LINE, id, &Versions::Any).await?;
         (documents, blobs) = (documents + removal.documents, blobs + removal.blobs);
         let (of_documents, of_blobs) = (counted(documents, "document"), counted(blobs, "blob"));
         if removal.done {

@@ -119,7 +119,7 @@ pub(super) async fn run(arguments: Arguments, config: Config) -> Result<ExitCode
             let app = data.visit(config).await?.app;
             return each(&ids, "goes through the intake again", async |id| {
                 let entry = find(&app, id).await?;
-                Ok(unprocessed::replay(&app.desk, &entry.tenant, id, COMMAND_LINE).await?)
+                Ok(unprocessed::replay::replay(&app.desk, &entry.tenant, id, COMMAND_LINE).await?)
             })
             .await;
         }
@@ -127,7 +127,7 @@ pub(super) async fn run(arguments: Arguments, config: Config) -> Result<ExitCode
             let app = data.visit(config).await?.app;
             return each(&ids, "goes on its way", async |id| {
                 let entry = find(&app, id).await?;
-                Ok(unprocessed::let_go(&app.desk, &entry.tenant, id, COMMAND_LINE).await?)
+                Ok(unprocessed::replay::let_go(&app.desk, &entry.tenant, id, COMMAND_LINE).await?)
             })
             .await;
         }

@@ -261,6 +261,10 @@ pub static ALL: &[Function] = &[
     queue("DeliverOutbox", "outbox", |app, message| Box::pin(mail::deliver(app, message))),
     Function { name: "SweepOutbox", trigger: Trigger::Timer { schedule: "0 */5 * * * *", run: |app, tick| Box::pin(mail::sweep(app, tick)) } },
     Function { name: "SweepUploads", trigger: Trigger::Timer { schedule: "0 20 * * * *", run: |app, tick| Box::pin(uploads::sweep(app, tick)) } },
+    Function {
+        name: "SweepUnprocessed",
+        trigger: Trigger::Timer { schedule: "0 50 * * * *", run: |app, tick| Box::pin(unprocessed::sweep(app, tick)) },
+    },
 ];
 
 const fn get(name: &'static str, route: &'static str, access: Access) -> Function {

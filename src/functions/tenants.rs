@@ -12,7 +12,7 @@ use crate::{
     access::Caller,
     ids::TenantId,
     tenants::{self, Change, DirectoryId, Mailbox, Region, Settings, State, Tenant, Trust},
-    tickets::{blobs::blobs_of, held},
+    tickets::{held, removal},
 };
 
 /// Bytes of a tenant's JSON: fifty mailboxes with their trust.
@@ -76,7 +76,7 @@ pub async fn mailbox(app: &App, caller: Caller, request: HttpRequest) -> Result<
 /// Deletes what a suspended tenant has, then him. Until the answer says `done`, it is to be called again.
 pub async fn remove(app: &App, caller: Caller, request: HttpRequest) -> Result<HttpAnswer, Problem> {
     let id = id(&request)?;
-    let removal = tenants::remove(&app.ports, &app.keyring, &caller.subject, &id, &blobs_of(&id), &versions(&request)).await?;
+    let removal = removal::remove(&app.desk, &caller.subject, &id, &versions(&request)).await?;
     Ok(json(200, &removal))
 }
 

@@ -1,17 +1,21 @@
-//! Unprocessed mail over HTTP: what did not become a ticket in the caller's tenant, and once more through the intake.
+//! Unprocessed mail over HTTP: what did not become a ticket in the caller's tenant, and once more through the intake. `SweepUnprocessed` removes the records
+//! that nobody needs any more.
 
 use schemars::JsonSchema;
 use serde::Serialize;
 use time::OffsetDateTime;
 
 use super::{
-    App, HttpAnswer, HttpRequest, Problem,
+    App, HttpAnswer, HttpRequest, Problem, Tick, Verdict,
     answer::{At, download, id, json, limit},
     cursor,
+    every_tenant::of_each_tenant,
+    problem,
 };
 use crate::{
     access::Caller,
-    ids::RecordId,
+    ids::{RecordId, TenantId},
+    tenants::Tenant,
     tickets::{
         self,
         unprocessed::{self, Raw, Reason, State, Unprocessed},
@@ -48,15 +52,28 @@ pub async fn mail(app: &App, caller: Caller, request: HttpRequest) -> Result<Htt
 
 pub async fn replay(app: &App, caller: Caller, request: HttpRequest) -> Result<HttpAnswer, Problem> {
     let record = found(app, &caller, &request).await?;
-    unprocessed::replay(&app.desk, &caller.tenant, record.id, &caller.subject).await?;
+    unprocessed::replay::replay(&app.desk, &caller.tenant, record.id, &caller.subject).await?;
     Ok(json(202, &RecordBody::of(&found(app, &caller, &request).await?)))
 }
 
 /// The same for a mail that a limit holds, and would hold again.
 pub async fn release(app: &App, caller: Caller, request: HttpRequest) -> Result<HttpAnswer, Problem> {
     let record = found(app, &caller, &request).await?;
-    unprocessed::let_go(&app.desk, &caller.tenant, record.id, &caller.subject).await?;
+    unprocessed::replay::let_go(&app.desk, &caller.tenant, record.id, &caller.subject).await?;
     Ok(json(202, &RecordBody::of(&found(app, &caller, &request).await?)))
+}
+
+pub async fn sweep(app: &App, _tick: Tick) -> Verdict {
+    let nobodys = unprocessed::sweep::sweep(&app.desk, &TenantId::system()).await;
+    let of_tenants = of_each_tenant(app, |app, tenant| Box::pin(swept(app, tenant))).await;
+    match nobodys.and_then(|nobodys| Ok(nobodys + of_tenants?)) {
+        Ok(removed) => Verdict::Done(format!("{removed} records of mail that was dealt with are removed")),
+        Err(error) => problem::retry(&error),
+    }
+}
+
+async fn swept(app: &App, tenant: Tenant) -> Result<usize, tickets::Error> {
+    unprocessed::sweep::sweep(&app.desk, &tenant.id).await
 }
 
 async fn found(app: &App, caller: &Caller, request: &HttpRequest) -> Result<Unprocessed, Problem> {

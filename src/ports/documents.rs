@@ -71,6 +71,8 @@ pub enum Write {
     Replace { document: NewDocument, etag: Etag },
     /// Conflict unless the stored version is this one. Leaves a tombstone for 14 days, so that `changed_since` can tell.
     Delete { id: String, etag: Etag },
+    /// The same without a tombstone, for what nobody asks after any more: what a partition is emptied of in this way is not walked over again.
+    Purge { id: String, etag: Etag },
 }
 
 impl Write {

@@ -97,7 +97,7 @@ pub enum Error {
     NotAState,
     #[error("that Entra tenant belongs to another tenant")]
     DirectoryTaken,
-    #[error("the tenant is served: suspend it first")]
+    #[error("the tenant is served, or being restored: suspend it first")]
     StillServed,
     #[error("{0}")]
     BadSettings(String),

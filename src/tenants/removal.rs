@@ -85,7 +85,7 @@ async fn is_known(documents: &dyn Documents, keyring: &Keyring, id: &TenantId, m
 async fn removable(documents: &dyn Documents, keyring: &Keyring, id: &TenantId, meant: &Versions) -> Result<Option<(Tenant, Etag)>, Error> {
     let known = get(documents, keyring, id).await?;
     match &known {
-        Some((tenant, _)) if tenant.state == State::Active => Err(Error::StillServed),
+        Some((tenant, _)) if tenant.state != State::Suspended => Err(Error::StillServed),
         Some((_, etag)) if !meant.take(etag) => Err(Error::Changed),
         _ => Ok(known),
     }
@@ -109,7 +109,8 @@ async fn delete_documents(ports: &Ports, keyring: &Keyring, id: &TenantId, blobs
         ports.blobs.delete(container, &name).await?;
         deleted.blobs += 1;
     }
-    let writes: Vec<Write> = found.into_iter().map(|document| Write::Delete { id: document.id, etag: document.etag }).collect();
+    // Each batch begins at what is left: over the tombstones of millions the last ones would not be reached.
+    let writes: Vec<Write> = found.into_iter().map(|document| Write::Purge { id: document.id, etag: document.etag }).collect();
     match ports.documents.commit(&place, writes).await {
         // Somebody still works on one of them: they are read again.
         Ok(_) | Err(Fault::Conflict) => Ok(deleted),

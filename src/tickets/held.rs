@@ -2,7 +2,7 @@
 
 use super::{
     Desk, Error, rates,
-    unprocessed::{Reason, Unprocessed, get, replay, write},
+    unprocessed::{Reason, Unprocessed, get, replay::replay, write},
 };
 use crate::{
     ids::{Kind, RecordId, TenantId, partition},

@@ -247,7 +247,7 @@ async fn take_in_mail(desk: &Desk, served: &Served, request: &Request, message: 
         Ok(mail) => mail,
         Err(why) => return keep(Reason::Unreadable, why.to_string()).await,
     };
-    let let_go = unprocessed::is_let_go(desk, &tenant.id, request, raw).await?;
+    let let_go = unprocessed::replay::is_let_go(desk, &tenant.id, request, raw).await?;
     let (blob, altered, now) = (&request.blob, cut.is_some(), desk.ports.clock.now());
     let comment = CommentId::new(new_ulid(desk.ports.entropy.as_ref(), now));
     let arrival = Arrival { tenant, keys: &keys, mailbox, blob, let_go, mail, altered, content, words, comment, now };

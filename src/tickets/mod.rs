@@ -28,7 +28,7 @@ pub mod history;
 mod due;
 pub mod fields;
 pub mod store;
-pub mod blobs;
+pub mod removal;
 mod error;
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};

@@ -1,16 +1,17 @@
 //! Mail that did not become a ticket: kept, visible, replayable. Never dropped.
 
 pub(super) mod record;
+pub mod replay;
+pub mod sweep;
 
 use bytes::Bytes;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use time::Duration;
-use tokio::sync::SemaphorePermit;
 
 use super::{
-    Desk, Error, INTAKE, MEMORY_FOR_A_SEALED_BYTE,
+    Desk, Error, INTAKE,
     aside::{Cut, cut},
-    contract::{self, PUSHED_PREFIX, Request},
+    contract::{PUSHED_PREFIX, Request},
     new_ulid,
     opened::Opened,
     store,
@@ -20,27 +21,23 @@ use crate::{
     ids::{Kind, RecordId, TenantId, partition},
     keys::TenantKeys,
     mail,
-    ports::{Document, Etag, Fault, Scan, Slot, TRYING_IN_THE_QUEUE, Tries, Write, encode_text, timestamp},
+    ports::{Document, Etag, Fault, Scan, Slot, TRYING_IN_THE_QUEUE, Tries, Write, timestamp},
 };
 
 pub(super) use record::IntakeBlob;
+use record::{DEALT_WITH, LET_GO_PREFIX, REPLAY_PREFIX, blob_key, mailbox_key, replay_of, replayed_name};
 pub use record::{Message, Raw, Reason, State, Unprocessed};
 
 /// The container that feeders write mails into.
 pub const INTAKE_CONTAINER: &str = "mail-intake";
 /// The queue that tells of them.
 pub const INTAKE_QUEUE: &str = "mail-intake";
-/// Replayed mails go back into the intake under this prefix and the record's id; those that an agent lets go whatever the limits say under the other.
-const REPLAY_PREFIX: &str = "replay/";
-const LET_GO_PREFIX: &str = "let-go/";
 /// Records in one list.
 pub const LIST_MAX: usize = 1_000;
 /// Bytes of a queue message, as JSON, that is kept in its record: a body has at most 16 KiB.
 const MESSAGE_HERE_BYTES_MAX: usize = 12 * 1024;
 /// How long it is remembered that a delivery was dealt with.
 pub(super) const DELIVERY_REMEMBERED: Duration = Duration::days(400);
-/// How long after its first failure a record is kept whose mail is in a ticket.
-const PROCESSED_KEPT: Duration = Duration::days(90);
 
 /// What there is to keep.
 pub(super) struct Keep<'a> {
@@ -362,57 +359,6 @@ pub async fn raw(desk: &Desk, owner: &TenantId, record: &Unprocessed) -> Result<
     }
 }
 
-/// Sends a mail through the intake again: what we sealed under a name that tells of the record, what lies in the intake by a message that
-/// does, anything else by its own message.
-///
-/// Killed in between, it has done nothing or has sent the mail without saying so; sent twice, the mail still becomes one ticket.
-pub async fn replay(desk: &Desk, owner: &TenantId, id: RecordId, actor: &str) -> Result<(), Error> {
-    send_again(desk, owner, id, REPLAY_PREFIX, actor).await
-}
-
-/// The same for a mail that a limit holds, which then does not hold it: somebody looked at it.
-pub async fn let_go(desk: &Desk, owner: &TenantId, id: RecordId, actor: &str) -> Result<(), Error> {
-    let (record, _) = get(desk, owner, id).await?.ok_or(Error::NotFound)?;
-    if !record.reason.is_a_limit() {
-        return Err(Error::NotHeld);
-    }
-    send_again(desk, owner, id, LET_GO_PREFIX, actor).await
-}
-
-async fn send_again(desk: &Desk, owner: &TenantId, id: RecordId, prefix: &str, actor: &str) -> Result<(), Error> {
-    let (mut record, etag) = get(desk, owner, id).await?.ok_or(Error::NotFound)?;
-    let again = match (&record.raw, &record.mailbox) {
-        (Raw::Sealed { blob: kept, bytes: size, .. }, Some(mailbox)) => {
-            let (bytes, _in_flight) = sealed(desk, owner, kept, *size).await?;
-            let blob = replayed_name(prefix, id);
-            desk.ports.blobs.put(INTAKE_CONTAINER, &blob, bytes).await?;
-            contract::message(mailbox, &blob)
-        }
-        (Raw::Intake { blob, .. }, Some(mailbox)) => contract::again(mailbox, blob, id),
-        _ => message(desk, owner, &record).await?,
-    };
-    // Sent before it is marked: a record that says so was sent.
-    desk.ports.queues.send(INTAKE_QUEUE, &encode_text(again.as_bytes())?, std::time::Duration::ZERO).await?;
-    record.state = State::Replayed;
-    record.replays += 1;
-    let keys = desk.keyring.keys(owner).await?;
-    let place = partition(owner, Kind::Unprocessed);
-    let replayed = || event(desk, &keys, owner, actor, audit::Action::MailReplayed, id);
-    match desk.ports.documents.commit(&place, vec![write(&keys, owner, &record, Some(etag))?, replayed()?]).await {
-        // What the intake, or somebody else, made of the record meanwhile is not overwritten. The mail was sent all the same.
-        Err(Fault::Conflict) => desk.ports.documents.commit(&place, vec![replayed()?]).await?,
-        marked => marked?,
-    };
-    Ok(())
-}
-
-/// A sealed mail on its way into the intake, in the room that mails have: no reader of files keeps it waiting.
-async fn sealed<'a>(desk: &'a Desk, owner: &TenantId, blob: &str, size: u64) -> Result<(Bytes, SemaphorePermit<'a>), Error> {
-    let room = desk.room_for(size.saturating_mul(MEMORY_FOR_A_SEALED_BYTE).max(1)).await?;
-    let keys = desk.keyring.keys(owner).await?;
-    Ok((Bytes::from_owner(store::open_blob(desk.ports.blobs.as_ref(), &keys, blob).await?), room))
-}
-
 /// After a mail became a ticket: if it came from a record, the record says so, and which.
 pub(super) async fn processed(desk: &Desk, tenant: &TenantId, request: &Request, found: IntakeBlob<'_>, ticket: u64) -> Result<(), Error> {
     // The record stands with the tenant, or, if nobody owned the mailbox then, with the house.
@@ -453,34 +399,19 @@ async fn open(desk: &Desk, keys: &TenantKeys, owner: &TenantId, id: RecordId) ->
     Ok((record.state != State::Processed).then_some((record, document.etag)))
 }
 
-fn replayed_name(prefix: &str, id: RecordId) -> String {
-    format!("{prefix}{id}.eml")
-}
-
-fn replay_of(blob: &str) -> Option<RecordId> {
-    blob.strip_prefix(REPLAY_PREFIX).or_else(|| blob.strip_prefix(LET_GO_PREFIX))?.strip_suffix(".eml")?.parse().ok()
-}
-
-/// Whether a person let this mail go, so that no limit holds it: its name says so, and a record of the same mail.
-pub(super) async fn is_let_go(desk: &Desk, tenant: &TenantId, request: &Request, raw: &Bytes) -> Result<bool, Error> {
-    let Some(id) = replay_of(&request.blob).filter(|_| request.blob.starts_with(LET_GO_PREFIX)) else { return Ok(false) };
-    for owner in [tenant, &TenantId::system()] {
-        let keys = desk.keyring.keys(owner).await?;
-        let found = get(desk, owner, id).await?;
-        if found.is_some_and(|(record, _)| is_of(&record, &keys, owner, request, IntakeBlob::Read(raw))) {
-            return Ok(true);
-        }
-    }
-    Ok(false)
-}
-
 pub(super) fn write(keys: &TenantKeys, owner: &TenantId, record: &Unprocessed, read: Option<Etag>) -> Result<Write, Error> {
     let place = partition(owner, Kind::Unprocessed);
-    // Only what waits is looked for by its reason.
-    let waits = (record.state == State::Waiting).then(|| format!("{}+{}", record.reason, timestamp(record.kept_again_at.unwrap_or(record.at))));
-    let clear = [waits, None, None, None];
-    let expires_at = (record.state == State::Processed).then_some(record.at + PROCESSED_KEPT);
-    let document = keys.seal_document(&place, format!("unprocessed:{}", record.id), Kind::Unprocessed, clear, expires_at, record)?;
+    // What waits is looked for by its reason, what is dealt with by its age; what was sealed for it, lest another record needs it; and nobody's by its
+    // mailbox, which somebody may have by and by.
+    let state = match record.state {
+        State::Waiting => Some(format!("{}+{}", record.reason, timestamp(record.kept_again_at.unwrap_or(record.at)))),
+        State::Replayed => None,
+        State::Processed => Some(format!("{}{}", DEALT_WITH, timestamp(record.at))),
+    };
+    let [mail, message] = record.sealed_for().map(|blob| blob.map(blob_key));
+    let mailbox = record.mailbox.as_deref().filter(|_| owner.is_system()).map(|mailbox| mailbox_key(keys, mailbox));
+    let document =
+        keys.seal_document(&place, format!("unprocessed:{}", record.id), Kind::Unprocessed, [state, mail, message, mailbox], None, record)?;
     Ok(Write::put(document, read))
 }
 

@@ -58,7 +58,7 @@ async fn what_was_put_aside_becomes_one_record_and_replayed_one_ticket() {
         };
         assert_eq!((records.len(), records[0].reason.name()), (1, "kept_failing"), "{when:?}");
         let mut tries = 0;
-        while let Err(error) = unprocessed::replay(&world.app.desk, &tenant, records[0].id, "jo").await {
+        while let Err(error) = unprocessed::replay::replay(&world.app.desk, &tenant, records[0].id, "jo").await {
             tries += 1;
             assert!(tries < 3, "{when:?}: {error}");
         }

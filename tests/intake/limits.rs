@@ -62,7 +62,7 @@ async fn a_mail_that_is_too_large_is_kept_although_its_name_brought_another() {
             // Once its bytes are gone, it is in no ticket for all that.
             let too_large = world.unprocessed("contoso").await.into_iter().find(|record| matches!(record.raw, Raw::Intake { .. })).unwrap();
             world.ports.blobs.delete("mail-intake", "a.eml").await.unwrap();
-            unprocessed::replay(&world.app.desk, &"contoso".parse().unwrap(), too_large.id, "test").await.unwrap();
+            unprocessed::replay::replay(&world.app.desk, &"contoso".parse().unwrap(), too_large.id, "test").await.unwrap();
             take_what_waits(&world).await;
             let kept = world.unprocessed("contoso").await.into_iter().find(|record| record.id == too_large.id).unwrap();
             assert_ne!(kept.state, State::Processed);
@@ -78,7 +78,7 @@ async fn nobodys_record_of_a_mail_that_is_too_large_is_closed_when_somebody_owns
     let (house, nobodys) = (TenantId::system(), world.unprocessed("sys").await.remove(0));
     let tenant = Tenant::new("sales".parse().unwrap(), "Sales", vec![Mailbox::parse("sales@contoso.example").unwrap()]);
     tenants::add(&world.ports, &world.app.keyring, "test", &tenant, &Trust::Nobody).await.unwrap();
-    unprocessed::replay(&world.app.desk, &house, nobodys.id, "test").await.unwrap();
+    unprocessed::replay::replay(&world.app.desk, &house, nobodys.id, "test").await.unwrap();
     take_what_waits(&world).await;
     assert_eq!(world.unprocessed("sys").await[0].state, State::Processed);
     let his = world.unprocessed("sales").await;

@@ -338,7 +338,7 @@ async fn too_much_of_one_sender_is_held_in_order_and_a_person_may_let_it_go() {
     assert_eq!(held.len(), 3);
     let contoso = "contoso".parse().unwrap();
     world.clock.advance(Duration::SECOND);
-    unprocessed::let_go(&world.app.desk, &contoso, held[0].id, "test").await.unwrap();
+    unprocessed::replay::let_go(&world.app.desk, &contoso, held[0].id, "test").await.unwrap();
     super::take_what_waits(&world).await;
     // The newest first, by their numbers: what comes in the same millisecond has no other order.
     let subjects = async || {
@@ -348,7 +348,7 @@ async fn too_much_of_one_sender_is_held_in_order_and_a_person_may_let_it_go() {
     };
     assert_eq!(subjects().await[0], "Question 2");
     // Replayed it is held again, and released when the hour is over.
-    unprocessed::replay(&world.app.desk, &contoso, held[1].id, "test").await.unwrap();
+    unprocessed::replay::replay(&world.app.desk, &contoso, held[1].id, "test").await.unwrap();
     super::take_what_waits(&world).await;
     assert_eq!(world.unprocessed("contoso").await[1].state, State::Waiting);
     world.clock.advance(Duration::minutes(61));

@@ -60,6 +60,20 @@ pub async fn a_delete_needs_the_stored_version(world: &World) {
     assert_eq!(documents.commit(P, vec![delete("a", &second)]).await, Err(Fault::Conflict), "it was deleted already");
 }
 
+pub async fn a_purge_needs_the_stored_version_and_leaves_nothing(world: &World) {
+    let documents = world.documents();
+    let first = create(world, P, "a", b"1").await;
+    let second = documents.commit(P, vec![Write::Replace { document: new("a", b"2"), etag: first.clone() }]).await.unwrap().remove(0);
+    let purge = |etag: &Etag| vec![Write::Purge { id: "a".to_owned(), etag: etag.clone() }];
+    assert_eq!(documents.commit(P, purge(&first)).await, Err(Fault::Conflict));
+    assert_eq!(documents.commit(P, purge(&second)).await, Ok(vec![second.clone()]));
+    assert_eq!(documents.get(P, "a").await, Ok(None));
+    assert_eq!(documents.commit(P, purge(&second)).await, Err(Fault::Conflict), "it is gone already");
+    assert_eq!(documents.changed_since(P, None, 10).await.unwrap().deleted, []);
+    create(world, P, "a", b"3").await;
+    assert_eq!(body(world, "a").await, b"3");
+}
+
 pub async fn a_replace_of_an_absent_document_is_a_conflict(world: &World) {
     let etag = create(world, P, "a", b"1").await;
     assert_eq!(world.documents().commit(P, vec![Write::Replace { document: new("b", b""), etag: etag.clone() }]).await, Err(Fault::Conflict));

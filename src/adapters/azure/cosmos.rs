@@ -13,9 +13,9 @@ use azure_data_cosmos::{
     feed::ContinuationToken,
     models::{ChangeFeedItem, TransactionalBatchOperationResult},
     options::{
-        AvailabilityStrategy, BatchOptions, BatchReplaceOptions, ChangeFeedOptions, ChangeFeedStartFrom, EndToEndOperationLatencyPolicy,
-        ItemReadOptions, MaxItemCountHint, OperationOptions, OperationOptionsBuilder, PartitionFailoverOptions, Precondition, QueryOptions,
-        ReadConsistencyStrategy,
+        AvailabilityStrategy, BatchDeleteOptions, BatchOptions, BatchReplaceOptions, ChangeFeedOptions, ChangeFeedStartFrom,
+        EndToEndOperationLatencyPolicy, ItemReadOptions, MaxItemCountHint, OperationOptions, OperationOptionsBuilder, PartitionFailoverOptions,
+        Precondition, QueryOptions, ReadConsistencyStrategy,
     },
 };
 use base64::{Engine, engine::general_purpose::STANDARD};
@@ -136,6 +136,9 @@ impl CosmosDocuments {
                 },
                 Write::Replace { document, etag } => batch.replace_item(document.id.clone(), Item::new(partition, document, now), if_match(&etag.0)),
                 Write::Delete { id, etag } => batch.replace_item(id.clone(), Item::tombstone(partition, id, now), if_match(&etag.0)),
+                Write::Purge { id, etag } => {
+                    Ok(batch.delete_item(id.clone(), Some(BatchDeleteOptions::default().with_precondition(unchanged(&etag.0)))))
+                }
             }
             .map_err(fault)?;
         }
@@ -344,7 +347,7 @@ fn culprit(results: &[TransactionalBatchOperationResult], writes: usize) -> Resu
 
 fn etags(writes: &[Write], results: &[TransactionalBatchOperationResult]) -> Result<Vec<Etag>, Fault> {
     let of_result = |(write, result): (&Write, &TransactionalBatchOperationResult)| match (write, result.etag()) {
-        (Write::Delete { etag, .. }, _) => Ok(etag.clone()),
+        (Write::Delete { etag, .. } | Write::Purge { etag, .. }, _) => Ok(etag.clone()),
         (_, Some(etag)) => Ok(Etag(etag.to_owned())),
         // The write is durable; a caller that runs again finds that out.
         (_, None) => Err(Fault::Unavailable("Cosmos DB answered a write without its etag".to_owned())),
@@ -355,12 +358,16 @@ fn etags(writes: &[Write], results: &[TransactionalBatchOperationResult]) -> Res
 fn created_id(write: &Write) -> Option<&str> {
     match write {
         Write::Create(document) => Some(&document.id),
-        Write::Replace { .. } | Write::Delete { .. } => None,
+        Write::Replace { .. } | Write::Delete { .. } | Write::Purge { .. } => None,
     }
 }
 
 fn if_match(etag: &str) -> Option<BatchReplaceOptions> {
-    Some(BatchReplaceOptions::default().with_precondition(Precondition::IfMatch(HttpEtag::from(etag.to_owned()))))
+    Some(BatchReplaceOptions::default().with_precondition(unchanged(etag)))
+}
+
+fn unchanged(etag: &str) -> Precondition {
+    Precondition::IfMatch(HttpEtag::from(etag.to_owned()))
 }
 
 /// A read of the latest committed version: session tokens do not span the instances of the application.

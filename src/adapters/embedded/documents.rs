@@ -110,7 +110,7 @@ fn look(writing: &Writing<'_>, partition: &str, write: &Write) -> Result<(), Fau
     let (id, expected) = match write {
         Write::Create(document) => (&document.id, None),
         Write::Replace { document, etag } => (&document.id, Some(etag)),
-        Write::Delete { id, etag } => (id, Some(etag)),
+        Write::Delete { id, etag } | Write::Purge { id, etag } => (id, Some(etag)),
     };
     let sql = format!("SELECT seq FROM documents WHERE {LIVE} AND partition = ?2 AND id = ?3");
     let mut statement = writing.connection.prepare_cached(&sql).map_err(fault)?;
@@ -123,6 +123,7 @@ fn write_one(writing: &mut Writing<'_>, partition: &str, write: &Write) -> Resul
         Write::Create(document) => create(writing, partition, document)?,
         Write::Replace { document, etag } => replace(writing, partition, document, etag)?,
         Write::Delete { id, etag } => (delete(writing, partition, id, etag)?, etag.clone()),
+        Write::Purge { id, etag } => (purge(writing, partition, id, etag)?, etag.clone()),
     };
     if written { Ok(etag) } else { Err(Fault::Conflict) }
 }
@@ -158,6 +159,14 @@ fn delete(writing: &mut Writing<'_>, partition: &str, id: &str, etag: &Etag) -> 
     );
     let mut statement = writing.connection.prepare_cached(&sql).map_err(fault)?;
     Ok(statement.execute(params![now, seq, partition, id, version(etag)]).map_err(fault)? == 1)
+}
+
+fn purge(writing: &mut Writing<'_>, partition: &str, id: &str, etag: &Etag) -> Result<bool, Fault> {
+    // It takes a number too: a commit that changed something says so.
+    let (_, now) = (writing.next(), writing.now.unix_timestamp());
+    let sql = format!("DELETE FROM documents WHERE {LIVE} AND partition = ?2 AND id = ?3 AND seq = ?4");
+    let mut statement = writing.connection.prepare_cached(&sql).map_err(fault)?;
+    Ok(statement.execute(params![now, partition, id, version(etag)]).map_err(fault)? == 1)
 }
 
 /// Whole seconds, as the port has it.

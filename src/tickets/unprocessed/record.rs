@@ -7,7 +7,14 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 
-use crate::{ids::RecordId, mail::limits::MAIL_BYTES_MAX};
+use crate::{ids::RecordId, keys::TenantKeys, mail::limits::MAIL_BYTES_MAX, tenants::without_mark};
+
+/// Replayed mails go back into the intake under this prefix and the record's id; those that an agent lets go whatever the limits say under the other.
+pub(super) const REPLAY_PREFIX: &str = "replay/";
+pub(super) const LET_GO_PREFIX: &str = "let-go/";
+
+/// What the `k1` of a record begins with whose mail is dealt with.
+pub(super) const DEALT_WITH: &str = "processed+";
 
 /// Why a mail is not a ticket.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -193,6 +200,13 @@ impl Raw {
 }
 
 impl Unprocessed {
+    /// The blobs that were sealed for it: its mail, and its queue message.
+    pub(super) fn sealed_for(&self) -> [Option<&str>; 2] {
+        let mail = if let Raw::Sealed { blob, .. } = &self.raw { Some(blob.as_str()) } else { None };
+        let message = if let Message::Sealed { blob } = &self.message { Some(blob.as_str()) } else { None };
+        [mail, message]
+    }
+
     /// Its mail is dealt with: it is in this ticket or, without one, in the record of a tenant.
     pub(super) fn close(&mut self, ticket: Option<u64>) {
         self.state = State::Processed;
@@ -208,4 +222,22 @@ impl Unprocessed {
             self.raw = raw;
         }
     }
+}
+
+pub(super) fn replayed_name(prefix: &str, id: RecordId) -> String {
+    format!("{prefix}{id}.eml")
+}
+
+pub(super) fn replay_of(blob: &str) -> Option<RecordId> {
+    blob.strip_prefix(REPLAY_PREFIX).or_else(|| blob.strip_prefix(LET_GO_PREFIX))?.strip_suffix(".eml")?.parse().ok()
+}
+
+/// A blob's name as a key has it.
+pub(super) fn blob_key(blob: &str) -> String {
+    blob.replace('/', "+")
+}
+
+/// The key of nobody's record, by its mailbox.
+pub(super) fn mailbox_key(keys: &TenantKeys, mailbox: &str) -> String {
+    format!("mailbox:{}", keys.index("mailbox", &[without_mark(mailbox).as_bytes()]))
 }
