@@ -48,10 +48,11 @@ pub fn attribution(text: &str) -> Option<Certainty> {
             Some(if certain { Certainty::Certain } else { Certainty::IfQuoted })
         }
         Some(_) => None,
-        None if address && is_dated(&lower) && begins_with_date(&lower) => ends_with_address(words).then(|| {
-            let certain = introduces || lower.starts_with(|letter: char| letter.is_numeric());
-            if certain { Certainty::Certain } else { Certainty::IfQuoted }
-        }),
+        // Lists and logs have such lines too; a mail program puts the address between angles, and a colon behind it.
+        None if address && is_dated(&lower) && begins_with_date(&lower) && ends_with_address(words) => {
+            let certain = introduces && words.ends_with(['>', ')', ']']);
+            Some(if certain { Certainty::Certain } else { Certainty::IfQuoted })
+        }
         None => None,
     }
 }
@@ -238,7 +239,6 @@ mod tests {
             "\u{202b}בתאריך יום ג׳, 6 בינו׳ 2026 ב-10:00 מאת \u{202a}Ann\u{202c} <\u{202a}ann@a.example\u{202c}>:\u{202c}",
             "في الثلاثاء، ٦ يناير ٢٠٢٦ في ١٠:٠٠ ص تمت كتابة ما يلي بواسطة Ann <ann@a.example> كتب:",
             "2026年1月6日(火) 10:00 Ann <ann@a.example>:",
-            "2026/1/6 Ann <ann@a.example>",
             "在 2026年1月6日，上午10:00，Ann <ann@a.example> 写道：",
             "Ann <ann@a.example> 於 2026年1月6日 週二 上午10:00寫道：",
             "2026년 1월 6일 (화) 오전 10:00, Ann <ann@a.example>님이 작성:",
@@ -266,6 +266,9 @@ mod tests {
             "Quoting Ann Lee (2026-01-06 10:00:00)",
             "ann via Help wrote:",
             "As you wrote:",
+            "2026/1/6 Ann <ann@a.example>",
+            "2026-01-06 10:00:02 rejected <bob@a.example>",
+            "By 6 January 10:00 send it to ann@a.example:",
             "In 2026, Ann wrote:",
             "On 5 May 2026 at 10:30 the machine wrote the following:",
         ] {
