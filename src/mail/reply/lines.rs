@@ -118,13 +118,15 @@ fn fence(lines: &mut [Line<'_>]) {
     }
 }
 
-/// What OpenPGP puts around a signed text (RFC 9580, section 7).
+/// What OpenPGP puts around a signed text (RFC 9580, section 7), and before those of its lines that begin with a dash.
 fn sign(lines: &mut [Line<'_>]) {
-    let (mut head, mut tail) = (false, false);
+    let (mut head, mut signed, mut tail) = (false, false, false);
     for line in lines.iter_mut().filter(|line| matches!(line.mark, Mark::Words)) {
         let text = line.text.trim_end();
         head = text == "-----BEGIN PGP SIGNED MESSAGE-----" || (head && text.starts_with("Hash:"));
         tail |= text == "-----BEGIN PGP SIGNATURE-----";
+        signed = (signed || head) && !tail;
+        line.text = line.text.strip_prefix("- ").filter(|_| signed).unwrap_or(line.text);
         if head || tail {
             line.mark = Mark::Signature;
         }
@@ -142,10 +144,10 @@ mod tests {
 
     #[test]
     fn what_signs_a_text_is_none_of_its_words() {
-        let signed =
-            "-----BEGIN PGP SIGNED MESSAGE-----\nHash: SHA512\n\nwords\n-----BEGIN PGP SIGNATURE-----\n\niQ==\n-----END PGP SIGNATURE-----\nmore";
+        let armor = "-----BEGIN PGP SIGNATURE-----\n\niQ==\n-----END PGP SIGNATURE-----";
+        let signed = &format!("- one\n-----BEGIN PGP SIGNED MESSAGE-----\nHash: SHA512\n\nwords\n- - two\n- -- \n{armor}\n- more");
         let own: Vec<&str> = of_text(signed).iter().filter(|line| line.mark == Mark::Words).map(|line| line.text).collect();
-        assert_eq!(own, ["words", "more"]);
+        assert_eq!(own, ["- one", "words", "- two", "-- ", "- more"]);
     }
 
     #[test]
