@@ -3,7 +3,7 @@
 use std::{collections::HashMap, sync::LazyLock};
 
 use super::{
-    attribution::{has_address, plain},
+    attribution::{has_address, is_dated, plain},
     lines::Line,
     phrases::{LABELS, Label},
 };
@@ -35,6 +35,8 @@ pub fn block(lines: &[Line<'_>], start: usize) -> Result<Block, usize> {
     }
     let mut found = Block { end: start, from: None };
     let mut seen: Vec<Label> = Vec::new();
+    // The line above may be the one in a language that we do not speak.
+    let mut foreign = start.checked_sub(1).is_some_and(|above| has_value(lines[above].text));
     let (mut dated, mut addressed, mut continued, mut blank) = (false, false, 0, false);
     for (at, line) in lines.iter().enumerate().skip(start).take(LINES_MAX) {
         if line.is_empty() {
@@ -50,7 +52,8 @@ pub fn block(lines: &[Line<'_>], start: usize) -> Result<Block, usize> {
             if blank || continued > CONTINUATIONS_MAX {
                 break;
             }
-            addressed |= has_address(line.text);
+            foreign |= has_value(line.text);
+            addressed |= lists_address(line.text);
             continue;
         }
         if blank && labels.iter().all(|(label, _)| seen.contains(label)) {
@@ -67,9 +70,12 @@ pub fn block(lines: &[Line<'_>], start: usize) -> Result<Block, usize> {
         (found.end, continued, blank) = (at + 1, 0, false);
     }
     let has = |label: Label| seen.contains(&label);
-    let named = has(Label::From) || has(Label::To);
+    // "From" and "until" are one word in many languages, and nobody's name is a date.
+    let from = found.from.as_ref().filter(|from| !is_dated(from) || has_address(from)).is_some();
+    // A letter has a date, an addressee and a subject: a header without its sender is one whose label is not known.
+    let named = from || (has(Label::To) && !has(Label::From) && foreign);
     let whole = dated && named && (addressed || has(Label::Subject));
-    let undated = has(Label::From) && has(Label::To) && has(Label::Subject);
+    let undated = from && has(Label::To) && has(Label::Subject);
     // What begins below has fewer labels.
     if whole || undated { Ok(found) } else { Err(found.end.max(start + 1)) }
 }
@@ -96,6 +102,17 @@ fn with_next(value: &str, next: Option<&Line<'_>>) -> String {
 /// Whether the line may be the first of a header in a language that we do not speak.
 pub fn looks_labelled(line: &str) -> bool {
     split_label(&plain(line)).is_some()
+}
+
+/// Whether a line that goes on with a list of recipients has an address: it is the first word, or does not stand behind another as in a sentence.
+fn lists_address(line: &str) -> bool {
+    let line = line.trim_start();
+    let before = line.find('@').and_then(|at| line[..at].rsplit_once(|letter: char| letter.is_whitespace()));
+    has_address(line) && before.is_none_or(|(words, local)| local.starts_with(['<', '[', '(']) || words.ends_with([';', ',']))
+}
+
+fn has_value(line: &str) -> bool {
+    split_label(&plain(line)).is_some_and(|(_, value)| !value.trim().is_empty())
 }
 
 fn first_label(line: &str) -> Option<Label> {
@@ -147,3 +164,39 @@ static BY_NAME: LazyLock<HashMap<&'static str, Label>> = LazyLock::new(|| {
     let names = LABELS.iter().rev().flat_map(|(label, names)| names.iter().map(|name| (*name, *label)));
     names.collect()
 });
+
+#[cfg(test)]
+mod tests {
+    use super::{super::lines::of_text, *};
+
+    fn is_header(text: &str) -> bool {
+        block(&of_text(text), 0).is_ok()
+    }
+
+    #[test]
+    fn a_header_names_its_sender_and_what_people_write_in_its_place_is_none() {
+        for header in [
+            "From: Ann Lee\nTo: Bob\nSubject: Help",
+            "From: 2026-01@a.example\nTo: Bob\nSubject: Help",
+            "De: 1&1 Service\nPara: Bob\nAsunto: Ayuda",
+            "Date: 5 May 2026\nFrom: Ann Lee [mailto:\nann@a.example]",
+            "Sent: 5 May 2026\nTo: Bob Stone;\nAnn Lee <ann@a.example>\nUnheard: Ann",
+            "Sent: 5 May 2026\nUnheard: Ann\nTo: Bob\nSubject: Help",
+        ] {
+            assert!(is_header(header), "{header}");
+        }
+        assert!(block(&of_text("Unheard: Ann\nSent: 5 May 2026\nTo: Bob\nSubject: Help"), 1).is_ok());
+        assert!(block(&of_text("This is it:\nDate: 5 May 2026\nTo: Bob\nSubject: Help"), 1).is_err());
+        for form in [
+            "From: Main Street 5\nTo: Side Street 7\nDate: 5 May 2026\nYou can reach me at ann@a.example.",
+            "From: Main Street 5\nDate: 5 May 2026\nTo: Side Street 7\nYou can reach me at ann@a.example.",
+            "Od: 01.05.2026\nDo: 05.05.2026\nTemat: urlop",
+            "Od: 8:00\nDo: 16:00\nData: 5.5.2026\nTemat: urlop",
+            "Date: 5 May 2026\nTo: Contoso\nRe: Contract 1234",
+            "Datum: 5. Mai 2026\nAn: Contoso\nBetreff: Vertrag 1234",
+            "Date: 5 May 2026\nFrom: Ann Lee\nRe: Contract 1234",
+        ] {
+            assert!(!is_header(form), "{form}");
+        }
+    }
+}

@@ -53,7 +53,7 @@ const TO: &str = "
 const SUBJECT: &str = "
     subject | betreff | objet | sujet | asunto | assunto | oggetto | onderwerp | emne | ämne | aihe | otsikko | temat | předmět | predmet |
     věc | vec | tárgy | subiect | тема | предмет | относно | наслов | θέμα | konu | נושא | الموضوع | موضوع | 件名 | 主题 | 主題 | 主旨 | 标题 | 제목 |
-    chủ đề | tiêu đề | subjek | perihal | subyek | assumpte | tema | teema | pealkiri | naslov | zadeva | temats | tēma | efni | เรื่อง | विषय | re |
+    chủ đề | tiêu đề | subjek | perihal | subyek | assumpte | tema | teema | pealkiri | naslov | zadeva | temats | tēma | efni | เรื่อง | विषय |
     betrifft | gaia | paksa";
 
 const OTHER: &str = "
@@ -64,7 +64,7 @@ const OTHER: &str = "
     attachments | attachment | anlagen | anhänge | pièces jointes | datos adjuntos | anexos | allegati | bijlagen | vedhæftede filer |
     bilagor | vedlegg | liitteet | załączniki | přílohy | вложения | вкладення | 添付ファイル | 附件 | 첨부 | when | where | wann | wo | quand | où |
     cuándo | dónde | mailed by | signed by | newsgroups | message-id | x-mailer | required attendees | optional attendees | category |
-    categories | kategorien | sensitivity | resent-from | resent-to | via";
+    categories | kategorien | re | sensitivity | resent-from | resent-to | via";
 
 /// "Wrote", as attribution lines have it.
 pub static WROTE: LazyLock<Vec<&str>> = LazyLock::new(|| {
