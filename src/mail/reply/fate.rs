@@ -59,7 +59,9 @@ pub fn introductions(lines: &mut [Line<'_>], fates: &mut [Fate], way: Way) -> Fo
         };
         let Introduction { start, end, kind, from } = introduced;
         let quoted = next_written(lines, end).filter(|next| lines[*next].mark.is_quoted());
-        let passes_on = kind == Kind::Forward || (kind == Kind::Header && way == Way::Forward);
+        // What answers nothing tells what others wrote, and its own words may stand below.
+        let tells = kind == Kind::Attribution && quoted.is_none() && lines[at].mark == Mark::Words;
+        let passes_on = kind == Kind::Forward || (way == Way::Forward && (kind == Kind::Header || tells));
         if first && matches!(kind, Kind::Header | Kind::Forward) {
             (found.header_first, found.from) = (true, from);
         }
@@ -114,7 +116,7 @@ fn quote(lines: &[Line<'_>], fates: &mut [Fate], start: usize) -> usize {
 }
 
 /// Answers between quoted lines keep the lines that they answer; other quotations go.
-pub fn quotations(lines: &[Line<'_>], fates: &mut [Fate], is_page: bool) {
+pub fn quotations(lines: &[Line<'_>], fates: &mut [Fate], way: Way, is_page: bool) {
     let is_own = |at: usize, fates: &[Fate]| lines[at].mark.is_own() && fates[at] == Fate::Kept && !is_rule(lines[at].text);
     let (mut quoted, mut answered, mut inline) = (false, false, false);
     for at in 0..lines.len() {
@@ -127,16 +129,23 @@ pub fn quotations(lines: &[Line<'_>], fates: &mut [Fate], is_page: bool) {
     }
     let Some(last) = lines.iter().rposition(|line| line.mark.is_quoted()) else { return };
     let last_own = (0..lines.len()).rev().find(|at| is_own(*at, fates));
+    // Where nothing is answered, the sender made the quotations that nobody is named for.
+    let made = way == Way::Forward;
     if inline {
-        for (fate, line) in fates.iter_mut().zip(lines).filter(|(fate, _)| **fate == Fate::Quoted) {
-            *fate = if matches!(line.mark, Mark::Around | Mark::Attribution) { Fate::Dropped } else { Fate::Kept };
-        }
         // The quotation at the end has no answer.
         let end = last_own.map_or(0, |own| own + 1);
-        fates[end..].iter_mut().zip(&lines[end..]).filter(|(_, line)| line.mark.is_quoted()).for_each(|(fate, _)| *fate = Fate::Dropped);
+        for (at, (fate, line)) in fates.iter_mut().zip(lines).enumerate() {
+            *fate = match *fate {
+                Fate::Quoted if matches!(line.mark, Mark::Around | Mark::Attribution) => Fate::Dropped,
+                Fate::Quoted if at >= end && line.mark.is_quoted() => Fate::Dropped,
+                Fate::Quoted => Fate::Kept,
+                Fate::Kept if at >= end && line.mark.is_quoted() && !made => Fate::Dropped,
+                fate => fate,
+            };
+        }
         return;
     }
-    if fates[last] != Fate::Kept || lines[last].mark != Mark::Quoted {
+    if made || fates[last] != Fate::Kept || lines[last].mark != Mark::Quoted {
         return;
     }
     // Nothing says whose quotation the last one is. In HTML a mail program made it; but with words on both sides the sender may have set it apart.

@@ -93,7 +93,7 @@ fn part(mut lines: Vec<Line<'_>>, way: Way, is_page: bool) -> Parted<'_> {
     let found = introductions(&mut lines, &mut fates, way);
     let Found { end, forward, from, .. } = found;
     if forward.is_none() {
-        quotations(&lines[..end], &mut fates, is_page);
+        quotations(&lines[..end], &mut fates, way, is_page);
     }
     let mut kept: Vec<Line<'_>> = (0..end).filter(|at| fates[*at] == Fate::Kept && lines[*at].mark != Mark::Cut).map(|at| lines[at]).collect();
     if forward.is_none() {
@@ -355,7 +355,7 @@ mod tests {
             assert_eq!(forwarded("Re: Help", &answered), (answered.clone(), None));
         }
         let none = "See below.\n\n> From: ann@a.example\n>\n> The trip is changed.\n> Date: 5 May 2026\n> Subject: Paris";
-        assert_eq!(news(none).words, "See below.");
+        assert_eq!((news(none).words.as_str(), news(none).forwarded_from), (none, None));
     }
 
     #[test]
