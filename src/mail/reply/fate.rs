@@ -2,8 +2,8 @@
 
 use super::{
     attribution::{Certainty, attribution, surely_begins},
-    introduction::{Introduction, Kind, begins_answers, introduction, is_rule, next_written, quoted_header},
-    lines::{Line, Mark},
+    introduction::{Introduction, Kind, begins_answers, begins_run, introduction, is_rule, next_written, quoted_header},
+    lines::{Line, Mark, unquoted},
     subject::Way,
 };
 
@@ -134,8 +134,12 @@ pub fn quotations(lines: &[Line<'_>], fates: &mut [Fate], way: Way, is_page: boo
     if inline {
         // The quotation at the end has no answer.
         let end = last_own.map_or(0, |own| own + 1);
+        let mut named = false;
         for (at, (fate, line)) in fates.iter_mut().zip(lines).enumerate() {
+            // Apple's programs put the attribution into the quotation.
+            named = (named && line.is_empty()) || (line.mark == Mark::Quoted && begins_run(lines, at) && is_attribution(unquoted(line.text)));
             *fate = match *fate {
+                Fate::Kept if named && !made && line.mark == Mark::Quoted => Fate::Dropped,
                 Fate::Quoted if matches!(line.mark, Mark::Around | Mark::Attribution) => Fate::Dropped,
                 Fate::Quoted if at >= end && line.mark.is_quoted() => Fate::Dropped,
                 Fate::Quoted => Fate::Kept,
@@ -164,13 +168,17 @@ fn own_part(line: &str, kind: Kind) -> Option<&str> {
         return None;
     }
     let starts = SHARED_LINE_WORDS.iter().flat_map(|word| line.match_indices(*word));
-    let begins = |at: usize| line[..at].ends_with([' ', '-']) && surely_begins(&line[at..]) && attribution(&line[at..]) == Some(Certainty::Certain);
+    let begins = |at: usize| line[..at].ends_with([' ', '-']) && is_attribution(&line[at..]);
     starts
         .map(|(at, _)| at)
         .filter(|at| begins(*at))
         .max()
         .map(|at| line[..at].trim_end_matches([' ', '-']))
         .filter(|own| !own.trim_start_matches(['>', ' ']).is_empty())
+}
+
+fn is_attribution(line: &str) -> bool {
+    surely_begins(line) && attribution(line) == Some(Certainty::Certain)
 }
 
 fn is_link(line: &str) -> bool {

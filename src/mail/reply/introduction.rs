@@ -148,7 +148,7 @@ pub fn is_rule(text: &str) -> bool {
     text.chars().all(|letter| RULE.contains(&letter) || letter == ' ') && text.chars().filter(|letter| *letter != ' ').count() >= RULE_CHARS_MIN
 }
 
-fn begins_run(lines: &[Line<'_>], at: usize) -> bool {
+pub fn begins_run(lines: &[Line<'_>], at: usize) -> bool {
     let before = lines[..at].iter().rev().find(|line| line.mark != Mark::Blank);
     before.is_none_or(|before| before.mark != lines[at].mark)
 }
@@ -167,6 +167,9 @@ fn above(lines: &[Line<'_>], at: usize) -> usize {
 
 /// An attribution over one or several lines: where it ends, and how sure it is.
 fn attributed(lines: &[Line<'_>], at: usize) -> Option<(usize, Certainty)> {
+    if shares_its_line(lines[at].text) {
+        return Some((at + 1, Certainty::Certain));
+    }
     let within = &lines[at..lines.len().min(at + attribution::LINES_MAX)];
     let belongs = |line: &Line<'_>| line.mark == Mark::Words && line.text.len() <= attribution::BYTES_MAX;
     let words = within.iter().take_while(|line| belongs(line)).count();
@@ -198,6 +201,12 @@ fn attributed(lines: &[Line<'_>], at: usize) -> Option<(usize, Certainty)> {
         return if later || sentence { fallback } else { Some((at + last + 1, certainty)) };
     }
     fallback
+}
+
+/// Yahoo's programs for telephones write the first words of the quotation behind its attribution, three blanks apart.
+fn shares_its_line(line: &str) -> bool {
+    let introducing = line.find(":   ").map(|colon| &line[..=colon]);
+    introducing.is_some_and(|line| surely_begins(line) && attribution(line) == Some(Certainty::Certain))
 }
 
 /// `>>> Ann <ann@a.example> 1/6/2026 10:00 AM >>>`, or `>>> On DATE, in message <ID>, Ann wrote:` over several lines: where it ends.
