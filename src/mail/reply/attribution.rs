@@ -48,9 +48,9 @@ pub fn attribution(text: &str) -> Option<Certainty> {
             Some(if certain { Certainty::Certain } else { Certainty::IfQuoted })
         }
         Some(_) => None,
-        // Lists and logs have such lines too; a mail program puts the address between angles, and a colon behind it.
+        // Lists and logs have such lines too; a mail program puts the address between angles, behind a name, and a colon behind it.
         None if address && is_dated(&lower) && begins_with_date(&lower) && ends_with_address(words) => {
-            let certain = introduces && words.ends_with(['>', ')', ']']);
+            let certain = introduces && words.ends_with(['>', ')', ']']) && may_name(&trimmed);
             Some(if certain { Certainty::Certain } else { Certainty::IfQuoted })
         }
         None => None,
@@ -129,6 +129,14 @@ fn begins_with_date(lower: &str) -> bool {
     let words = lower.split(' ').filter(|word| !word.is_empty()).take(WORDS_BEFORE_DATE);
     let mut before_figures = words.take_while(|word| !word.contains('@') && !word.contains('<'));
     before_figures.any(|word| word.trim_start_matches(['(', '"']).starts_with(char::is_numeric) || word.contains('年'))
+}
+
+/// Whether what stands between the date and the angles of the address may be a name: nothing, or not in small letters alone.
+fn may_name(text: &str) -> bool {
+    let before = text.rfind(['<', '(', '[']).map_or(text, |open| &text[..open]);
+    let between = before.rsplit(char::is_numeric).next().unwrap_or_default();
+    let mut letters = between.chars().filter(|letter| letter.is_alphabetic()).peekable();
+    letters.peek().is_none() || letters.any(|letter| !letter.is_lowercase())
 }
 
 fn ends_with_address(words: &str) -> bool {
@@ -268,6 +276,7 @@ mod tests {
             "As you wrote:",
             "2026/1/6 Ann <ann@a.example>",
             "2026-01-06 10:00:02 rejected <bob@a.example>",
+            "2026-01-06 10:00:02 rejected <bob@a.example>:",
             "By 6 January 10:00 send it to ann@a.example:",
             "In 2026, Ann wrote:",
             "On 5 May 2026 at 10:30 the machine wrote the following:",
