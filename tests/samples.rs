@@ -413,7 +413,7 @@ fn assert_sound(mail: &Mail) {
     assert!(!mail.subject.contains(['\r', '\n']) && mail.subject.chars().count() <= limits::SUBJECT_CHARS_MAX + 64);
     assert!(mail.references.len() <= limits::REFERENCES_MAX && mail.in_reply_to.len() <= limits::REFERENCES_MAX);
     assert!(mail.to.len() <= limits::ADDRESSES_MAX && mail.cc.len() <= limits::ADDRESSES_MAX);
-    for address in mail.from.iter().chain(&mail.reply_to).chain(&mail.to).chain(&mail.cc) {
+    for address in mail.from.iter().chain(&mail.written_by).chain(&mail.reply_to).chain(&mail.to).chain(&mail.cc) {
         let (local, domain) = address.address.rsplit_once('@').unwrap();
         // Blanks stand in quotation marks alone (RFC 5321, section 4.1.2).
         let is_quoted = local.len() > 2 && local.starts_with('"') && local.ends_with('"');

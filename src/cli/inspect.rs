@@ -60,6 +60,7 @@ struct Record<'a> {
     file: String,
     kind: &'a str,
     from: Option<AddressLine<'a>>,
+    written_by: Option<AddressLine<'a>>,
     to: Vec<AddressLine<'a>>,
     cc: Vec<AddressLine<'a>>,
     subject: &'a str,
@@ -123,6 +124,7 @@ impl<'a> Record<'a> {
             file: file.display().to_string(),
             kind: mail.kind.name(),
             from: mail.from.as_ref().map(AddressLine::of),
+            written_by: mail.written_by.as_ref().map(AddressLine::of),
             to: mail.to.iter().map(AddressLine::of).collect(),
             cc: mail.cc.iter().map(AddressLine::of).collect(),
             subject: &mail.subject,
@@ -136,7 +138,7 @@ impl<'a> Record<'a> {
             html: mail.html.as_deref(),
             attachments: mail.attachments.iter().map(AttachmentLine::of).collect(),
             bounce: mail.bounce.as_ref().map(BounceLine::of),
-            sender: SenderLine { proven: mail.sender.by.is_some(), by: mail.sender.by },
+            sender: SenderLine { proven: mail.is_proven(), by: mail.sender.by.filter(|_| mail.is_proven()) },
             redactions: mail.redactions,
             warnings: mail.warnings.iter().map(|warning| warning.name()).collect(),
         }
@@ -155,6 +157,7 @@ impl<'a> Record<'a> {
             }
         };
         line("from", self.from.as_ref().map(AddressLine::for_a_person).unwrap_or_default());
+        line("written by", self.written_by.as_ref().map(AddressLine::for_a_person).unwrap_or_default());
         line("sender", self.sender.by.map_or_else(|| "not proven".to_owned(), |by| format!("proven by {by}")));
         line("to", for_people(&self.to));
         line("cc", for_people(&self.cc));

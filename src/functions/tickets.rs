@@ -326,6 +326,8 @@ struct MailBody<'a> {
     altered: bool,
     message_id_reused: bool,
     sender: ProofBody<'a>,
+    /// A website's form or a group that the mail names as its sender, where the author is another: nothing proves him then.
+    passed_on_by: Option<PartyBody<'a>>,
     forwarded_from: Option<PartyBody<'a>>,
     warnings: &'a [String],
 }
@@ -407,6 +409,7 @@ impl<'a> CommentBody<'a> {
                 altered: mail.altered,
                 message_id_reused: mail.message_id_reused,
                 sender: ProofBody { proven: mail.proven_by.is_some(), by: mail.proven_by.as_deref() },
+                passed_on_by: mail.passed_on_by.as_ref().map(PartyBody::from),
                 forwarded_from: mail.forwarded_from.as_ref().map(PartyBody::from),
                 warnings: &mail.warnings,
             }),

@@ -39,6 +39,9 @@ pub const LOOP_HEADER: &str = "x-helpdesk-loop";
 pub struct Mail {
     pub kind: MailKind,
     pub from: Option<Address>,
+    /// Who wrote it, where `from` names a website's form or a group that only passes it on. Nothing proves him.
+    pub written_by: Option<Address>,
+    /// Where the sender wants answers to go: the first address of the header.
     pub reply_to: Option<Address>,
     pub to: Vec<Address>,
     pub cc: Vec<Address>,
@@ -71,6 +74,18 @@ pub struct Mail {
     pub redactions: usize,
     /// What a reader should know of how this was read.
     pub warnings: Vec<Warning>,
+}
+
+impl Mail {
+    /// Whose words these are.
+    pub fn author(&self) -> Option<&Address> {
+        self.written_by.as_ref().or(self.from.as_ref())
+    }
+
+    /// Whether the author is who he says.
+    pub fn is_proven(&self) -> bool {
+        self.written_by.is_none() && self.sender.by.is_some()
+    }
 }
 
 /// An address and the name beside it. Addresses are lower-case.

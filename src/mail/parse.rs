@@ -58,7 +58,7 @@ fn mail(parts: &[Part<'_>], trust: &Trust) -> Result<Mail, Unreadable> {
     let Content { text, is_written, html, raw_html, page, sent } = content(parts, &mut warnings);
     let (attachments, in_names) = attachment::all(sent, raw_html.as_deref())?;
     let authors = header.addresses("from");
-    let People { from, reply_to, to, cc } = people(header, &authors, &mut warnings)?;
+    let People { from, original, mut answers_to, to, cc } = people(header, &authors, &mut warnings)?;
     let whole_subject = own_line(without_overrides(header.text("subject")));
     let (subject, in_subject) = redact::redact_text(&cut_chars(&whole_subject, SUBJECT_CHARS_MAX));
     let (in_reply_to, replies_cut) = header.message_ids("in-reply-to");
@@ -75,6 +75,8 @@ fn mail(parts: &[Part<'_>], trust: &Trust) -> Result<Mail, Unreadable> {
     warnings.extend(author.err());
     let seen = Seen { headers: &lines, subject: &subject, from: from.as_ref(), text: &text, attachments: &attachments };
     let kind = kind::kind(&seen);
+    let is_persons = kind == MailKind::Person;
+    let written_by = sender::written_by(&lines, from.as_ref(), &original, &answers_to).filter(|_| is_persons);
     let reading = match kind {
         MailKind::Person | MailKind::AutoReply | MailKind::Calendar => {
             let answers = !(in_reply_to.is_empty() && references.is_empty());
@@ -87,7 +89,7 @@ fn mail(parts: &[Part<'_>], trust: &Trust) -> Result<Mail, Unreadable> {
     // Often they are the whole text, in which there was nothing to cut.
     let is_redacted = in_text == 0 && reading.words == text;
     let words = cut(reading.words, TEXT_BYTES_MAX);
-    let attached = || attachments.iter().find_map(forwarded_sender).filter(|_| kind == MailKind::Person && reply::may_forward(&subject));
+    let attached = || attachments.iter().find_map(forwarded_sender).filter(|_| is_persons && reply::may_forward(&subject));
     Ok(Mail {
         kind,
         bounce: bounce::read(kind, &seen),
@@ -96,7 +98,8 @@ fn mail(parts: &[Part<'_>], trust: &Trust) -> Result<Mail, Unreadable> {
         reply: if is_redacted { words } else { redact::redact_own_text(words).0 },
         forwarded_from: reading.forwarded_from.or_else(attached),
         from,
-        reply_to,
+        written_by,
+        reply_to: (!answers_to.is_empty()).then(|| answers_to.swap_remove(0)),
         to,
         cc,
         subject,
@@ -116,7 +119,9 @@ fn mail(parts: &[Part<'_>], trust: &Trust) -> Result<Mail, Unreadable> {
 
 struct People {
     from: Option<Address>,
-    reply_to: Option<Address>,
+    /// Whom a group names in whose name it does not send.
+    original: Vec<Address>,
+    answers_to: Vec<Address>,
     to: Vec<Address>,
     cc: Vec<Address>,
 }
@@ -127,15 +132,16 @@ fn people(header: &Header<'_>, authors: &[Address], warnings: &mut Vec<Warning>)
         return Err(Unreadable::TooManyAddresses { limit: ADDRESSES_MAX });
     }
     let from = authors.first().cloned();
-    let (mut from, mut reply_to) = (from.or_else(|| header.sender()), header.addresses("reply-to").into_iter().next());
-    let names = from.iter_mut().chain(&mut reply_to).chain(&mut to).chain(&mut cc).filter_map(|address| address.name.as_mut());
+    let (mut from, mut original, mut answers_to) =
+        (from.or_else(|| header.sender()), header.addresses("x-original-from"), header.addresses("reply-to"));
+    let names = from.iter_mut().chain(&mut original).chain(&mut answers_to).chain(&mut to).chain(&mut cc).filter_map(|address| address.name.as_mut());
     let mut any_cut = false;
     for name in names.filter(|name| name.len() > ADDRESS_NAME_BYTES_MAX) {
         *name = cut_bytes(name, ADDRESS_NAME_BYTES_MAX).trim_end().to_owned();
         any_cut = true;
     }
     warn(warnings, Warning::NameCut, any_cut);
-    Ok(People { from, reply_to, to, cc })
+    Ok(People { from, original, answers_to, to, cc })
 }
 
 /// The words of a mail and what came with them.

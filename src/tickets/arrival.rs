@@ -47,12 +47,21 @@ pub(super) struct Arrival<'a> {
 }
 
 impl Arrival<'_> {
+    /// Whose words it is. A form or a group that names one of our own mailboxes speaks for itself.
+    fn author(&self) -> Option<&Address> {
+        self.mail.author().filter(|author| !self.tenant.has_mailbox(&author.address)).or(self.mail.from.as_ref())
+    }
+
+    fn sender(&self) -> Party {
+        self.author().map_or(Party { address: None, name: None }, party)
+    }
+
     pub(super) fn sender_address(&self) -> Option<String> {
-        self.mail.from.as_ref().map(|from| from.address.clone())
+        self.author().map(|author| author.address.clone())
     }
 
     pub(super) fn is_proven(&self) -> bool {
-        self.mail.sender.by.is_some()
+        self.mail.is_proven()
     }
 
     /// Whether we sent the mail ourselves, from one of the tenant's mailboxes: it came back by a rule that passes mail on.
@@ -68,7 +77,7 @@ impl Arrival<'_> {
 
     pub(super) fn facts(&self) -> Facts<'_> {
         Facts {
-            address: self.mail.from.as_ref().map(|from| from.address.as_str()),
+            address: self.author().map(|author| author.address.as_str()),
             proven: self.is_proven(),
             is_person: self.is_person(),
             mailbox: self.mailbox,
@@ -77,10 +86,10 @@ impl Arrival<'_> {
         }
     }
 
-    /// Whom else the mail went to, but our own mailboxes.
+    /// Where else answers are to go, and whom else the mail went to, but our own mailboxes.
     fn others(&self) -> impl Iterator<Item = Party> {
-        let Mail { to, cc, .. } = &self.mail;
-        to.iter().chain(cc).filter(|address| !self.tenant.has_mailbox(&address.address)).map(party)
+        let Mail { reply_to, to, cc, .. } = &self.mail;
+        reply_to.iter().chain(to).chain(cc).filter(|address| !self.tenant.has_mailbox(&address.address)).map(party)
     }
 }
 
@@ -111,7 +120,7 @@ pub(super) fn parts<'a>(arrival: &'a Arrival<'_>, raw: &'a [u8]) -> Result<Parts
     let reply = (mail.reply != mail.text).then(|| mail.reply.clone());
     let said = Said { text: mail.text.clone(), reply, html: mail.html.clone(), attachments: attachments.collect() };
     let names: Vec<String> = said.attachments.iter().map(|kept| kept.blob.clone()).collect();
-    let author = Author::Sender(sender(mail));
+    let author = Author::Sender(arrival.sender());
     let origin = MailOrigin {
         kind: mail.kind.name().to_owned(),
         message_id: mail.message_id.clone(),
@@ -119,7 +128,8 @@ pub(super) fn parts<'a>(arrival: &'a Arrival<'_>, raw: &'a [u8]) -> Result<Parts
         raw_blob,
         altered: arrival.altered,
         message_id_reused: false,
-        proven_by: mail.sender.by.map(str::to_owned),
+        proven_by: mail.sender.by.filter(|_| mail.is_proven()).map(str::to_owned),
+        passed_on_by: mail.written_by.as_ref().and(mail.from.as_ref()).map(party),
         forwarded_from: mail.forwarded_from.as_ref().map(party),
         warnings: mail.warnings.iter().map(|warning| warning.name().to_owned()).collect(),
     };
@@ -147,7 +157,7 @@ impl Parts<'_> {
 pub(super) fn opened(desk: &Desk, arrival: &Arrival<'_>, number: u64) -> (Ticket, bool) {
     let Arrival { mail, now, .. } = arrival;
     let id = TicketId::new(new_ulid(desk.ports.entropy.as_ref(), *now));
-    let mut ticket = Ticket::opened(id, number, mail.subject.clone(), arrival.mailbox.clone(), sender(mail), *now);
+    let mut ticket = Ticket::opened(id, number, mail.subject.clone(), arrival.mailbox.clone(), arrival.sender(), *now);
     ticket.heard(mail.message_id.as_deref());
     ticket.requester_proven = arrival.is_proven();
     // Whoever is not proven names others as he likes.
@@ -202,10 +212,6 @@ pub(super) fn writes(desk: &Desk, arrival: &Arrival<'_>, ticket: &Ticket, read: 
         store::usage_write(keys, &tenant.id, comment.id, *now)?,
         audit::record(keys, &tenant.id, RecordId::new(new_ulid(desk.ports.entropy.as_ref(), *now)), &event)?,
     ])
-}
-
-fn sender(mail: &Mail) -> Party {
-    mail.from.as_ref().map_or(Party { address: None, name: None }, party)
 }
 
 fn party(address: &Address) -> Party {

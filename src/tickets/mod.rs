@@ -436,6 +436,9 @@ pub struct MailOrigin {
     /// By which method a server that the mailbox trusts proved the sender: `dmarc`, `dkim`, ...; nobody proved him without one.
     #[serde(default)]
     pub proven_by: Option<String>,
+    /// The sender in the header, where he only passed on what the author wrote.
+    #[serde(default)]
+    pub passed_on_by: Option<Party>,
     /// Whom a forwarded mail names as its sender. It proves nothing.
     #[serde(default)]
     pub forwarded_from: Option<Party>,

@@ -224,10 +224,10 @@ fn mail_ref<T: Serialize>(arrival: &Arrival<'_>, id: String, clear: [Option<Stri
 /// What a mail says, whatever servers wrote into its header on its way, what kind it is, and whether its sender is proven. None without a date of these days:
 /// machines that know no time say the same again and mean it.
 pub(super) fn words(keys: &TenantKeys, mail: &Mail, now: OffsetDateTime) -> Option<String> {
-    let from = mail.from.as_ref().map_or("", |from| from.address.as_str());
+    let author = mail.author().map_or("", |author| author.address.as_str());
     let date = mail.date.filter(|at| (now - *at).abs() <= DATE_OFF_MAX)?.unix_timestamp().to_string();
-    let proven = if mail.sender.by.is_some() { "proven" } else { "" };
-    let texts = [from, &date, &mail.subject, &mail.text, mail.html.as_deref().unwrap_or(""), mail.kind.name(), proven];
+    let proven = if mail.is_proven() { "proven" } else { "" };
+    let texts = [author, &date, &mail.subject, &mail.text, mail.html.as_deref().unwrap_or(""), mail.kind.name(), proven];
     let mut parts: Vec<&[u8]> = texts.iter().map(|text| text.as_bytes()).collect();
     for attachment in &mail.attachments {
         parts.extend([attachment.name.as_bytes(), &attachment.bytes[..]]);

@@ -100,6 +100,44 @@ async fn a_person_whose_mail_wants_no_automatic_answer_gets_none() {
 }
 
 #[tokio::test]
+async fn who_writes_through_a_form_is_the_requester_and_gets_what_agents_answer() {
+    let world = world().await;
+    for (at, address) in [(1, "bob@fabrikam.example"), (2, "carol@woodgrove.example")] {
+        let raw = proven("noreply@northwind.example", &format!("form-{at}"), "Message", &format!("Reply-To: {address}\r\n"), "It is broken.");
+        assert_eq!(world.mail(HELP, &format!("{at}.eml"), &raw).await.1, format!("opened ticket {at}"));
+        world.clock.advance(Duration::SECOND);
+    }
+    assert!(sent(&world).await.is_empty(), "nobody proved that they wrote");
+    let tickets = world.tickets("contoso").await;
+    let bobs = tickets.iter().find(|ticket| ticket["number"] == 1).unwrap();
+    assert_eq!((&bobs["requester"]["address"], &bobs["requester_proven"]), (&json!("bob@fabrikam.example"), &json!(false)));
+    let mail = &world.comments("contoso", bobs).await[0]["mail"];
+    assert_eq!((&mail["passed_on_by"]["address"], &mail["sender"]), (&json!("noreply@northwind.example"), &json!({ "proven": false, "by": null })));
+    let (agent, path) = (world.token("contoso", Role::Agent, None), format!("/api/tickets/{}/comments", bobs["id"].as_str().unwrap()));
+    assert_eq!(world.http("POST", &path, Some(&agent), br#"{"text":"We come.","public":true}"#).await.status, 201);
+    assert_eq!(sent(&world).await.into_iter().map(|(to, ..)| to).collect::<Vec<_>>(), ["bob@fabrikam.example"]);
+}
+
+#[tokio::test]
+async fn a_proven_sender_says_where_else_answers_are_to_go() {
+    let world = world().await;
+    let elsewhere = "Reply-To: Office <office@adventure-works.example>\r\n";
+    world.mail(HELP, "q.eml", &question("q1@a.example", elsewhere)).await;
+    // A machine answers the one who wrote, and nobody whom he names.
+    let to: Vec<String> = sent(&world).await.into_iter().map(|(to, ..)| to).collect();
+    assert!(to.len() == 1 && ANN.contains(&to[0]), "{to:?}");
+    let ticket = world.tickets("contoso").await.remove(0);
+    assert_eq!(
+        (&ticket["requester"]["address"], &ticket["cc"][0]["address"]),
+        (&json!("ann@adventure-works.example"), &json!("office@adventure-works.example"))
+    );
+    // Whoever is not proven names others as he likes.
+    world.mail(HELP, "u.eml", &mail("eve@a.example", "u@a.example", "Help", elsewhere, "Words.")).await;
+    let unproven = world.tickets("contoso").await.into_iter().find(|ticket| ticket["number"] == 2).unwrap();
+    assert_eq!((&unproven["requester"]["address"], &unproven["cc"]), (&json!("eve@a.example"), &json!([])));
+}
+
+#[tokio::test]
 async fn the_desk_speaks_its_tenants_language_or_in_his_own_words() {
     let world = world().await;
     for (at, (language, words)) in [

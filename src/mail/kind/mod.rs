@@ -8,6 +8,8 @@ mod subject;
 mod failure;
 mod words;
 
+pub(super) use machine::UNREAD_ACCOUNTS;
+
 use super::{MailKind, bounce, header::Headers, seen::Seen};
 
 /// Bytes of a calendar part that are searched for its method.

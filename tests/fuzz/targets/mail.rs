@@ -32,7 +32,7 @@ fn is_sound(mail: &Mail, raw_bytes: usize) {
         assert_eq!(&clean::clean(html).html, html, "the HTML changes when it is cleaned again");
     }
     assert!(mail.to.len() + mail.cc.len() <= ADDRESSES_MAX && mail.references.len() <= REFERENCES_MAX);
-    mail.from.iter().chain(&mail.reply_to).chain(&mail.to).chain(&mail.cc).for_each(address_is_sound);
+    mail.from.iter().chain(&mail.written_by).chain(&mail.reply_to).chain(&mail.to).chain(&mail.cc).for_each(address_is_sound);
     mail.attachments.iter().for_each(name_is_safe);
     assert!(!mail.subject.contains(char::is_control), "{:?}", mail.subject);
     assert!(mail.text.len() <= TEXT_BYTES_MAX + TEXT_BYTES_MAX / 2, "the text is not cut");
