@@ -47,6 +47,16 @@ seen
 | summarize Waiting = countif(OperationName == 'PutMessage') - countif(OperationName == 'DeleteMessage') by Queue
 '''
 
+// The same for the queues that the host reads: what came three quarters of an hour ago has gone, or has been tried ten times and lies in the poison queue.
+// Nothing else tells of a trigger that does not listen.
+var waiting = '''
+StorageQueueLogs
+| where AccountName == '{0}' and OperationName in ('PutMessage', 'DeleteMessage') and StatusCode startswith '2'
+| extend Queue = extract('/(mail-intake|outbox)/', 1, Uri)
+| where isnotempty(Queue)
+| summarize Waiting = countif(OperationName == 'PutMessage' and TimeGenerated < ago(45m)) - countif(OperationName == 'DeleteMessage') by Queue
+'''
+
 // The storage account's own word, not the application's: a run is done when its manifest lies there, which is written last.
 var backups = '''
 StorageBlobLogs
@@ -95,6 +105,18 @@ var queries = [
     description: 'Messages lie in a poison queue: mail, or a wake-up of the outbox, failed ten times.'
     severity: 2
     query: format(poison, dataAccountName)
+    column: 'Waiting'
+    dimension: 'Queue'
+    workspaceId: auditWorkspaceId
+    operator: 'GreaterThan'
+    threshold: 0
+    frequency: 'PT15M'
+  }
+  {
+    name: 'not-consumed'
+    description: 'Messages have lain in a queue for three quarters of an hour: nobody reads it.'
+    severity: 1
+    query: format(waiting, dataAccountName)
     column: 'Waiting'
     dimension: 'Queue'
     workspaceId: auditWorkspaceId
