@@ -1,14 +1,16 @@
 //! Machines that answer, notify or send to many (RFC 3834, RFC 2369, and what they really write).
 
 use super::{
-    Seen, has_null_return_path, is_answer,
-    subject::{is_absence, is_made_by_a_responder, tells_of_absence},
+    Seen,
+    absence::tells_of_absence,
+    has_null_return_path, is_answer,
+    subject::{begins_as_an_absence, is_absence, is_made_by_a_responder},
     token, value,
 };
 use crate::mail::{MailKind, header::Headers, line::cut_bytes};
 
-/// Bytes of a text in which a note about an absence says so.
-const OPENING_BYTES_MAX: usize = 1024;
+/// Bytes of a text in which a note about an absence says so. People come to it later.
+const OPENING_BYTES_MAX: usize = 300;
 
 /// Headers in which automatic responders name themselves.
 const AUTO_REPLY_HEADERS: [&str; 17] = [
@@ -101,13 +103,14 @@ pub fn kind(seen: &Seen<'_>) -> Option<MailKind> {
     let machine = is_machine(headers);
     let tells = || tells_of_absence(cut_bytes(seen.text, OPENING_BYTES_MAX));
     let answers = is_answer(headers);
+    // Exchange asks for silence in all that a group passes on, and some feeders lose the return path: a person's mail may have such a sign.
     let signed = machine || asks_for_silence(headers) || has_null_return_path(headers);
-    let away = is_absence(subject) && signed;
     // Old responders write no more than this; on a list people tell of their absence, too.
     let unwanted = || matches!(precedence.as_str(), "bulk" | "junk") && !is_from_a_person(headers, &precedence);
-    let away_by_text = answers && (signed || unwanted()) && (is_absence(subject) || tells());
-    let away_by_form = is_made_by_a_responder(subject) && (answers || tells());
-    if away || away_by_text || away_by_form {
+    let away_by_form = is_made_by_a_responder(subject) && (machine || answers || has_null_return_path(headers) || tells());
+    let away_by_subject = is_absence(subject) && (machine || (answers && (signed || unwanted())));
+    let away_by_text = ((signed && begins_as_an_absence(subject)) || (answers && (signed || unwanted()))) && tells();
+    if away_by_form || away_by_subject || away_by_text {
         return Some(MailKind::AutoReply);
     }
     if is_bulk(headers, &precedence) && (machine || !is_from_a_person(headers, &precedence)) {
@@ -205,8 +208,19 @@ mod tests {
         for headers in [&[through_group] as &[(&str, &str)], &[through_group, answers], &[through_group, answers, ("list-id", "<x>")]] {
             assert_eq!(of(headers, "Re: x", "ann@a.example", "It works now.", &[]), MailKind::Person, "{headers:?}");
         }
-        for (subject, text) in [("Re: x", "I am out of the office until Monday."), ("Out of office", "")] {
+        let away = "I am out of the office until Monday.";
+        for (subject, text) in [("Re: x", away), ("Out of office", ""), ("Vacation 3 to 5 May", away)] {
             assert_eq!(of(&[through_group, answers], subject, "ann@a.example", text, &[]), MailKind::AutoReply, "{subject}");
+        }
+        let nobody = ("return-path", "<>");
+        for (header, subject, text) in [
+            (through_group, "Vacation calendar does not sync", "It shows a blank page."),
+            (through_group, "Absence", "The module is broken."),
+            (through_group, "Auto: it does not start", "Since Monday."),
+            (nobody, "Absence module is broken", "x"),
+        ] {
+            assert_eq!(of(&[header], subject, "ann@a.example", text, &[]), MailKind::Person, "{subject}");
+            assert_eq!(of(&[header], "Vacation until May", "ann@a.example", away, &[]), MailKind::AutoReply, "{header:?}");
         }
         assert_eq!(of(&[through_group, ("auto-submitted", "auto-generated")], "x", "ann@a.example", "", &[]), MailKind::Automatic);
     }
@@ -232,6 +246,8 @@ mod tests {
             (&[("auto-submitted", "Auto-Generated")], "Job done", MailKind::Automatic),
             (&[("auto-submitted", "auto-generated"), ("x-auto-response-suppress", "All")], "Automatic reply: x", MailKind::AutoReply),
             (&[("return-path", "<>")], "Automatische Antwort: x", MailKind::AutoReply),
+            (&[("auto-submitted", "auto-generated")], "Vacation request submitted by Bob", MailKind::Automatic),
+            (&[("auto-submitted", "auto-generated")], "Vacation", MailKind::AutoReply),
             (&[("x-ms-exchange-generated-message-source", "Mailbox Rules Agent"), ("return-path", "<>")], "x", MailKind::AutoReply),
             (&[("x-auto-response-suppress", "All")], "Job done", MailKind::Automatic),
             (&[("precedence", "auto_reply")], "x", MailKind::AutoReply),

@@ -4,6 +4,7 @@
 
 mod report;
 mod machine;
+mod absence;
 mod subject;
 mod failure;
 mod words;

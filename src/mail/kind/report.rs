@@ -8,7 +8,7 @@ use super::{
     failure::is_failure,
     has_null_return_path, is_answer,
     machine::UNREAD_ACCOUNTS,
-    subject::{is_absence, is_answer_or_forwarded},
+    subject::{begins_as_an_absence, is_answer_or_forwarded},
     token, value,
     words::{DELAY_WORDS, FAILURE_WORDS, FINAL_WORDS, SYSTEM_OPENINGS},
 };
@@ -148,7 +148,7 @@ pub fn delivery(seen: &Seen<'_>) -> Option<MailKind> {
     let groups = bounce::groups(seen);
     by_actions(groups.iter().filter_map(|group| group.action)).or_else(|| {
         let said = said(seen);
-        (is_report || has_status || said.fails || !is_absence(seen.subject)).then(|| said.kind())
+        (is_report || has_status || said.fails || !begins_as_an_absence(seen.subject)).then(|| said.kind())
     })
 }
 

@@ -1,6 +1,6 @@
 //! How the subjects of automatic answers, and of people's answers and forwarded mails, begin, in the languages of mail programs.
 
-use crate::mail::{bounce::normalized, phrase_set::begins_with_any};
+use crate::mail::bounce::normalized;
 
 /// Beginnings, in lower case. They tell which machine speaks and never make a machine of a person.
 const ABSENCE_SUBJECTS: &[&str] = &[
@@ -36,9 +36,14 @@ const ABSENCE_SUBJECTS: &[&str] = &[
     "automatische rückantwort",
     "automatische beantwortung",
     "abwesenheit",
+    "abwesenheitsnotiz",
+    "abwesenheitsmeldung",
+    "abwesenheitsbenachrichtigung",
+    "abwesenheitsnachricht",
     "abwesend",
     "nicht im büro",
     "urlaub",
+    "urlaubsmeldung",
     "außer haus",
     "réponse automatique",
     "reponse automatique",
@@ -64,9 +69,13 @@ const ABSENCE_SUBJECTS: &[&str] = &[
     "automatisch antwoord",
     "automatische antwoord",
     "afwezig",
+    "afwezigheid",
+    "afwezigheidsmelding",
+    "afwezigheidsbericht",
     "automatiskt svar",
     "autosvar",
     "frånvaro",
+    "frånvaromeddelande",
     "automatisk svar",
     "fraværsmelding",
     "fravær",
@@ -151,6 +160,9 @@ const ABSENCE_SUBJECTS: &[&str] = &[
     "自動回應",
 ];
 
+/// From the Thai letters on, most scripts put no blank between words.
+const FIRST_WITHOUT_BLANKS: char = '\u{e00}';
+
 /// Words by which the programs name themselves in [`ABSENCE_SUBJECTS`]; the others people write as well.
 const RESPONDER_WORDS: [&str; 27] = [
     "reply",
@@ -228,91 +240,6 @@ pub fn is_answer_or_forwarded(subject: &str) -> bool {
     FORWARD_PREFIXES.iter().any(|prefix| subject.strip_prefix(prefix).is_some_and(|rest| rest.starts_with([':', '：', '['])))
 }
 
-/// Words of a note about an absence, with which people begin such notes.
-const ABSENCE_WORDS: &[&str] = &[
-    "out of the office",
-    "out of office",
-    "away from my desk",
-    "i am away",
-    "i'm away",
-    "currently away",
-    "on vacation",
-    "on annual leave",
-    "on maternity leave",
-    "on parental leave",
-    "on leave",
-    "on holiday",
-    "on a business trip",
-    "limited access to",
-    "no access to my e",
-    "upon my return",
-    "i will return",
-    "i'll be back",
-    "i will be back",
-    "will reply when i return",
-    "no longer with the company",
-    "no longer works",
-    "no longer work",
-    "automatic reply",
-    "automated response",
-    "automatic response",
-    "auto-reply",
-    "nicht im büro",
-    "nicht im hause",
-    "außer haus",
-    "im urlaub",
-    "abwesend",
-    "in elternzeit",
-    "nicht erreichbar",
-    "automatische antwort",
-    "absent",
-    "en congé",
-    "en vacances",
-    "de retour le",
-    "réponse automatique",
-    "fuera de la oficina",
-    "de vacaciones",
-    "ausente",
-    "respuesta automática",
-    "fora do escritório",
-    "de férias",
-    "resposta automática",
-    "fuori ufficio",
-    "in ferie",
-    "assente",
-    "risposta automatica",
-    "afwezig",
-    "met vakantie",
-    "op vakantie",
-    "niet aanwezig",
-    "på semester",
-    "på ferie",
-    "lomalla",
-    "poissa",
-    "nieobecn",
-    "na urlopie",
-    "dovolen",
-    "szabadság",
-    "в отпуске",
-    "отсутству",
-    "izinde",
-    "不在",
-    "休暇",
-    "休假",
-    "外出",
-    "부재",
-    "휴가",
-];
-
-/// What follows the automatic answers that mail programs send: a person who asks about them asks.
-const QUESTION_MARKS: [char; 3] = ['?', '？', '؟'];
-
-/// The first words of a note about an absence. They tell which machine speaks and never make a machine of a person.
-pub fn tells_of_absence(opening: &str) -> bool {
-    let opening = normalized(opening);
-    !opening.contains(QUESTION_MARKS) && ABSENCE_WORDS.iter().any(|word| opening.contains(word))
-}
-
 /// The subject as mail programs make it of the subject that they answer: `Automatic reply: Printer`.
 pub fn is_made_by_a_responder(subject: &str) -> bool {
     let subject = normalized(subject);
@@ -320,14 +247,33 @@ pub fn is_made_by_a_responder(subject: &str) -> bool {
         return false;
     }
     let begins = |start: &&&str| subject.strip_prefix(start.trim_end_matches(':')).is_some_and(|rest| rest.trim_start().starts_with([':', '：']));
-    ABSENCE_SUBJECTS.iter().find(begins).is_some_and(|start| RESPONDER_WORDS.iter().any(|word| start.contains(word)))
+    ABSENCE_SUBJECTS.iter().find(begins).is_some_and(|start| is_of_a_responder(start))
 }
 
-/// The subject of an automatic answer.
+/// The subject of an automatic answer: in the words of a program, or with nothing but a mark, a day or an hour after words that people write as well
+/// (`Vacation`, but no `Vacation calendar`).
 pub fn is_absence(subject: &str) -> bool {
-    let subject = normalized(subject);
+    absence(&normalized(subject)).any(|(start, rest)| is_of_a_responder(start) || !rest.trim_start().starts_with(char::is_alphabetic))
+}
+
+/// Whether a subject begins as that of an automatic answer does, whatever follows.
+pub fn begins_as_an_absence(subject: &str) -> bool {
+    absence(&normalized(subject)).next().is_some()
+}
+
+/// The beginnings that a subject has, each with what follows it.
+fn absence(subject: &str) -> impl Iterator<Item = (&'static str, &str)> {
     let subject = subject.trim_start_matches(['[', '(', '*', '<', ' ']);
-    begins_with_any(subject, ABSENCE_SUBJECTS)
+    ABSENCE_SUBJECTS.iter().filter_map(move |start| {
+        let rest = subject.strip_prefix(start)?;
+        // What is written without blanks between the words has words that end anywhere.
+        let goes_on = |letter: char| letter.is_alphabetic() && letter < FIRST_WITHOUT_BLANKS;
+        (!(start.ends_with(goes_on) && rest.starts_with(goes_on))).then_some((*start, rest))
+    })
+}
+
+fn is_of_a_responder(start: &str) -> bool {
+    RESPONDER_WORDS.iter().any(|word| start.contains(word))
 }
 
 #[cfg(test)]
@@ -336,7 +282,7 @@ mod tests {
 
     #[test]
     fn every_subject_is_written_as_texts_are_compared() {
-        for start in ABSENCE_SUBJECTS.iter().chain(FORWARD_PREFIXES).chain(ABSENCE_WORDS).chain(&RESPONDER_WORDS) {
+        for start in ABSENCE_SUBJECTS.iter().chain(FORWARD_PREFIXES).chain(&RESPONDER_WORDS) {
             assert_eq!(normalized(start), *start);
         }
     }
@@ -357,8 +303,6 @@ mod tests {
         for subject in ["Automatic reply does not work", "Out of office: x", "Autobus: x", "Re: Automatic reply: x"] {
             assert!(!is_made_by_a_responder(subject), "{subject}");
         }
-        assert!(tells_of_absence("I am currently\nout of the office."));
-        assert!(!tells_of_absence("How do I say that I am out of the office?"));
     }
 
     #[test]
@@ -366,8 +310,14 @@ mod tests {
         for subject in ["Automatic reply: Printer", "[Auto-Reply] Printer", "Réponse automatique : x", "自動応答: x", "OUT  OF Office"] {
             assert!(is_absence(subject), "{subject}");
         }
-        for subject in ["Printer out of office", "Re: Automatic reply: x", "Autobus", ""] {
-            assert!(!is_absence(subject), "{subject}");
+        for subject in ["Vacation", "Urlaub 3.-5. Mai", "Absence: x", "Out of office - Ann", "自動返信です"] {
+            assert!(is_absence(subject), "{subject}");
+        }
+        for subject in ["Printer out of office", "Re: Automatic reply: x", "Autobus", "Urlaubsantrag im Portal", ""] {
+            assert!(!is_absence(subject) && !begins_as_an_absence(subject), "{subject}");
+        }
+        for subject in ["Vacation request", "Absence module is broken", "Out of office from Friday"] {
+            assert!(!is_absence(subject) && begins_as_an_absence(subject), "{subject}");
         }
     }
 }

@@ -1,0 +1,306 @@
+//! The words of a note about an absence. People write of absences too, of others' and of files', and what they write must not be taken for a note:
+//! only somebody who says of himself that he is away, or will be, leaves one.
+
+use crate::mail::{bounce::normalized, line::lines};
+
+/// What stands for a note wherever it stands: nobody says so of another, of a thing, or of the past.
+const NOTES: &[&str] = &[
+    "currently out of the office",
+    "currently out of office",
+    "currently away from",
+    "currently on vacation",
+    "currently on leave",
+    "will have limited access to email",
+    "will have limited access to e-mail",
+    "will have limited access to my email",
+    "will have limited access to my e-mail",
+    "will have no access to my email",
+    "will have no access to my e-mail",
+    "will reply when i return",
+    "will respond when i return",
+    "i no longer work for",
+    "i no longer work at",
+    "i no longer work with",
+    "i am no longer with the company",
+    "this is an automatic reply",
+    "this is an automatic response",
+    "this is an automated reply",
+    "this is an automated response",
+    "this is an auto-reply",
+    "dies ist eine automatische antwort",
+    "ceci est une réponse automatique",
+    "esta es una respuesta automática",
+    "esta é uma resposta automática",
+    "questa è una risposta automatica",
+    "dit is een automatisch antwoord",
+    "im urlaub bin ich",
+    "abwesend bin ich",
+    "en congé jusqu'au",
+    "en congés jusqu'au",
+    "de retour au bureau le",
+    "szabadságon vagyok",
+    "я в отпуске",
+    "нахожусь в отпуске",
+    "буду отсутствовать",
+    "izindeyim",
+    "外出中",
+    "休暇をいただ",
+    "休暇を頂",
+    "休暇中",
+    "不在にして",
+    "不在となり",
+    "正在休假",
+    "我在休假",
+    "휴가 중입니다",
+    "휴가중입니다",
+    "휴가 중이오니",
+    "휴가중이오니",
+    "부재중입니다",
+    "부재중이오니",
+];
+
+/// How somebody begins to say where he is or will be.
+const I_AM: &[&str] = &[
+    "i am",
+    "i'm",
+    "i will be",
+    "i'll be",
+    "i shall be",
+    "ich bin",
+    "bin ich",
+    "bin",
+    "ich befinde mich",
+    "befinde ich mich",
+    "je suis",
+    "je serai",
+    "estoy",
+    "estaré",
+    "me encuentro",
+    "estou",
+    "estarei",
+    "sono",
+    "sarò",
+    "ik ben",
+    "ben ik",
+    "jag är",
+    "är jag",
+    "jeg er",
+    "er jeg",
+    "olen",
+    "jestem",
+    "będę",
+    "jsem",
+    "budu",
+];
+
+/// Where he is then.
+const AWAY: &[&str] = &[
+    "out of the office",
+    "out of office",
+    "away",
+    "on vacation",
+    "on annual leave",
+    "on maternity leave",
+    "on parental leave",
+    "on sick leave",
+    "on leave",
+    "on holiday",
+    "on a business trip",
+    "nicht im büro",
+    "nicht im hause",
+    "außer haus",
+    "im urlaub",
+    "abwesend",
+    "in elternzeit",
+    "auf dienstreise",
+    "nicht erreichbar",
+    "absent",
+    "absente",
+    "en congé",
+    "en congés",
+    "en vacances",
+    "fuera de la oficina",
+    "de vacaciones",
+    "ausente",
+    "fora do escritório",
+    "de férias",
+    "fuori ufficio",
+    "in ferie",
+    "assente",
+    "afwezig",
+    "met vakantie",
+    "op vakantie",
+    "niet aanwezig",
+    "på semester",
+    "på ferie",
+    "lomalla",
+    "poissa",
+    "nieobecny",
+    "nieobecna",
+    "na urlopie",
+    "na dovolené",
+];
+
+/// Between the two, these say that something else is meant: another, the past, or the contrary. So do English words of what he is doing.
+const TURNS: &[&str] = &[
+    "is",
+    "are",
+    "was",
+    "were",
+    "been",
+    "has",
+    "had",
+    "not",
+    "no",
+    "to",
+    "able",
+    "unable",
+    "that",
+    "because",
+    "but",
+    "when",
+    "back",
+    "again",
+    "ist",
+    "sind",
+    "war",
+    "waren",
+    "hat",
+    "dass",
+    "weil",
+    "aber",
+    "kein",
+    "nicht",
+    "mehr",
+    "wieder",
+    "zurück",
+    "telefonisch",
+    "est",
+    "sont",
+    "était",
+    "étais",
+    "que",
+    "plus",
+    "es",
+    "son",
+    "estaba",
+    "era",
+    "è",
+    "che",
+    "não",
+    "dat",
+    "niet",
+];
+
+/// Before the first: it is told of a time that may come, or of another who says so.
+const CONDITIONS: &[&str] =
+    &["when", "whenever", "if", "while", "says", "wenn", "falls", "sobald", "während", "quand", "lorsque", "si", "cuando", "se", "als"];
+
+/// Bytes between the two: days and hours.
+const BETWEEN_BYTES_MAX: usize = 80;
+
+/// Beginnings of lines below which another is quoted.
+const QUOTATIONS: [&str; 8] = [">", "-----", "_____", "from:", "von:", "de:", "da:", "van:"];
+
+/// What follows the automatic answers that mail programs send: a person who asks about them asks.
+const QUESTION_MARKS: [char; 3] = ['?', '？', '؟'];
+
+/// Whether these first words of a mail are a note about the absence of who wrote it.
+pub fn tells_of_absence(opening: &str) -> bool {
+    let own = lines(opening).map(normalized).take_while(|line| !QUOTATIONS.iter().any(|mark| line.starts_with(mark)));
+    let own = own.collect::<Vec<_>>().join(" ");
+    !own.contains(QUESTION_MARKS) && (NOTES.iter().any(|note| own.contains(note)) || AWAY.iter().any(|away| is_away(&own, away)))
+}
+
+/// Whether the writer says of himself that he is there.
+fn is_away(text: &str, away: &str) -> bool {
+    places(text, away).any(|at| {
+        let before = &text[text.floor_char_boundary(at.saturating_sub(BETWEEN_BYTES_MAX))..at];
+        let before = &before[sentence_start(before)..];
+        // The last one counts, and the longest of those that end together.
+        let said = I_AM.iter().filter_map(|am| places(before, am).last().map(|place| (place + am.len(), std::cmp::Reverse(place))));
+        said.max().is_some_and(|(end, std::cmp::Reverse(start))| {
+            let condition = before[..start].split_whitespace().next_back().unwrap_or_default();
+            let mut between = before[end..].split(|letter: char| !letter.is_alphanumeric());
+            !CONDITIONS.contains(&condition) && !between.any(|word| TURNS.contains(&word) || word.ends_with("ing"))
+        })
+    })
+}
+
+/// Where whole words stand in a text.
+fn places<'a>(text: &'a str, words: &'a str) -> impl Iterator<Item = usize> + 'a {
+    text.match_indices(words).map(|(at, _)| at).filter(move |at| {
+        let joins = |letter: Option<char>| letter.is_some_and(char::is_alphanumeric);
+        !joins(text[..*at].chars().next_back()) && !joins(text[at + words.len()..].chars().next())
+    })
+}
+
+/// Where the last sentence begins. The stop after a number may be that of a day.
+fn sentence_start(text: &str) -> usize {
+    let mut ends = text.match_indices(['.', '!', ';', ':']).filter(|(at, _)| {
+        let after_a_number = text[..*at].ends_with(|letter: char| letter.is_ascii_digit());
+        !after_a_number && text[at + 1..].starts_with(' ')
+    });
+    ends.next_back().map_or(0, |(at, _)| at + 1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn all_words_are_written_as_texts_are_compared() {
+        for words in [NOTES, I_AM, AWAY, TURNS, CONDITIONS].into_iter().flatten() {
+            assert_eq!(normalized(words), **words);
+        }
+    }
+
+    #[test]
+    fn who_is_away_says_so_of_himself() {
+        for text in [
+            "I am currently\nout of the office.",
+            "Hello, I’m away until 5 May.",
+            "Thank you for your mail. I will be on annual leave from 3. to 5. January.",
+            "Ich bin vom 3. bis 5. Januar nicht im Büro.",
+            "Guten Tag,\nbin bis Montag nicht erreichbar.",
+            "Je suis absente jusqu'au 5 mai.",
+            "Estaré fuera de la oficina.",
+            "Sono in ferie.",
+            "只今、外出中です。",
+            "I no longer work for Contoso.",
+            "This is an automatic reply.",
+            "Please note that I am on annual leave.",
+        ] {
+            assert!(tells_of_absence(text), "{text}");
+        }
+    }
+
+    #[test]
+    fn other_things_that_are_away_are_no_note() {
+        for text in [
+            "The printer no longer works.",
+            "Bob no longer works for us, please close his account.",
+            "Der Server ist nicht erreichbar.",
+            "Ich bin ratlos, der Server ist nicht erreichbar.",
+            "Ich bin wieder da und nicht im Urlaub.",
+            "I have limited access to the folder.",
+            "le fichier est absent du dossier",
+            "I was on vacation until yesterday, sorry.",
+            "I am sorry, I was on vacation. I will be back in the office on Monday.",
+            "I am not on vacation.",
+            "When I am out of the office, the tunnel breaks.",
+            "Bob is on leave. I am his deputy.",
+            "I got an automatic reply.",
+            "担当者が不在のため",
+            "How do I say that I am out of the office?",
+            "Thanks.\n> I am out of the office.",
+            "Thanks.\n\nFrom: Bob\nI am out of the office.",
+            "The cabin is away.",
+            "I am sending it right away.",
+            "I am trying to set an out of office reply.",
+            "Ich bin heute telefonisch nicht erreichbar, bitte schreiben Sie.",
+        ] {
+            assert!(!tells_of_absence(text), "{text}");
+        }
+    }
+}
