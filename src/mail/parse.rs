@@ -55,7 +55,9 @@ pub fn cut_and_parse(raw: &[u8], trust: &Trust) -> Kept {
 fn mail(parts: &[Part<'_>], trust: &Trust) -> Result<Mail, Unreadable> {
     let header = &parts[0].header;
     let mut warnings = warnings_of(parts);
-    let Content { text, is_written, html, raw_html, page, sent } = content(parts, &mut warnings);
+    let bodies = Bodies::of(parts);
+    let calendar = bodies.calendar(parts).map(Part::bytes);
+    let Content { text, is_written, html, raw_html, page, sent } = content(parts, &bodies, &mut warnings);
     let (attachments, in_names) = attachment::all(sent, raw_html.as_deref())?;
     let authors = header.addresses("from");
     let People { from, original, mut answers_to, to, cc } = people(header, &authors, &mut warnings)?;
@@ -73,7 +75,8 @@ fn mail(parts: &[Part<'_>], trust: &Trust) -> Result<Mail, Unreadable> {
     // Where nobody's word counts, nobody's is read.
     let trusted = if *trust == Trust::Nobody { Vec::new() } else { header.lines_beyond_doubt() };
     warnings.extend(author.err());
-    let seen = Seen { headers: &lines, subject: &subject, from: from.as_ref(), text: &text, attachments: &attachments };
+    let seen =
+        Seen { headers: &lines, subject: &subject, from: from.as_ref(), text: &text, attachments: &attachments, calendar: calendar.as_deref() };
     let kind = kind::kind(&seen);
     let is_persons = kind == MailKind::Person;
     let written_by = sender::written_by(&lines, from.as_ref(), &original, &answers_to).filter(|_| is_persons);
@@ -157,12 +160,11 @@ struct Content {
     sent: Vec<Sent>,
 }
 
-fn content(parts: &[Part<'_>], warnings: &mut Vec<Warning>) -> Content {
-    let bodies = Bodies::of(parts);
+fn content(parts: &[Part<'_>], bodies: &Bodies, warnings: &mut Vec<Warning>) -> Content {
     let mut sent = Vec::new();
-    let mut raw_html = html(parts, &bodies);
+    let mut raw_html = html(parts, bodies);
     let mut html = raw_html.as_deref().map(|html| cleaned(html, warnings));
-    let mut written = text(parts, &bodies, &mut sent);
+    let mut written = text(parts, bodies, &mut sent);
     for part in bodies.attachments.iter().map(|number| &parts[*number]) {
         // The other half of a file from an old Macintosh (RFC 1740): its icon and window.
         if part.media_type == "application/applefile" && part.parent.is_some_and(|parent| parts[parent].media_type == "multipart/appledouble") {
@@ -215,7 +217,10 @@ fn text(parts: &[Part<'_>], bodies: &Bodies, sent: &mut Vec<Sent>) -> Option<Str
         if is_html(number) {
             texts.push(None);
         } else {
-            let text = transfer::without_uuencoded(parts[*number].text(), sent);
+            let part = &parts[*number];
+            let is_enriched = matches!(part.media_type.as_str(), "text/enriched" | "text/richtext");
+            let words = if is_enriched { plain::enriched(&part.text()) } else { part.text() };
+            let text = transfer::without_uuencoded(words, sent);
             has_plain |= !text.trim().is_empty();
             texts.push(Some(text));
         }

@@ -19,6 +19,26 @@ const HEADERS_OF_A_MAIL: [&str; 8] = ["from", "sender", "return-path", "subject"
 /// Bytes of a page in which it names its charset.
 const META_BYTES_MAX: usize = 1024;
 
+/// Kinds of text that are data: they come as files, be they called so or not.
+const TEXT_FILES: [&str; 16] = [
+    "calendar",
+    "x-vcalendar",
+    "vcard",
+    "x-vcard",
+    "directory",
+    "csv",
+    "tab-separated-values",
+    "xml",
+    "css",
+    "javascript",
+    "rtf",
+    "x-shellscript",
+    "rfc822",
+    "rfc822-header",
+    "rfc822-headers",
+    "x-moz-deleted",
+];
+
 /// Hands on a mail's bytes as the readers want them, and its parts.
 pub(super) fn with_parts<T>(raw: &[u8], read: impl FnOnce(&[u8], &[Part<'_>]) -> T) -> Result<T, Unreadable> {
     if raw.trim_ascii().is_empty() {
@@ -117,6 +137,17 @@ impl Part<'_> {
 /// The charset that a page names itself: `<meta charset=...>` or `<meta http-equiv=... content="text/html; charset=...">`.
 fn label_in_html(bytes: &[u8]) -> Option<String> {
     let start = String::from_utf8_lossy(&bytes[..bytes.len().min(META_BYTES_MAX)]).to_ascii_lowercase();
+    /// Words in a form of their own, as far as nothing says that they are a file. RFC 2046, section 4.1.4: a text of a kind that nobody knows is plain.
+    fn is_other_words(&self) -> bool {
+        let kind = self.media_type.strip_prefix("text/");
+        kind.is_some_and(|kind| !TEXT_FILES.contains(&kind)) && !self.is_words() && !self.is_detached() && self.name().is_none()
+    }
+
+    pub(super) fn is_calendar(&self) -> bool {
+        matches!(self.media_type.as_str(), "text/calendar" | "application/ics")
+    }
+
+    /// Sent as a file.
     let meta = start.split("<meta").skip(1).find_map(|meta| meta.split('>').next()?.split_once("charset="))?;
     let label = meta.1.trim_start_matches(['"', '\'', ' ']).split(['"', '\'', ' ', ';', '/']).next()?;
     (!label.is_empty()).then(|| label.to_owned())
@@ -148,9 +179,35 @@ impl Bodies {
         let (texts, htmls) = (self.text.len(), self.html.len());
         let root = if around.kind == "related" { root(parts, numbers) } else { 0 };
         for (place, &number) in numbers.iter().enumerate() {
+        bodies.read_other_words(parts);
             let part = &parts[number];
             if part.is_multipart() {
                 let kind = part.media_type.strip_prefix("multipart/").unwrap_or("mixed");
+    /// Where there are no words in a form that is known, the first in another are the mail's.
+    fn read_other_words(&mut self, parts: &[Part<'_>]) {
+        let has_words = !self.text.is_empty() || !self.html.is_empty();
+        let is_in_alternative = |number: usize| ancestors(parts, number).any(|around| around.media_type == "multipart/alternative");
+        let is_other = |number: &usize| parts[*number].is_other_words();
+        let first = self.attachments.iter().copied().find(|number| !has_words && is_other(number));
+        self.text.extend(first);
+        self.html.extend(first);
+        // Beside other words it is one more rendering of the same, which no file is made of.
+        self.attachments.retain(|number| Some(*number) != first && !(is_other(number) && is_in_alternative(*number)));
+    }
+
+    /// The calendar that speaks for the mail: a rendering of its words, or all that there is. One that somebody attaches does not, nor one that merely
+    /// stands beside his words, unless a program says with it what it is for (RFC 6047, section 2.4).
+    pub(super) fn calendar<'a, 'b>(&self, parts: &'a [Part<'b>]) -> Option<&'a Part<'b>> {
+        let has_words = !self.text.is_empty() || !self.html.is_empty();
+        let speaks = |number: usize| {
+            let part = &parts[number];
+            let has_method = || part.header.parameters("content-type").is_some_and(|parameters| parameters.get("method").is_some());
+            let is_rendering = || ancestors(parts, number).any(|around| around.media_type == "multipart/alternative") || has_method();
+            part.is_calendar() && (!has_words || (!part.is_detached() && is_rendering()))
+        };
+        self.attachments.iter().copied().find(|number| speaks(*number)).map(|number| &parts[number])
+    }
+
                 self.add(parts, &part.children, Around { kind, in_alternative: around.in_alternative || kind == "alternative", ..around });
             } else {
                 // A rendering of the words stays one whatever it is called, if it is the first.
@@ -202,6 +259,11 @@ fn root(parts: &[Part<'_>], numbers: &[usize]) -> usize {
     let start = start.as_deref().map(|id| id.trim().trim_start_matches('<').trim_end_matches('>'));
     let place = |is_root: &dyn Fn(&Part<'_>) -> bool| {
         numbers.iter().position(|number| {
+/// The multiparts around a part, from the inside out.
+fn ancestors<'a, 'b>(parts: &'a [Part<'b>], number: usize) -> impl Iterator<Item = &'a Part<'b>> {
+    std::iter::successors(parts[number].parent, |around| parts[*around].parent).map(|around| &parts[around])
+}
+
             let part = &parts[*number];
             is_root(part) && part.is_words() && !part.is_detached()
         })
@@ -296,6 +358,7 @@ mod tests {
         let attached = "Content-Type: text/plain\nContent-Disposition: attachment; filename=a.txt\n\nx\n";
         let named = "Content-Type: text/plain; name=a.txt\n\nx\n";
         let named_page = "Content-Type: text/html; name=mail.html\n\n<p>words\n";
+    const ENRICHED: &str = "Content-Type: text/enriched\n\nwords\n";
         let with_id = format!("Content-ID: <r@x>\n{HTML}");
         for (tree, [text, html, attachments]) in [
             (PLAIN.to_owned(), [vec!["text/plain"], vec!["text/plain"], vec![]]),
@@ -328,9 +391,34 @@ mod tests {
     #[test]
     fn a_name_longer_than_a_line_does_not_end_a_header() {
         let image = format!("Content-Type: image/png\nX-{}: 1\n\nx\n", "y".repeat(1_100));
+            (ENRICHED.to_owned(), [vec!["text/enriched"], vec!["text/enriched"], vec![]]),
+            (multipart("mixed", "a", &[ENRICHED, IMAGE]), [vec!["text/enriched"], vec!["text/enriched"], vec!["image/png"]]),
+            (multipart("mixed", "a", &[PLAIN, ENRICHED]), [vec!["text/plain"], vec!["text/plain"], vec!["text/enriched"]]),
+            (multipart("alternative", "a", &[PLAIN, ENRICHED, HTML]), [vec!["text/plain"], vec!["text/html"], vec![]]),
+            ("Content-Type: text/csv\n\na,b\n".to_owned(), [vec![], vec![], vec!["text/csv"]]),
         let mail = format!("Subject: x\n{}", multipart("mixed", "a", &[PLAIN, &image]));
         let parts = mime::read(mail.as_bytes()).unwrap_or_else(|why| panic!("{why}"));
         assert_eq!(parts[2].sent().bytes, b"x\n");
+    }
+
+    #[test]
+    fn a_calendar_speaks_for_the_mail_as_a_rendering_of_its_words_or_alone() {
+        let attached = "Content-Type: text/calendar; method=REPLY\nContent-Disposition: attachment\n\nx\n";
+        let with_method = "Content-Type: text/calendar; method=REPLY\n\nx\n";
+        let both = multipart("alternative", "b", &[PLAIN, CALENDAR]);
+        for (tree, expected) in [
+            (CALENDAR.to_owned(), true),
+            (multipart("alternative", "a", &[PLAIN, HTML, CALENDAR]), true),
+            (multipart("mixed", "a", &[&both, attached]), true),
+            (multipart("mixed", "a", &[PLAIN, with_method]), true),
+            (multipart("mixed", "a", &[attached]), true),
+            (multipart("mixed", "a", &[PLAIN, CALENDAR]), false),
+            (multipart("mixed", "a", &[PLAIN, attached]), false),
+        ] {
+            let mail = format!("Subject: x\n{tree}");
+            let parts = mime::read(mail.as_bytes()).unwrap_or_else(|why| panic!("{why}"));
+            assert_eq!(Bodies::of(&parts).calendar(&parts).is_some(), expected, "{tree}");
+        }
     }
 
     #[test]

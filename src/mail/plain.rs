@@ -1,8 +1,11 @@
 //! The words of HTML as lines of text, each with what the markup says of it. One pass over the tags; nesting is counted, never recursed into.
 
 mod element;
+mod enriched;
 
 use std::borrow::Cow;
+
+pub use enriched::enriched;
 
 use element::{ELEMENTS, Element, HIDDEN, PARAGRAPH_RANK, index_of};
 

@@ -11,4 +11,6 @@ pub struct Seen<'a> {
     pub text: &'a str,
     /// Mails inside the mail are among them, unread.
     pub attachments: &'a [Attachment],
+    /// The calendar that speaks for the mail, if one does.
+    pub calendar: Option<&'a [u8]>,
 }
