@@ -67,7 +67,11 @@ pub(super) fn with_parts<T>(raw: &[u8], read: impl FnOnce(&[u8], &[Part<'_>]) ->
 impl Part<'_> {
     /// As the sender had them: without transfer encoding, in his charset.
     pub(super) fn bytes(&self) -> Cow<'_, [u8]> {
-        transfer::decode(self.encoded, Encoding::named(&self.header.text("content-transfer-encoding")))
+        transfer::decode(self.encoded, self.encoding())
+    }
+
+    fn encoding(&self) -> Encoding {
+        Encoding::named(&self.header.text("content-transfer-encoding"))
     }
 
     /// The letters, with LF alone as line end.
@@ -76,7 +80,11 @@ impl Part<'_> {
         let get = |name: &str| parameters.as_ref().and_then(|parameters| parameters.get(name));
         let bytes = self.bytes();
         let label = get("charset").or_else(|| (self.media_type == "text/html").then(|| label_in_html(&bytes)).flatten());
-        let text = charset::decode(&bytes, label.as_deref());
+        let mut text = charset::decode(&bytes, label.as_deref());
+        if let Some(behind) = transfer::words_behind(self.encoded, self.encoding()) {
+            let parting = if self.media_type == "text/html" { "<br>" } else { "\n\n" };
+            text = Cow::Owned([text.trim_end(), parting, &String::from_utf8_lossy(behind)].concat());
+        }
         let text = without_carriage_returns(text).into_owned();
         match get("format") {
             Some(format) if format.eq_ignore_ascii_case("flowed") && self.media_type == "text/plain" => {
@@ -129,14 +137,6 @@ impl Part<'_> {
         matches!(self.media_type.as_str(), "text/html" | "text/plain") || self.media_type.starts_with("multipart/")
     }
 
-    fn is_detached(&self) -> bool {
-        self.header.parameters("content-disposition").is_some_and(|disposition| disposition.value == "attachment")
-    }
-}
-
-/// The charset that a page names itself: `<meta charset=...>` or `<meta http-equiv=... content="text/html; charset=...">`.
-fn label_in_html(bytes: &[u8]) -> Option<String> {
-    let start = String::from_utf8_lossy(&bytes[..bytes.len().min(META_BYTES_MAX)]).to_ascii_lowercase();
     /// Words in a form of their own, as far as nothing says that they are a file. RFC 2046, section 4.1.4: a text of a kind that nobody knows is plain.
     fn is_other_words(&self) -> bool {
         let kind = self.media_type.strip_prefix("text/");
@@ -148,6 +148,14 @@ fn label_in_html(bytes: &[u8]) -> Option<String> {
     }
 
     /// Sent as a file.
+    fn is_detached(&self) -> bool {
+        self.header.parameters("content-disposition").is_some_and(|disposition| disposition.value == "attachment")
+    }
+}
+
+/// The charset that a page names itself: `<meta charset=...>` or `<meta http-equiv=... content="text/html; charset=...">`.
+fn label_in_html(bytes: &[u8]) -> Option<String> {
+    let start = String::from_utf8_lossy(&bytes[..bytes.len().min(META_BYTES_MAX)]).to_ascii_lowercase();
     let meta = start.split("<meta").skip(1).find_map(|meta| meta.split('>').next()?.split_once("charset="))?;
     let label = meta.1.trim_start_matches(['"', '\'', ' ']).split(['"', '\'', ' ', ';', '/']).next()?;
     (!label.is_empty()).then(|| label.to_owned())
@@ -171,18 +179,10 @@ impl Bodies {
     pub(super) fn of(parts: &[Part<'_>]) -> Self {
         let mut bodies = Bodies::default();
         bodies.add(parts, &[0], Around { kind: "mixed", in_alternative: false, takes_text: true, takes_html: true });
+        bodies.read_other_words(parts);
         bodies
     }
 
-    /// Recursion ends at `DEPTH_MAX`, which the reader of the parts keeps.
-    fn add(&mut self, parts: &[Part<'_>], numbers: &[usize], mut around: Around<'_>) {
-        let (texts, htmls) = (self.text.len(), self.html.len());
-        let root = if around.kind == "related" { root(parts, numbers) } else { 0 };
-        for (place, &number) in numbers.iter().enumerate() {
-        bodies.read_other_words(parts);
-            let part = &parts[number];
-            if part.is_multipart() {
-                let kind = part.media_type.strip_prefix("multipart/").unwrap_or("mixed");
     /// Where there are no words in a form that is known, the first in another are the mail's.
     fn read_other_words(&mut self, parts: &[Part<'_>]) {
         let has_words = !self.text.is_empty() || !self.html.is_empty();
@@ -208,6 +208,14 @@ impl Bodies {
         self.attachments.iter().copied().find(|number| speaks(*number)).map(|number| &parts[number])
     }
 
+    /// Recursion ends at `DEPTH_MAX`, which the reader of the parts keeps.
+    fn add(&mut self, parts: &[Part<'_>], numbers: &[usize], mut around: Around<'_>) {
+        let (texts, htmls) = (self.text.len(), self.html.len());
+        let root = if around.kind == "related" { root(parts, numbers) } else { 0 };
+        for (place, &number) in numbers.iter().enumerate() {
+            let part = &parts[number];
+            if part.is_multipart() {
+                let kind = part.media_type.strip_prefix("multipart/").unwrap_or("mixed");
                 self.add(parts, &part.children, Around { kind, in_alternative: around.in_alternative || kind == "alternative", ..around });
             } else {
                 // A rendering of the words stays one whatever it is called, if it is the first.
@@ -251,6 +259,11 @@ impl Bodies {
     }
 }
 
+/// The multiparts around a part, from the inside out.
+fn ancestors<'a, 'b>(parts: &'a [Part<'b>], number: usize) -> impl Iterator<Item = &'a Part<'b>> {
+    std::iter::successors(parts[number].parent, |around| parts[*around].parent).map(|around| &parts[around])
+}
+
 /// The place of what a `multipart/related` is about: the part that its `start` names, else the first (RFC 2387). Programs that put an image first
 /// and name none mean the page.
 fn root(parts: &[Part<'_>], numbers: &[usize]) -> usize {
@@ -259,11 +272,6 @@ fn root(parts: &[Part<'_>], numbers: &[usize]) -> usize {
     let start = start.as_deref().map(|id| id.trim().trim_start_matches('<').trim_end_matches('>'));
     let place = |is_root: &dyn Fn(&Part<'_>) -> bool| {
         numbers.iter().position(|number| {
-/// The multiparts around a part, from the inside out.
-fn ancestors<'a, 'b>(parts: &'a [Part<'b>], number: usize) -> impl Iterator<Item = &'a Part<'b>> {
-    std::iter::successors(parts[number].parent, |around| parts[*around].parent).map(|around| &parts[around])
-}
-
             let part = &parts[*number];
             is_root(part) && part.is_words() && !part.is_detached()
         })
@@ -350,6 +358,7 @@ mod tests {
     const HTML: &str = "Content-Type: text/html\n\n<p>words\n";
     const IMAGE: &str = "Content-Type: image/png\n\nx\n";
     const CALENDAR: &str = "Content-Type: text/calendar\n\nx\n";
+    const ENRICHED: &str = "Content-Type: text/enriched\n\nwords\n";
 
     #[test]
     fn words_are_told_from_attachments_in_every_shape() {
@@ -358,7 +367,6 @@ mod tests {
         let attached = "Content-Type: text/plain\nContent-Disposition: attachment; filename=a.txt\n\nx\n";
         let named = "Content-Type: text/plain; name=a.txt\n\nx\n";
         let named_page = "Content-Type: text/html; name=mail.html\n\n<p>words\n";
-    const ENRICHED: &str = "Content-Type: text/enriched\n\nwords\n";
         let with_id = format!("Content-ID: <r@x>\n{HTML}");
         for (tree, [text, html, attachments]) in [
             (PLAIN.to_owned(), [vec!["text/plain"], vec!["text/plain"], vec![]]),
@@ -383,22 +391,14 @@ mod tests {
             (multipart("related", "a", &[IMAGE, named]), [vec!["text/plain"], vec!["text/plain"], vec!["image/png"]]),
             (multipart("alternative", "a", &[PLAIN, HTML, named]), [vec!["text/plain"], vec!["text/html"], vec!["text/plain"]]),
             (multipart("alternative", "a", &[PLAIN, named_page]), [vec!["text/plain"], vec!["text/html"], vec![]]),
-        ] {
-            assert_eq!(bodies(&tree), [text, html, attachments].map(|types| types.into_iter().map(str::to_owned).collect::<Vec<_>>()), "{tree}");
-        }
-    }
-
-    #[test]
-    fn a_name_longer_than_a_line_does_not_end_a_header() {
-        let image = format!("Content-Type: image/png\nX-{}: 1\n\nx\n", "y".repeat(1_100));
             (ENRICHED.to_owned(), [vec!["text/enriched"], vec!["text/enriched"], vec![]]),
             (multipart("mixed", "a", &[ENRICHED, IMAGE]), [vec!["text/enriched"], vec!["text/enriched"], vec!["image/png"]]),
             (multipart("mixed", "a", &[PLAIN, ENRICHED]), [vec!["text/plain"], vec!["text/plain"], vec!["text/enriched"]]),
             (multipart("alternative", "a", &[PLAIN, ENRICHED, HTML]), [vec!["text/plain"], vec!["text/html"], vec![]]),
             ("Content-Type: text/csv\n\na,b\n".to_owned(), [vec![], vec![], vec!["text/csv"]]),
-        let mail = format!("Subject: x\n{}", multipart("mixed", "a", &[PLAIN, &image]));
-        let parts = mime::read(mail.as_bytes()).unwrap_or_else(|why| panic!("{why}"));
-        assert_eq!(parts[2].sent().bytes, b"x\n");
+        ] {
+            assert_eq!(bodies(&tree), [text, html, attachments].map(|types| types.into_iter().map(str::to_owned).collect::<Vec<_>>()), "{tree}");
+        }
     }
 
     #[test]
@@ -419,6 +419,14 @@ mod tests {
             let parts = mime::read(mail.as_bytes()).unwrap_or_else(|why| panic!("{why}"));
             assert_eq!(Bodies::of(&parts).calendar(&parts).is_some(), expected, "{tree}");
         }
+    }
+
+    #[test]
+    fn a_name_longer_than_a_line_does_not_end_a_header() {
+        let image = format!("Content-Type: image/png\nX-{}: 1\n\nx\n", "y".repeat(1_100));
+        let mail = format!("Subject: x\n{}", multipart("mixed", "a", &[PLAIN, &image]));
+        let parts = mime::read(mail.as_bytes()).unwrap_or_else(|why| panic!("{why}"));
+        assert_eq!(parts[2].sent().bytes, b"x\n");
     }
 
     #[test]

@@ -9,6 +9,9 @@ use super::{line::line_end, sent::Sent};
 /// Of so many bytes in a line of base64 one may be something else.
 const STRAYS_RATIO: usize = 8;
 
+/// Letters of a line of base64 that no words have without a blank.
+const WHOLE_LINE_BYTES_MIN: usize = 56;
+
 /// Letters of the name of an encoding that are looked at.
 const NAME_LETTERS_MAX: usize = 20;
 
@@ -43,9 +46,9 @@ impl Encoding {
 pub(super) fn decode(encoded: &[u8], encoding: Encoding) -> Cow<'_, [u8]> {
     match encoding {
         Encoding::Identity => Cow::Borrowed(encoded),
-        Encoding::Base64 => match base64_decode(encoded) {
-            Some(bytes) => Cow::Owned(bytes),
-            None => base64_with_strays(encoded),
+        Encoding::Base64 => match behind_base64(encoded) {
+            Some(at) => base64(&encoded[..at]),
+            None => base64(encoded),
         },
         Encoding::QuotedPrintable if memchr::memchr(b'=', encoded).is_none() && !encoded.ends_with(b" ") => Cow::Borrowed(encoded),
         Encoding::QuotedPrintable => {
@@ -59,19 +62,74 @@ pub(super) fn decode(encoded: &[u8], encoding: Encoding) -> Cow<'_, [u8]> {
     }
 }
 
+/// Words that stand unencoded behind base64, as gateways and mailing lists append them.
+pub(super) fn words_behind(encoded: &[u8], encoding: Encoding) -> Option<&[u8]> {
+    let at = Some(encoded).filter(|_| encoding == Encoding::Base64).and_then(behind_base64)?;
+    Some(encoded[at..].trim_ascii_end())
+}
+
+fn base64(encoded: &[u8]) -> Cow<'_, [u8]> {
+    base64_decode(encoded).map_or_else(|| base64_with_strays(encoded), Cow::Owned)
+}
+
+/// Where words stand behind base64, if they do: from the first line that is none. What is no base64 at all has no end of it.
+fn behind_base64(encoded: &[u8]) -> Option<usize> {
+    let mut at = last_whole_line(encoded);
+    let has_whole_line = at > 0;
+    let (mut digits, mut ends, mut gap) = (has_whole_line, false, false);
+    for line in encoded[at..].split_inclusive(|byte| *byte == b'\n') {
+        let content = line.trim_ascii();
+        let strays = content.iter().filter(|byte| !is_digit(byte)).count();
+        let is_broken = strays * STRAYS_RATIO > content.len() || content.contains(&b' ');
+        // Behind the end or an empty line, nothing but base64 goes on.
+        let is_none = if ends || gap { strays > 0 || !content.len().is_multiple_of(4) } else { is_broken };
+        if digits && is_none && !content.is_empty() {
+            return (has_whole_line || is_surely_base64(&encoded[..at])).then_some(at);
+        }
+        digits |= !content.is_empty() && !is_broken;
+        ends |= content.ends_with(b"=");
+        gap |= digits && content.is_empty();
+        at += line.len();
+    }
+    None
+}
+
+/// Behind the last line that is as long as only those of base64 are without a blank: the words of a gateway stand behind it.
+fn last_whole_line(encoded: &[u8]) -> usize {
+    let mut end = encoded.len();
+    while end > 0 {
+        let start = memchr::memrchr(b'\n', &encoded[..end - 1]).map_or(0, |at| at + 1);
+        let line = encoded[start..end].trim_ascii();
+        if line.len() >= WHOLE_LINE_BYTES_MIN && line.iter().all(is_digit) {
+            return end;
+        }
+        end = start;
+    }
+    0
+}
+
+/// A few letters without padding may be words as well; then what they would hold is no text.
+fn is_surely_base64(encoded: &[u8]) -> bool {
+    let digits: Vec<u8> = encoded.iter().copied().filter(is_digit).collect();
+    let is_text =
+        |bytes: &[u8]| std::str::from_utf8(bytes).is_ok_and(|text| !text.contains(|letter: char| letter.is_control() && !letter.is_whitespace()));
+    digits.ends_with(b"=") || (digits.len().is_multiple_of(4) && base64_decode(&digits).is_some_and(|bytes| is_text(&bytes)))
+}
+
+fn is_digit(byte: &u8) -> bool {
+    byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/' | b'=')
+}
+
 /// Base64 among which other bytes stand; a text that only says it were base64 stays.
 fn base64_with_strays(encoded: &[u8]) -> Cow<'_, [u8]> {
-    let is_digit = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/' | b'=');
-    let (mut digits, mut others, mut padded) = (Vec::with_capacity(encoded.len()), 0, false);
+    let (mut digits, mut others) = (Vec::with_capacity(encoded.len()), 0);
     for line in encoded.split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii) {
         let strays = line.iter().filter(|byte| !is_digit(byte)).count();
-        // After the end come the words of a mailing list or a scanner.
-        if strays * STRAYS_RATIO > line.len() || padded && strays > 0 {
-            others += if padded { 0 } else { line.len() };
+        if strays * STRAYS_RATIO > line.len() {
+            others += line.len();
             continue;
         }
         digits.extend(line.iter().filter(|byte| is_digit(byte)));
-        padded |= line.ends_with(b"=");
     }
     if others > digits.len() {
         return Cow::Borrowed(encoded);
@@ -261,10 +319,32 @@ mod tests {
             ("d29yZHM=\n\n__________\nSent by a list\n", "words"),
             ("d29yZHM=d29yZHM=", "wordswords"),
             ("d29yZHM", "words"),
+            ("d29yZHMgYW5k\n\nList mailing list\nhttps://lists.example/x\n", "words and"),
+            ("d29yZHMgYW5k\n-- \nDisclaimer\n", "words and"),
+            ("d29yZHMgYW5k\n\nIG1vcmU=\n", "words and more"),
+            ("Hello\n\nThese are words, not base64.\n", "Hello\n\nThese are words, not base64.\n"),
+            ("Dear Ann\nThese are words.\n", "Dear Ann\nThese are words.\n"),
+            ("Hi\nwords follow,\nand more of them\n", "Hi\nwords follow,\nand more of them\n"),
             ("These are words, not base64.\n", "These are words, not base64.\n"),
         ] {
             assert_eq!(decode(encoded.as_bytes(), Encoding::Base64).as_ref(), expected.as_bytes(), "{encoded}");
         }
+    }
+
+    #[test]
+    fn words_behind_base64_are_found() {
+        let long = "d29yZHMg".repeat(9);
+        for (encoded, expected) in [
+            ("d29yZHM=\r\n\r\n--\r\nSent by a list\r\n".to_owned(), Some("--\r\nSent by a list")),
+            (format!("{long}\n{long}\nd29yZHM\nA short footer\n"), Some("A short footer")),
+            (format!("{long}\nThis is scanned.\n{long}\nd29yZHM=\n"), None),
+            ("d29yZHM=\n\n".to_owned(), None),
+            ("d29yZHM=d29yZHM=\nd29y".to_owned(), None),
+            ("These are words, not base64.\n".to_owned(), None),
+        ] {
+            assert_eq!(words_behind(encoded.as_bytes(), Encoding::Base64), expected.map(str::as_bytes), "{encoded}");
+        }
+        assert_eq!(words_behind(b"d29yZHM=\n\nA footer", Encoding::Identity), None);
     }
 
     #[test]
