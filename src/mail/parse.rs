@@ -4,7 +4,7 @@ use super::{
     Address, Attachment, LOOP_HEADER, Mail, MailKind, Unreadable, Warning, attachment, bounce, clean,
     header::Header,
     kind,
-    limits::{ADDRESS_NAME_BYTES_MAX, ADDRESSES_MAX, MESSAGE_ID_BYTES_MAX, SUBJECT_CHARS_MAX, TEXT_BYTES_MAX},
+    limits::{ADDRESS_NAME_BYTES_MAX, ADDRESSES_MAX, ATTACHMENTS_MAX, MESSAGE_ID_BYTES_MAX, SUBJECT_CHARS_MAX, TEXT_BYTES_MAX},
     line::{cut_bytes, cut_chars, own_line, without_overrides},
     mime,
     part::{Bodies, Part, with_parts},
@@ -161,8 +161,9 @@ struct Content {
 }
 
 fn content(parts: &[Part<'_>], bodies: &Bodies, warnings: &mut Vec<Warning>) -> Content {
-    let mut sent = Vec::new();
-    let mut raw_html = html(parts, bodies);
+    let (mut sent, mut pasted) = (Vec::new(), Vec::new());
+    let pictures_max = ATTACHMENTS_MAX.saturating_sub(bodies.attachments.len());
+    let mut raw_html = html(parts, bodies).map(|html| attachment::lift_pictures(html, &mut pasted, pictures_max));
     let mut html = raw_html.as_deref().map(|html| cleaned(html, warnings));
     let mut written = text(parts, bodies, &mut sent);
     for part in bodies.attachments.iter().map(|number| &parts[*number]) {
@@ -178,7 +179,7 @@ fn content(parts: &[Part<'_>], bodies: &Bodies, warnings: &mut Vec<Warning>) -> 
         match tnef::read(&file.bytes) {
             Ok(unpacked) => {
                 if written.is_none() && html.is_none() {
-                    raw_html = unpacked.html;
+                    raw_html = unpacked.html.map(|html| attachment::lift_pictures(html, &mut pasted, pictures_max));
                     html = raw_html.as_deref().map(|html| cleaned(html, warnings));
                     written = unpacked.text;
                 }
@@ -190,6 +191,7 @@ fn content(parts: &[Part<'_>], bodies: &Bodies, warnings: &mut Vec<Warning>) -> 
             }
         }
     }
+    sent.extend(pasted);
     let is_written = written.is_some();
     let page = if is_written { None } else { raw_html.as_deref().map(plain::page) };
     let text = written.unwrap_or_else(|| page.as_ref().map(Page::text).unwrap_or_default());

@@ -115,7 +115,7 @@ fn said<'a>(tag: &Tag<'a>, remembered: &mut Remembered<'a, Said>) -> Said {
 }
 
 /// Elements whose content is no markup, and nothing for people.
-const RAW_TEXT: [&str; 9] = ["script", "style", "textarea", "title", "xmp", "iframe", "noembed", "noframes", "noscript"];
+pub(super) const RAW_TEXT: [&str; 9] = ["script", "style", "textarea", "title", "xmp", "iframe", "noembed", "noframes", "noscript"];
 
 struct Open {
     /// In [`ELEMENTS`].

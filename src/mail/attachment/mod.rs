@@ -14,9 +14,11 @@ mod danger;
 mod held;
 mod name;
 mod ole;
+mod pasted;
 mod zip;
 
 pub use held::Held;
+pub(super) use pasted::lift_pictures;
 
 /// All that came with one mail, and how many card numbers were cut out of the names. `shown` is the HTML that may show some of it.
 pub(super) fn all(sent: Vec<Sent>, shown: Option<&str>) -> Result<(Vec<Attachment>, usize), Unreadable> {
