@@ -155,7 +155,7 @@ struct Content {
     /// Cleaned.
     html: Option<String>,
     raw_html: Option<String>,
-    /// The HTML as lines, if the text is made of it.
+    /// The HTML as lines, if they were asked for: where the text is made of it, or so short that it could be.
     page: Option<Page>,
     sent: Vec<Sent>,
 }
@@ -192,8 +192,10 @@ fn content(parts: &[Part<'_>], bodies: &Bodies, warnings: &mut Vec<Warning>) -> 
         }
     }
     sent.extend(pasted);
+    let is_short = written.as_ref().is_none_or(|text| text.len() <= plain::STUB_BYTES_MAX);
+    let page = raw_html.as_deref().filter(|_| is_short).map(plain::page);
+    let written = written.filter(|text| !page.as_ref().is_some_and(|page| plain::is_stub(text, page)));
     let is_written = written.is_some();
-    let page = if is_written { None } else { raw_html.as_deref().map(plain::page) };
     let text = written.unwrap_or_else(|| page.as_ref().map(Page::text).unwrap_or_default());
     let has_line =
         |start: &str| memchr::memmem::find(text.as_bytes(), start.as_bytes()).is_some() && text.lines().any(|line| line.starts_with(start));

@@ -2,10 +2,12 @@
 
 mod element;
 mod enriched;
+mod stub;
 
 use std::borrow::Cow;
 
 pub use enriched::enriched;
+pub use stub::{STUB_BYTES_MAX, is_stub};
 
 use element::{ELEMENTS, Element, HIDDEN, PARAGRAPH_RANK, index_of};
 
