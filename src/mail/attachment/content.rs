@@ -21,6 +21,8 @@ pub(super) fn kind(bytes: &[u8]) -> Option<Type> {
         "exe" | "dll" => is_program(bytes),
         // It may stand anywhere near the start, and so may the one that another file contains.
         "pdf" => start.trim_ascii_start().starts_with(b"%PDF-"),
+        // Keys and mails in the armor of PGP begin with dashes as well.
+        "pem" => start.starts_with(b"-----BEGIN CERTIFICATE"),
         _ => true,
     })
 }
@@ -70,7 +72,9 @@ mod tests {
     fn content_wins_where_it_is_certain() {
         let program = [b"MZ\x90\0".as_slice(), &[0; 0x38], &0x40_u32.to_le_bytes(), b"PE\0\0"].concat();
         let table = [ole::MARK, &[0; 504], &ole::tests::entry("Workbook")].concat();
-        let cases: [(&[u8], &str, Option<&str>); 18] = [
+        let cases: [(&[u8], &str, Option<&str>); 20] = [
+            (b"-----BEGIN CERTIFICATE-----\nx", "application/octet-stream", Some("application/x-x509-ca-cert")),
+            (b"-----BEGIN PGP MESSAGE-----\nx", "application/octet-stream", None),
             (PNG, "application/octet-stream", Some("image/png")),
             (PNG, "image/jpeg", Some("image/png")),
             (b"%PDF-1.7\n", "application/octet-stream", Some("application/pdf")),
