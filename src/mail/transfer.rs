@@ -12,6 +12,9 @@ const STRAYS_RATIO: usize = 8;
 /// Letters of a line of base64 that no words have without a blank.
 const WHOLE_LINE_BYTES_MIN: usize = 56;
 
+/// Bytes at the end of base64 in which words are looked for.
+const WORDS_BEHIND_BYTES_MAX: usize = 64 * 1024;
+
 /// Letters of the name of an encoding that are looked at.
 const NAME_LETTERS_MAX: usize = 20;
 
@@ -74,7 +77,7 @@ fn base64(encoded: &[u8]) -> Cow<'_, [u8]> {
 
 /// Where words stand behind base64, if they do: from the first line that is none. What is no base64 at all has no end of it.
 fn behind_base64(encoded: &[u8]) -> Option<usize> {
-    let mut at = last_whole_line(encoded);
+    let mut at = end_of_whole_lines(encoded)?;
     let has_whole_line = at > 0;
     let (mut digits, mut ends, mut gap) = (has_whole_line, false, false);
     for line in encoded[at..].split_inclusive(|byte| *byte == b'\n') {
@@ -94,18 +97,19 @@ fn behind_base64(encoded: &[u8]) -> Option<usize> {
     None
 }
 
-/// Behind the last line that is as long as only those of base64 are without a blank: the words of a gateway stand behind it.
-fn last_whole_line(encoded: &[u8]) -> usize {
+/// Behind the last line that is as long as only those of base64 are without a blank, for the words of a gateway stand behind it. In a short text without
+/// such lines they may stand anywhere.
+fn end_of_whole_lines(encoded: &[u8]) -> Option<usize> {
     let mut end = encoded.len();
-    while end > 0 {
+    while end > 0 && encoded.len() - end < WORDS_BEHIND_BYTES_MAX {
         let start = memchr::memrchr(b'\n', &encoded[..end - 1]).map_or(0, |at| at + 1);
         let line = encoded[start..end].trim_ascii();
         if line.len() >= WHOLE_LINE_BYTES_MIN && line.iter().all(is_digit) {
-            return end;
+            return Some(end);
         }
         end = start;
     }
-    0
+    (end == 0).then_some(0)
 }
 
 /// A few letters without padding may be words as well; then what they would hold is no text.

@@ -1,5 +1,7 @@
 //! Pictures that are written into the HTML (`<img src="data:image/png;base64,...">`): made files as others are, which the HTML shows by their ids.
 
+use std::collections::HashMap;
+
 use mail_parser::decoders::base64::base64_decode;
 
 use crate::mail::{
@@ -18,8 +20,8 @@ pub(in crate::mail) fn lift_pictures(html: String, pasted: &mut Vec<Sent>, most:
         return html;
     }
     let mut lifted = String::new();
-    // The address of each picture: one that stands there twice is one file.
-    let mut known: Vec<(&str, String)> = Vec::new();
+    // The id of each picture by its address: one that stands there twice is one file.
+    let mut ids: HashMap<&str, String> = HashMap::new();
     let mut from = 0;
     let mut tokens = Tokens::new(&html);
     while let Some(token) = tokens.next() {
@@ -30,13 +32,17 @@ pub(in crate::mail) fn lift_pictures(html: String, pasted: &mut Vec<Sent>, most:
         }
         let source = tag.attributes().find(|(name, _)| name.eq_ignore_ascii_case("src")).filter(|_| tag.name.eq_ignore_ascii_case("img"));
         let Some((_, address)) = source.filter(|(_, address)| address.starts_with(DATA_IMAGE)) else { continue };
-        if !known.iter().any(|(lifted, _)| *lifted == address) {
-            let Some(picture) = picture(address).filter(|_| pasted.len() < most) else { continue };
+        if !ids.contains_key(address)
+            && let Some(picture) = picture(address)
+        {
+            if pasted.len() >= most {
+                break;
+            }
             let id = format!("pasted-{}@pictures.invalid", pasted.len() + 1);
             pasted.push(Sent { content_id: Some(id.clone()), ..picture });
-            known.push((address, id));
+            ids.insert(address, id);
         }
-        let Some((_, id)) = known.iter().find(|(lifted, _)| *lifted == address) else { continue };
+        let Some(id) = ids.get(address) else { continue };
         // The address is a piece of the HTML.
         let at = address.as_ptr() as usize - html.as_ptr() as usize;
         lifted.push_str(&html[from..at]);

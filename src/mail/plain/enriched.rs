@@ -1,13 +1,16 @@
 //! The words of `text/enriched` (RFC 1896) and of `text/richtext`, which it replaced (RFC 1341).
 
+use crate::mail::limits::STRIPPED_BYTES_MAX;
+
 /// Letters of a command; what is longer is none.
 const COMMAND_LETTERS_MAX: usize = 60;
 
 /// Commands whose content is about the words, and none of them.
 const HIDDEN: [&str; 2] = ["param", "comment"];
 
-/// Words and lines without the commands between them.
+/// Words and lines without the commands between them. Of a text that is longer than [`STRIPPED_BYTES_MAX`] the rest is dropped.
 pub fn enriched(text: &str) -> String {
+    let text = &text[..text.floor_char_boundary(STRIPPED_BYTES_MAX)];
     let mut words = String::with_capacity(text.len());
     let (mut hidden, mut unfilled) = (0_usize, 0_usize);
     let mut rest = text;
