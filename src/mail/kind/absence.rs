@@ -61,11 +61,6 @@ const NOTES: &[&str] = &[
 
 /// How somebody begins to say where he is or will be.
 const I_AM: &[&str] = &[
-    "i am",
-    "i'm",
-    "i will be",
-    "i'll be",
-    "i shall be",
     "ich bin",
     "bin ich",
     "bin",
@@ -92,6 +87,9 @@ const I_AM: &[&str] = &[
     "jsem",
     "budu",
 ];
+
+/// The same in English, where hardly a word stands between the two.
+const I_AM_IN_ENGLISH: &[&str] = &["i am", "i'm", "i will be", "i'll be", "i shall be"];
 
 /// Where he is then.
 const AWAY: &[&str] = &[
@@ -198,6 +196,7 @@ const CONDITIONS: &[&str] =
 
 /// Bytes between the two: days and hours.
 const BETWEEN_BYTES_MAX: usize = 80;
+const BETWEEN_IN_ENGLISH_BYTES_MAX: usize = 24;
 
 /// Beginnings of lines below which another is quoted.
 const QUOTATIONS: [&str; 8] = [">", "-----", "_____", "from:", "von:", "de:", "da:", "van:"];
@@ -218,13 +217,21 @@ fn is_away(text: &str, away: &str) -> bool {
         let before = &text[text.floor_char_boundary(at.saturating_sub(BETWEEN_BYTES_MAX))..at];
         let before = &before[sentence_start(before)..];
         // The last one counts, and the longest of those that end together.
-        let said = I_AM.iter().filter_map(|am| places(before, am).last().map(|place| (place + am.len(), std::cmp::Reverse(place))));
-        said.max().is_some_and(|(end, std::cmp::Reverse(start))| {
+        let ends = |am: &&str| places(before, am).last().map(|start| (start + am.len(), std::cmp::Reverse(start)));
+        let in_english = I_AM_IN_ENGLISH.iter().filter_map(ends).filter(|(end, _)| before.len() - end <= BETWEEN_IN_ENGLISH_BYTES_MAX);
+        let said = I_AM.iter().filter_map(ends).chain(in_english).max();
+        said.is_some_and(|(end, std::cmp::Reverse(start))| {
             let condition = before[..start].split_whitespace().next_back().unwrap_or_default();
-            let mut between = before[end..].split(|letter: char| !letter.is_alphanumeric());
-            !CONDITIONS.contains(&condition) && !between.any(|word| TURNS.contains(&word) || word.ends_with("ing"))
+            !CONDITIONS.contains(&condition) && !turns(&before[end..])
         })
     })
+}
+
+/// Whether what stands between the two says that something else is meant. Behind a comma it goes on with a date, if at all.
+fn turns(between: &str) -> bool {
+    let mut words = between.split(|letter: char| !letter.is_alphanumeric());
+    let is_date = |piece: &str| piece.is_empty() || piece.starts_with(|letter: char| letter.is_ascii_digit()) || piece.starts_with("den ");
+    words.any(|word| TURNS.contains(&word) || word.ends_with("ing")) || !between.split(',').skip(1).all(|piece| is_date(piece.trim()))
 }
 
 /// Where whole words stand in a text.
@@ -250,7 +257,7 @@ mod tests {
 
     #[test]
     fn all_words_are_written_as_texts_are_compared() {
-        for words in [NOTES, I_AM, AWAY, TURNS, CONDITIONS].into_iter().flatten() {
+        for words in [NOTES, I_AM, I_AM_IN_ENGLISH, AWAY, TURNS, CONDITIONS].into_iter().flatten() {
             assert_eq!(normalized(words), **words);
         }
     }
@@ -262,6 +269,7 @@ mod tests {
             "Hello, I’m away until 5 May.",
             "Thank you for your mail. I will be on annual leave from 3. to 5. January.",
             "Ich bin vom 3. bis 5. Januar nicht im Büro.",
+            "Ich bin ab Montag, den 3. Mai, im Urlaub.",
             "Guten Tag,\nbin bis Montag nicht erreichbar.",
             "Je suis absente jusqu'au 5 mai.",
             "Estaré fuera de la oficina.",
@@ -297,6 +305,9 @@ mod tests {
             "Thanks.\n\nFrom: Bob\nI am out of the office.",
             "The cabin is away.",
             "I am sending it right away.",
+            "I am at my desk and my telephone shows out of office.",
+            "Bin gerade im Homeoffice, VPN nicht erreichbar.",
+            "Bin ratlos, warum der Server nicht erreichbar ist.",
             "I am trying to set an out of office reply.",
             "Ich bin heute telefonisch nicht erreichbar, bitte schreiben Sie.",
         ] {
