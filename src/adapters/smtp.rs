@@ -12,6 +12,8 @@ use lettre::{
         Error,
         authentication::{Credentials, DEFAULT_MECHANISMS},
         client::AsyncSmtpConnection,
+        commands::{Data, Mail, Rcpt},
+        extension::{Extension, MailBodyParameter, MailParameter, ServerInfo},
     },
 };
 use tokio::{sync::Mutex, time::timeout};
@@ -28,7 +30,7 @@ const CONNECT_MAX: Duration = Duration::from_secs(30);
 const SEND_MAX: Duration = Duration::from_secs(150);
 /// How long a server that said "not now" is left alone.
 const RETRY_AFTER: Duration = Duration::from_secs(60);
-/// How long a server has to answer our goodbye. The mail is its own by then, so nobody waits for that.
+/// How long a server has to answer our goodbye.
 const GOODBYE_MAX: Duration = Duration::from_secs(5);
 
 /// What a server answers to a login that it does not accept, or that it misses (RFC 4954 section 6): none is a word about the mail.
@@ -79,19 +81,25 @@ impl SmtpMailer {
             Ok(connected) => connected?,
             Err(_) => return Err(Refused::Mail(too_slow("let us in", self.connect_max).into())),
         };
-        match timeout(self.send_max, connection.send(envelope, raw)).await {
-            Ok(Ok(_)) => {
-                tokio::spawn(async move { timeout(GOODBYE_MAX, connection.abort()).await });
+        let mut stage = Stage::Sender;
+        match timeout(self.send_max, converse(&mut connection, envelope, raw, &mut stage)).await {
+            Ok(Ok(())) => {
+                say_goodbye(connection);
                 Ok(())
             }
-            // The library looked at what the server offers, and sent nothing.
-            Ok(Err(error)) if error.is_client() && !is_ascii(envelope) => {
-                let fault = Fault::Corrupt("the SMTP server takes no address with letters beyond ASCII".to_owned());
-                Err(Refused::Mail(Undelivered { status: Some(NO_SMTPUTF8.to_owned()), ..fault.into() }))
+            Ok(Err(NotTaken::Unfit(why))) => {
+                say_goodbye(connection);
+                Err(Refused::Mail(why))
             }
-            Ok(Err(error)) => Err(refused(&error, Stage::Mail)),
+            Ok(Err(NotTaken::Smtp(error))) => {
+                // Whoever broke off is not listening.
+                if error.status().is_some() {
+                    say_goodbye(connection);
+                }
+                Err(refused(&error, stage))
+            }
             // The answer that did not come may have been a yes.
-            Err(_) => Err(Refused::Mail(Undelivered { perhaps_taken: true, ..too_slow("take a mail", self.send_max).into() })),
+            Err(_) => Err(Refused::Mail(Undelivered { perhaps_taken: stage == Stage::Content, ..too_slow("take a mail", self.send_max).into() })),
         }
     }
 
@@ -109,6 +117,44 @@ impl SmtpMailer {
     }
 }
 
+/// A mail up to the server's last word on it. The library's own way says goodbye after a refusal and waits for the answer to that, for ever.
+async fn converse(connection: &mut AsyncSmtpConnection, envelope: &Envelope, raw: &[u8], stage: &mut Stage) -> Result<(), NotTaken> {
+    let parameters = parameters(connection.server_info(), envelope, raw)?;
+    connection.command(Mail::new(envelope.from().cloned(), parameters)).await?;
+    *stage = Stage::Recipient;
+    for to in envelope.to() {
+        connection.command(Rcpt::new(to.clone(), Vec::new())).await?;
+    }
+    connection.command(Data).await?;
+    *stage = Stage::Content;
+    connection.message(raw).await?;
+    Ok(())
+}
+
+/// What is asked of the server for this mail, if it offers that (RFC 6531 and 6152).
+fn parameters(server: &ServerInfo, envelope: &Envelope, raw: &[u8]) -> Result<Vec<MailParameter>, Undelivered> {
+    let mut parameters = Vec::new();
+    if !is_ascii(envelope) {
+        if !server.supports_feature(Extension::SmtpUtfEight) {
+            let fault = Fault::Corrupt("the SMTP server takes no address with letters beyond ASCII".to_owned());
+            return Err(Undelivered { status: Some(NO_SMTPUTF8.to_owned()), ..fault.into() });
+        }
+        parameters.push(MailParameter::SmtpUtfEight);
+    }
+    if !raw.is_ascii() {
+        if !server.supports_feature(Extension::EightBitMime) {
+            return Err(Fault::Unavailable("the SMTP server takes no mail with letters beyond ASCII".to_owned()).into());
+        }
+        parameters.push(MailParameter::Body(MailBodyParameter::EightBitMime));
+    }
+    Ok(parameters)
+}
+
+/// Nobody waits for the answer: the server's word on the mail is known.
+fn say_goodbye(mut connection: AsyncSmtpConnection) {
+    tokio::spawn(async move { timeout(GOODBYE_MAX, connection.abort()).await });
+}
+
 fn too_slow(what: &str, limit: Duration) -> Fault {
     Fault::Unavailable(format!("the SMTP server did not {what} within {limit:?}"))
 }
@@ -118,7 +164,30 @@ fn too_slow(what: &str, limit: Duration) -> Fault {
 enum Stage {
     /// Up to the login: nothing is said of a mail.
     Welcome,
-    Mail,
+    /// What is refused here is refused to us, as when a day's number of mails is reached, and not for the recipient.
+    Sender,
+    Recipient,
+    /// From its first byte on the server may have it.
+    Content,
+}
+
+/// Why a conversation about a mail ended.
+enum NotTaken {
+    /// Before it began: the server does not offer what the mail needs.
+    Unfit(Undelivered),
+    Smtp(Error),
+}
+
+impl From<Undelivered> for NotTaken {
+    fn from(why: Undelivered) -> NotTaken {
+        NotTaken::Unfit(why)
+    }
+}
+
+impl From<Error> for NotTaken {
+    fn from(error: Error) -> NotTaken {
+        NotTaken::Smtp(error)
+    }
 }
 
 /// What was not taken.
@@ -216,7 +285,8 @@ fn refused(error: &Error, stage: Stage) -> Refused {
     let fault = if error.is_permanent() {
         match stage {
             Stage::Welcome => Fault::Unavailable(format!("the SMTP server turned us away{code}")),
-            Stage::Mail => Fault::Corrupt(format!("the SMTP server refused a mail for good{code}")),
+            Stage::Sender => Fault::Unavailable(format!("the SMTP server takes no mail from our address{code}")),
+            Stage::Recipient | Stage::Content => Fault::Corrupt(format!("the SMTP server refused a mail for good{code}")),
         }
     } else if error.is_transient() {
         Fault::Throttled { after: RETRY_AFTER }
@@ -225,7 +295,7 @@ fn refused(error: &Error, stage: Stage) -> Refused {
     } else {
         unreachable()
     };
-    let perhaps_taken = stage == Stage::Mail && error.status().is_none() && !error.is_client();
+    let perhaps_taken = stage == Stage::Content && error.status().is_none();
     Refused::Mail(Undelivered { fault, status: status(error), perhaps_taken })
 }
 

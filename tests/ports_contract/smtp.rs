@@ -101,10 +101,29 @@ async fn a_server_that_turns_us_away_says_nothing_about_the_mail() {
 
 #[tokio::test]
 async fn a_mail_whose_answer_does_not_come_was_perhaps_taken() {
-    for (line, perhaps_taken) in [(".", true), ("EHLO", false)] {
+    for (line, perhaps_taken) in [(".", true), ("DATA", false), ("RCPT", false), ("MAIL", false), ("EHLO", false)] {
         let lost = SmtpMailer::new(&serve_until(line, Then::Closes).await).unwrap().send(&mail()).await.unwrap_err();
         assert!(matches!(lost.fault, Fault::Unavailable(_)), "{lost:?}");
         assert_eq!((lost.status, lost.perhaps_taken), (None, perhaps_taken), "{line}");
+    }
+}
+
+#[tokio::test]
+async fn a_server_that_will_not_have_our_sender_says_nothing_about_the_recipient() {
+    let url = serve_until("MAIL", Then::Says("550 5.4.5 daily quota exceeded")).await;
+    let refused = SmtpMailer::new(&url).unwrap().send(&mail()).await.unwrap_err();
+    let fault = Fault::Unavailable("the SMTP server takes no mail from our address with 550".to_owned());
+    assert_eq!(refused, Undelivered { fault, status: Some("5.4.5".to_owned()), perhaps_taken: false });
+}
+
+#[tokio::test]
+async fn a_refusal_counts_though_the_server_does_not_answer_our_goodbye() {
+    for (at, words) in [("RCPT", "550 5.1.1 unknown"), ("DATA", "554 5.5.1 no valid recipients")] {
+        let (answer, status) = (&words[..3], &words[4..9]);
+        let mailer = SmtpMailer::new(&serve_with([(at, Then::Says(words)), ("QUIT", Then::IsSilent)]).await).unwrap();
+        let sent = tokio::time::timeout(Duration::from_secs(2), mailer.send(&mail())).await.expect("the goodbye is not waited for");
+        let fault = Fault::Corrupt(format!("the SMTP server refused a mail for good with {answer}"));
+        assert_eq!(sent, Err(Undelivered { fault, status: Some(status.to_owned()), perhaps_taken: false }));
     }
 }
 
@@ -306,6 +325,11 @@ enum Then {
 
 /// Takes one mail, but for what it does at the first line that begins so; the empty one is its greeting.
 async fn serve_until(at: &'static str, then: Then) -> String {
+    serve_with([(at, then)]).await
+}
+
+/// The same with several such lines.
+async fn serve_with<const LINES: usize>(lines: [(&'static str, Then); LINES]) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("smtp://{}", listener.local_addr().unwrap());
     tokio::spawn(async move {
@@ -314,17 +338,17 @@ async fn serve_until(at: &'static str, then: Then) -> String {
         let (mut line, mut in_data) = (String::new(), false);
         loop {
             let in_text = in_data && line != ".\r\n";
-            let answer = match line.trim_end() {
+            let is_at = |at: &str| line.starts_with(at) && (!at.is_empty() || line.is_empty());
+            let then = lines.iter().find(|(at, _)| !in_text && is_at(at)).map(|(_, then)| *then);
+            let answer = match (then, line.trim_end()) {
                 _ if in_text => "",
-                line if line.starts_with(at) && (!at.is_empty() || line.is_empty()) => match then {
-                    Then::Says(words) => words,
-                    Then::Closes => return,
-                    Then::IsSilent => std::future::pending().await,
-                },
-                "" => "220 ready",
-                line if line.starts_with("EHLO") => "250-test\r\n250 8BITMIME",
-                "DATA" => "354 go on",
-                _ => "250 fine",
+                (Some(Then::Says(words)), _) => words,
+                (Some(Then::Closes), _) => return,
+                (Some(Then::IsSilent), _) => std::future::pending().await,
+                (None, "") => "220 ready",
+                (None, line) if line.starts_with("EHLO") => "250-test\r\n250 8BITMIME",
+                (None, "DATA") => "354 go on",
+                (None, _) => "250 fine",
             };
             in_data = in_text || line == "DATA\r\n";
             if !answer.is_empty() && stream.write_all(format!("{answer}\r\n").as_bytes()).await.is_err() {
