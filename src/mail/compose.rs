@@ -62,8 +62,8 @@ pub fn compose(draft: &Draft) -> Vec<u8> {
     if let Some(reply_to) = &draft.reply_to {
         message = message.reply_to(mailbox(reply_to));
     }
-    if let Some(in_reply_to) = &draft.in_reply_to {
-        message = message.in_reply_to(id(in_reply_to));
+    if let Some(in_reply_to) = draft.in_reply_to.as_deref().map(id).filter(|id| !id.is_empty()) {
+        message = message.in_reply_to(in_reply_to);
     }
     let references = references(&draft.references);
     if !references.is_empty() {
@@ -78,11 +78,11 @@ pub fn compose(draft: &Draft) -> Vec<u8> {
 }
 
 fn with_body<'a>(message: MessageBuilder<'a>, draft: &'a Draft) -> MessageBuilder<'a> {
-    let text = crlf(&draft.text);
+    let text = plain(&draft.text);
     if draft.attachments.is_empty() {
         return message.text_body(text);
     }
-    let text = MimePart::new("text/plain; charset=\"utf-8\"", text);
+    let text = MimePart::new("text/plain", text);
     let files = draft.attachments.iter().map(|file| {
         let name = one_line(&file.name);
         MimePart::new(media_type(&file.media_type), file.bytes.as_slice()).attachment(name)
@@ -124,17 +124,23 @@ fn written(written: &str) -> String {
 }
 
 fn references(all: &[String]) -> Vec<String> {
-    let dropped = if all.len() > REFERENCES_MAX { 1..all.len() - (REFERENCES_MAX - 1) } else { 0..0 };
-    all.iter().enumerate().filter(|(index, _)| !dropped.contains(index)).map(|(_, reference)| id(reference)).collect()
+    let mut references: Vec<String> = all.iter().map(|reference| id(reference)).filter(|id| !id.is_empty()).collect();
+    if references.len() > REFERENCES_MAX {
+        references.drain(1..references.len() - (REFERENCES_MAX - 1));
+    }
+    references
 }
 
-/// A Message-ID holds neither blanks nor brackets; what a stranger's mail named as one may.
+/// A Message-ID holds neither blanks nor brackets; what a stranger's mail named as one may, and then little or nothing is left of it.
 fn id(bare: &str) -> String {
     bare.chars().filter(|letter| letter.is_ascii_graphic() && !matches!(letter, '<' | '>')).collect()
 }
 
-fn crlf(text: &str) -> String {
-    text.replace("\r\n", "\n").replace('\r', "\n").replace('\n', "\r\n")
+/// With the line ends of a mail, and without the control characters that no text of one may have (RFC 2045, section 2.7).
+fn plain(text: &str) -> String {
+    let mut lines = text.replace("\r\n", "\n").replace('\r', "\n");
+    lines.retain(|letter| !letter.is_control() || matches!(letter, '\n' | '\t'));
+    lines.replace('\n', "\r\n")
 }
 
 #[cfg(test)]
@@ -192,6 +198,25 @@ mod tests {
     }
 
     #[test]
+    fn an_id_of_which_nothing_is_left_is_not_named() {
+        let references = ["<>", "a@a.example", "ü"].map(str::to_owned).to_vec();
+        let header = String::from_utf8(compose(&Draft { in_reply_to: Some(" < >".to_owned()), references, ..draft() })).unwrap();
+        assert!(!header.contains("In-Reply-To") && header.contains("\r\nReferences: <a@a.example>\r\n"), "{header}");
+        let header = String::from_utf8(compose(&Draft { references: vec!["ü".to_owned()], ..draft() })).unwrap();
+        assert!(!header.contains("References"), "{header}");
+    }
+
+    #[test]
+    fn no_control_character_of_a_text_leaves() {
+        for attachments in [Vec::new(), vec![Enclosure { name: "a".to_owned(), media_type: "a/b".to_owned(), bytes: b"a".to_vec() }]] {
+            let text = "a\0b\x07c\td\x1b[1m\x7f\r\ne\rf\n\u{85}g".to_owned();
+            let bytes = compose(&Draft { text, attachments, ..draft() });
+            assert!(bytes.iter().all(|byte| !byte.is_ascii_control() || matches!(byte, b'\t' | b'\r' | b'\n')));
+            assert_eq!(parse(&bytes, &Trust::Nobody).unwrap().text.trim_end(), "abc\td[1m\ne\nf\ng");
+        }
+    }
+
+    #[test]
     fn files_are_read_back_as_they_were() {
         let file = |name: &str, media_type: &str, bytes: &[u8]| Enclosure {
             name: name.to_owned(),
@@ -208,6 +233,8 @@ mod tests {
         let bytes = compose(&draft);
         assert_eq!(bytes, compose(&draft), "the same draft gives the same bytes");
         assert!(bytes.is_ascii());
+        let header_of_text = "\r\nContent-Type: text/plain; charset=\"utf-8\"\r\n";
+        assert!(bytes.windows(header_of_text.len()).any(|window| window == header_of_text.as_bytes()), "{}", String::from_utf8_lossy(&bytes));
         let mail = parse(&bytes, &Trust::Nobody).unwrap();
         assert_eq!(mail.text.trim_end(), draft.text.trim_end());
         let read: Vec<(&str, &[u8])> = mail.attachments.iter().map(|read| (read.name.as_str(), read.bytes.as_slice())).collect();
