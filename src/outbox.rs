@@ -6,6 +6,7 @@
 
 mod blob;
 pub mod delivery;
+pub mod held;
 mod settle;
 
 use std::{collections::BTreeSet, fmt::Display, sync::Arc, time::Duration};
@@ -24,7 +25,7 @@ use crate::{
     ids::{Kind, RecordId, TenantId, partition, tenant_of},
     keys::{self, Keyring, Place, TenantKeys},
     ports::{
-        Document, Etag, Fault, MessageTooLarge, NewDocument, OutgoingMail, Ports, Scan, Slot, Undelivered, Write, due_end, due_key, encode_text,
+        DUE, Document, Etag, Fault, MessageTooLarge, NewDocument, OutgoingMail, Ports, Scan, Slot, Undelivered, Write, due_end, due_key, encode_text,
         timestamp,
     },
 };
@@ -177,14 +178,12 @@ pub fn woken_for(message: &str) -> Option<TenantId> {
     serde_json::from_str::<WakeUp>(message).ok().filter(|wake| wake.v == 1).map(|wake| wake.tenant)
 }
 
-/// Sends what is due in a tenant. A row's trouble is its own: the others are sent.
+/// Sends what is due in a tenant who is served; of one who is not it is [held](held::hold). A row's trouble is its own: the others are sent.
 pub async fn deliver(ports: &Ports, keyring: &Keyring, tenant: &TenantId) -> Result<Delivered, Error> {
     let place = partition(tenant, Kind::Outbox);
     let began = ports.clock.now();
-    let mut scan = Scan::prefix(&place, Slot::K1, "due:", BATCH_MAX);
-    scan.range.end = due_end(began);
     let mut delivered = Delivered::default();
-    let found = ports.documents.scan(&scan).await?;
+    let found = due_rows(ports, tenant, began).await?;
     if found.is_empty() {
         // Nor are keys made for a tenant who is gone, or never was.
         return Ok(delivered);
@@ -228,6 +227,14 @@ pub async fn deliver(ports: &Ports, keyring: &Keyring, tenant: &TenantId) -> Res
     Ok(delivered)
 }
 
+/// The rows of a tenant that are due by then, the most overdue first, up to [`BATCH_MAX`].
+async fn due_rows(ports: &Ports, tenant: &TenantId, by: OffsetDateTime) -> Result<Vec<Document>, Fault> {
+    let place = partition(tenant, Kind::Outbox);
+    let mut scan = Scan::prefix(&place, Slot::K1, DUE, BATCH_MAX);
+    scan.range.end = due_end(by);
+    ports.documents.scan(&scan).await
+}
+
 /// Wakes every tenant with something overdue, each once. Answers how many.
 pub async fn sweep(ports: &Ports) -> Result<usize, Error> {
     let began = ports.clock.now();
@@ -260,7 +267,7 @@ async fn deliver_one(
     stored: Document,
     now: OffsetDateTime,
 ) -> Result<Option<State>, Error> {
-    let id = stored.id.strip_prefix("outbox:").and_then(|id| id.parse::<RecordId>().ok());
+    let id = name_of(&stored).parse::<RecordId>().ok();
     let (id, mut row) = match (id, keys.open_document::<Row>(&stored)) {
         (Some(id), Ok(row)) => (id, row),
         (id, opened) => return put_off(ports, stored, id, opened.err(), now).await,
@@ -270,11 +277,11 @@ async fn deliver_one(
     row.possibly_duplicate |= row.state == State::Sending;
     row.state = State::Sending;
     row.tries += 1;
+    // Read before: a store that fails here has sent nothing, and one that fails after the sending does not make it go out again for this.
+    let begun = readable(delivery::get(ports, keys, tenant, &row.delivery).await)?;
     let Some(claimed) = replace(ports, &place, document(keys, tenant, id, &row, due(now + CLAIM, id))?, stored.etag).await? else {
         return Ok(None);
     };
-    // Read before, so that a store that fails after the sending does not make it go out again for this.
-    let begun = readable(delivery::get(ports, keys, tenant, &row.delivery).await)?;
     let sent = send(ports, keys, &row).await;
     // The server may have taken its time.
     let now = ports.clock.now();
@@ -346,18 +353,22 @@ async fn put_off(
     now: OffsetDateTime,
 ) -> Result<Option<State>, Error> {
     let age = id.and_then(created_at).map_or(PATIENCE, |created| now - created);
-    let name = stored.id.strip_prefix("outbox:").unwrap_or(&stored.id);
     let why = error.map_or_else(|| "its id is not one".to_owned(), |error| error.to_string());
     let (state, mut clear) = if age >= PATIENCE {
         tracing::error!(record = stored.id, why, "an outbox row cannot be read and is given up");
         (State::GivenUp, given_up(now))
     } else {
         tracing::error!(record = stored.id, why, "an outbox row cannot be read and is due again later");
-        (State::Waiting, due(now + age.clamp(PAUSE_FIRST, PAUSE_LONGEST), name))
+        (State::Waiting, due(now + age.clamp(PAUSE_FIRST, PAUSE_LONGEST), name_of(&stored)))
     };
     clear[2] = stored.keys[2].clone();
     let document = NewDocument { id: stored.id, kind: stored.kind, keys: clear, expires_at: stored.expires_at, body: stored.body };
     Ok(replace(ports, &stored.partition, document, stored.etag).await?.map(|_| state))
+}
+
+/// The record of a row, if its id is one of ours.
+fn name_of(stored: &Document) -> &str {
+    stored.id.strip_prefix("outbox:").unwrap_or(&stored.id)
 }
 
 fn created_at(id: RecordId) -> Option<OffsetDateTime> {

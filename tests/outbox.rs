@@ -11,7 +11,8 @@ use helpdesk::{
     functions::App,
     ids::{Kind, RecordId, TenantId, partition},
     outbox::{self, Delivered, Leaving, delivery},
-    ports::{Document, Fault, Mailer, NewDocument, OutgoingMail, Ports, Scan, Slot, Undelivered, Write, decode_text},
+    ports::{Document, Fault, Mailer, NewDocument, OutgoingMail, Ports, Scan, Slot, Undelivered, Versions, Write, decode_text},
+    tenants::{self, Change, State},
 };
 use serde_json::{Value, json};
 use time::Duration;
@@ -19,7 +20,7 @@ use ulid::Ulid;
 
 use crate::support::{
     TestClock,
-    world::{HELP, World, mail, queue},
+    world::{HELP, World, mail, queue, tick},
 };
 
 const ANN: &str = "ann@adventure-works.example";
@@ -151,6 +152,11 @@ impl Desk {
         deliveries.map(|delivery| (delivery.to, delivery.state.name(), delivery.status, delivery.tries)).collect()
     }
 
+    async fn becomes(&self, state: State) {
+        let change = Change { state: Some(state), ..Change::default() };
+        tenants::change(&self.world.ports, &self.world.app.keyring, "test", &self.tenant, &Versions::Any, &change).await.unwrap();
+    }
+
     async fn given_up(&self) -> Vec<String> {
         let place = partition(&self.tenant, Kind::Outbox);
         let scan = Scan::prefix(&place, Slot::K2, outbox::GIVEN_UP, 10);
@@ -266,6 +272,36 @@ async fn what_was_under_way_when_its_tenant_was_removed_goes_after_him() {
     let place = partition(&desk.tenant, Kind::Outbox);
     assert!(desk.world.ports.documents.scan(&Scan::prefix(&place, Slot::K1, "due:", 10)).await.unwrap().is_empty());
     assert!(desk.sent().is_empty());
+}
+
+#[tokio::test]
+async fn mail_of_a_tenant_who_is_not_served_is_held_until_he_is() {
+    const WAKE_UP: &str = r#"{"v":1,"tenant":"contoso"}"#;
+    for state in [State::Suspended, State::Restoring] {
+        let desk = Desk::new().await;
+        let mut left = BTreeSet::new();
+        for _ in 0..60 {
+            left.insert(desk.leave("contoso", 10).await);
+        }
+        desk.becomes(state).await;
+        for held in ["50 held", "10 held", "0 held"] {
+            let (status, note) = queue(&desk.world.app, "DeliverOutbox", WAKE_UP).await;
+            assert!(status == 200 && note.starts_with(held), "{note}");
+        }
+        desk.world.clock.advance(Duration::days(30));
+        assert_eq!(tick(&desk.world.app, "SweepOutbox").await.1, "0 tenants had overdue mail", "it costs nothing while it is held");
+        assert!(tick(&desk.world.app, "ReleaseHeld").await.1.starts_with("0 held"));
+        for id in &left {
+            assert_eq!(desk.row(*id).await, ("waiting".to_owned(), 0, false));
+        }
+        assert!(desk.sent().is_empty());
+
+        desk.becomes(State::Active).await;
+        assert!(tick(&desk.world.app, "ReleaseHeld").await.1.starts_with("60 held"));
+        assert_eq!((desk.deliver().await.sent, desk.deliver().await.sent), (50, 10));
+        assert!(tick(&desk.world.app, "ReleaseHeld").await.1.starts_with("0 held"));
+        assert_eq!((desk.deliver().await, desk.sent().len()), (NOTHING, 60));
+    }
 }
 
 #[tokio::test]
@@ -491,15 +527,19 @@ async fn a_broken_row_stops_no_other_and_is_given_up_in_the_end() {
 #[tokio::test]
 async fn a_row_that_cannot_be_claimed_makes_the_call_come_again() {
     let desk = Desk::new().await;
-    desk.leave("contoso", 10).await;
+    let id = desk.leave("contoso", 10).await;
     let plan = Arc::new(crate::support::faulty::Plan::default());
     let app = helpdesk::wiring::app(crate::support::faulty::faulty(&desk.world.ports, &plan), &crate::support::world::config());
     app.keyring.keys(&desk.tenant).await.unwrap();
-    // Scan, claim.
-    plan.fail_at(2, false);
-    let (status, note) = queue(&app, "DeliverOutbox", r#"{"v":1,"tenant":"contoso"}"#).await;
-    assert_eq!((status, note.contains("1 not stored")), (500, true), "{note}");
-    assert_eq!((desk.sent().len(), plan.calls()), (0, 2));
+    app.keyring.keys(&TenantId::system()).await.unwrap();
+    // Tenant, scan, delivery, claim.
+    for at in [3, 4] {
+        plan.fail_at(at, false);
+        let (status, note) = queue(&app, "DeliverOutbox", r#"{"v":1,"tenant":"contoso"}"#).await;
+        assert_eq!((status, note.contains("1 not stored")), (500, true), "{note}");
+        assert_eq!((desk.sent().len(), plan.calls()), (0, at));
+        assert_eq!(desk.row(id).await, ("waiting".to_owned(), 0, false), "it was not sent, and nobody may believe so");
+    }
 }
 
 #[tokio::test]
@@ -510,10 +550,11 @@ async fn what_was_sent_is_not_sent_again_because_that_could_not_be_stored_at_onc
         let plan = Arc::new(crate::support::faulty::Plan::default());
         let app = helpdesk::wiring::app(crate::support::faulty::faulty(&desk.world.ports, &plan), &crate::support::world::config());
         app.keyring.keys(&desk.tenant).await.unwrap();
-        // Scan, claim, delivery, send, settle.
-        plan.fail_at(5, answer_is_lost);
+        app.keyring.keys(&TenantId::system()).await.unwrap();
+        // Tenant, scan, delivery, claim, send, settle.
+        plan.fail_at(6, answer_is_lost);
         let (status, note) = queue(&app, "DeliverOutbox", r#"{"v":1,"tenant":"contoso"}"#).await;
-        assert_eq!((status, note.contains("1 sent"), plan.calls() > 5), (200, true, true), "{note}");
+        assert_eq!((status, note.contains("1 sent"), plan.calls() > 6), (200, true, true), "{note}");
         assert_eq!(desk.row(id).await, ("sent".to_owned(), 1, false));
         assert_eq!((desk.after(Duration::minutes(6)).await, desk.sent().len()), (NOTHING, 1));
         assert_eq!(desk.deliveries().await, [delivered(ANN, "sent", None, 1)]);

@@ -1,4 +1,4 @@
-//! Mail in: `PushMail`, `IntakeMail`, `MailIntakePoison` for what the host gave up on, `ReleaseHeld` for what waited for its tenant. Mail out: `DeliverOutbox` and `SweepOutbox`.
+//! Mail in: `PushMail`, `IntakeMail`, `MailIntakePoison` for what the host gave up on, `ReleaseHeld` for what waited for its tenant, in and out. Mail out: `DeliverOutbox` and `SweepOutbox`.
 
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -7,7 +7,7 @@ use super::{App, HttpAnswer, HttpRequest, Problem, QueueMessage, Tick, Verdict, 
 use crate::{
     access::Caller,
     outbox,
-    tenants::{Mailbox, State, Tenant},
+    tenants::{self, Mailbox, State, Tenant},
     tickets::{
         self, held,
         intake::{self, Outcome},
@@ -56,7 +56,11 @@ pub async fn release(app: &App, _tick: Tick) -> Verdict {
 }
 
 async fn held_mail(app: &App, tenant: Tenant) -> Result<usize, tickets::Error> {
-    if tenant.state == State::Active { held::release(&app.desk, &tenant.id).await } else { Ok(0) }
+    if tenant.state != State::Active {
+        return Ok(0);
+    }
+    let (came_in, goes_out) = (held::release(&app.desk, &tenant.id).await, outbox::held::release(&app.ports, &tenant.id).await);
+    Ok(came_in? + goes_out?)
 }
 
 pub async fn deliver(app: &App, message: QueueMessage) -> Verdict {
@@ -64,6 +68,17 @@ pub async fn deliver(app: &App, message: QueueMessage) -> Verdict {
         // Nothing is lost with it: the sweep finds every row that is due.
         return Verdict::Done("the message is no wake-up of this version and was left to the sweep".to_owned());
     };
+    match tenants::get(app.ports.documents.as_ref(), &app.keyring, &tenant).await {
+        Ok(Some((known, _))) if known.state != State::Active => {
+            return match outbox::held::hold(&app.ports, &tenant).await {
+                Ok(held) => Verdict::Done(format!("{held} held until the tenant is active")),
+                Err(error) => problem::retry(&error),
+            };
+        }
+        // What came late of one who was removed is deleted there.
+        Ok(_) => {}
+        Err(error) => return problem::retry(&error),
+    }
     match outbox::deliver(&app.ports, &app.keyring, &tenant).await {
         Ok(done) => {
             let note = format!("{} sent, {} delayed, {} given up", done.sent, done.delayed, done.given_up);
