@@ -137,7 +137,7 @@ pub async fn rows(ports: &Ports, keys: &TenantKeys, tenant: &TenantId, mail: &Le
     };
     let mut writes = Vec::with_capacity(2 * mail.to.len());
     for (at, to) in mail.to.iter().enumerate() {
-        let id = record(mail.record, at);
+        let id = record_at(mail.record, at);
         let delivery = delivery::id(mail.about, id);
         writes.push(delivery::waiting(keys, tenant, delivery.clone(), to, now)?);
         let (from, to) = (mail.from.to_owned(), to.clone());
@@ -148,7 +148,7 @@ pub async fn rows(ports: &Ports, keys: &TenantKeys, tenant: &TenantId, mail: &Le
 }
 
 /// The record of a mail's row: the mail's own for the first recipient, the ones after it for the others.
-fn record(first: RecordId, at: usize) -> RecordId {
+pub fn record_at(first: RecordId, at: usize) -> RecordId {
     let first = first.ulid();
     RecordId::new(Ulid::from_parts(first.timestamp_ms(), first.random().wrapping_add(at as u128)))
 }

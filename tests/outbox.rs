@@ -275,6 +275,38 @@ async fn what_was_under_way_when_its_tenant_was_removed_goes_after_him() {
 }
 
 #[tokio::test]
+async fn an_address_beyond_ascii_is_in_the_header_of_its_own_mail_alone() {
+    const ZOE: &str = "zoë@northwind.example";
+    let desk = Desk::new().await;
+    let world = &desk.world;
+    world.mail(HELP, "a.eml", &mail(ANN, "q1@a.example", "A question", "", "Words.")).await;
+    let path = format!("/api/tickets/{}", world.tickets("contoso").await[0]["id"].as_str().unwrap());
+    let token = world.token("contoso", Role::Agent, None);
+    let cc = json!({ "cc": [{ "address": ZOE, "name": "Zoë" }, { "address": BOB }] }).to_string();
+    assert_eq!(world.http("PATCH", &path, Some(&token), cc.as_bytes()).await.status, 200);
+    // More than a row holds: each of the two mails has a blob of its own.
+    let body = json!({ "text": "An answer. ".repeat(LONG / 10), "public": true }).to_string();
+    assert_eq!(world.http("POST", &format!("{path}/comments"), Some(&token), body.as_bytes()).await.status, 201);
+    let blobs = async || world.ports.blobs.list("outbox", "", None, 10).await.unwrap().len();
+    assert_eq!(blobs().await, 2);
+    desk.will([Step::Fails(silent())]);
+    assert_eq!(desk.deliver().await, Delivered { sent: 2, delayed: 1, ..NOTHING });
+    assert_eq!((desk.after(Duration::minutes(1)).await, blobs().await), (SENT, 0));
+    let mails = world.sent.mails.lock().unwrap();
+    let header = |to: &str| {
+        let mail = mails.iter().find(|mail| mail.to == [to.to_owned()]).unwrap();
+        String::from_utf8(mail.raw.clone()).unwrap().split("\r\n\r\n").next().unwrap().replace("\r\n ", " ")
+    };
+    let line = |to: &str, name: &str| header(to).lines().find(|line| line.starts_with(name)).unwrap().to_owned();
+    for to in [ANN, BOB] {
+        assert!(header(to).is_ascii());
+        assert_eq!(line(to, "Cc:"), format!("Cc: =?utf-8?B?Wm/Dqw==?=:;, <{BOB}>"));
+    }
+    assert_eq!(line(ZOE, "Cc:"), format!("Cc: =?utf-8?B?Wm/Dqw==?= <{ZOE}>, <{BOB}>"));
+    assert_eq!(line(ZOE, "Message-ID:"), line(ANN, "Message-ID:"));
+}
+
+#[tokio::test]
 async fn mail_of_a_tenant_who_is_not_served_is_held_until_he_is() {
     const WAKE_UP: &str = r#"{"v":1,"tenant":"contoso"}"#;
     for state in [State::Suspended, State::Restoring] {

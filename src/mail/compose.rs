@@ -49,15 +49,26 @@ pub struct Enclosure {
     pub bytes: Vec<u8>,
 }
 
+/// For recipients of any server: all of it is ASCII. Who has an address with letters beyond that, which no header may hold that is sent without SMTPUTF8
+/// (RFC 6532, section 4), is named without it, as RFC 6857 (section 3.1.7) has it.
 pub fn compose(draft: &Draft) -> Vec<u8> {
+    written_with(draft, |address| if address.address.is_ascii() { mailbox(address) } else { without_address(address) })
+}
+
+/// With every address as it is. Sent to, or from, an address with letters beyond ASCII, for which SMTPUTF8 is asked for.
+pub fn compose_beyond_ascii(draft: &Draft) -> Vec<u8> {
+    written_with(draft, mailbox)
+}
+
+fn written_with(draft: &Draft, mailbox: impl Fn(&Address) -> BuilderAddress<'static>) -> Vec<u8> {
     let mut message = MessageBuilder::new()
         .from(mailbox(&draft.from))
-        .to(BuilderAddress::new_list(draft.to.iter().map(mailbox).collect()))
+        .to(BuilderAddress::new_list(draft.to.iter().map(&mailbox).collect()))
         .subject(one_line(&draft.subject).chars().take(SUBJECT_CHARS_MAX).collect::<String>())
         .date(Date::new(draft.date.unix_timestamp()))
         .message_id(id(&draft.message_id));
     if !draft.cc.is_empty() {
-        message = message.cc(BuilderAddress::new_list(draft.cc.iter().map(mailbox).collect()));
+        message = message.cc(BuilderAddress::new_list(draft.cc.iter().map(&mailbox).collect()));
     }
     if let Some(reply_to) = &draft.reply_to {
         message = message.reply_to(mailbox(reply_to));
@@ -110,10 +121,16 @@ fn media_type(named: &str) -> &str {
 }
 
 fn mailbox(address: &Address) -> BuilderAddress<'static> {
-    BuilderAddress::new_address(
-        address.name.as_deref().map(|name| one_line(name).into_owned()).filter(|name| !name.is_empty()),
-        written(&address.address),
-    )
+    BuilderAddress::new_address(name_of(address), written(&address.address))
+}
+
+/// A group of nobody, which bears the name or else the address: it can be read, and nobody answers to it by accident.
+fn without_address(address: &Address) -> BuilderAddress<'static> {
+    BuilderAddress::new_group(Some(name_of(address).unwrap_or_else(|| written(&address.address))), Vec::new())
+}
+
+fn name_of(address: &Address) -> Option<String> {
+    address.name.as_deref().map(|name| one_line(name).into_owned()).filter(|name| !name.is_empty())
 }
 
 /// An address stays as it is, also one with a quoted local part, which would be somebody else's without its marks (RFC 5322, section 3.4.1). Of what is
@@ -253,6 +270,20 @@ mod tests {
         }
     }
 
+    #[test]
+    fn an_address_beyond_ascii_stands_in_no_header_that_is_sent_without_smtputf8() {
+        let party = |address: &str, name: Option<&str>| Address { address: address.to_owned(), name: name.map(str::to_owned) };
+        let cc = vec![party("zoë@n.example", Some("Zoë")), party("bob@n.example", None), party("jürgen@n.example", None)];
+        for draft in [Draft { cc: cc.clone(), ..draft() }, Draft { to: vec![cc[0].clone()], cc: cc.clone(), ..draft() }] {
+            let ascii = compose(&draft);
+            assert!(ascii.is_ascii());
+            let header = String::from_utf8(ascii.clone()).unwrap().replace("\r\n ", " ");
+            assert!(header.contains("\r\nCc: =?utf-8?B?Wm/Dqw==?=:;, <bob@n.example>, =?utf-8?Q?j=C3=BCrgen=40n=2Eexample?=:;\r\n"), "{header}");
+            assert_eq!(parse(&ascii, &Trust::Nobody).unwrap().cc, [cc[1].clone()]);
+            assert_eq!(parse(&compose_beyond_ascii(&draft), &Trust::Nobody).unwrap().cc, cc);
+        }
+    }
+
     proptest! {
         #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
 
@@ -265,7 +296,7 @@ mod tests {
                 attachments: vec![Enclosure { name: evil.clone(), media_type: evil.clone(), bytes: b"bytes".to_vec() }],
                 in_reply_to: Some(evil.clone()), references: vec![evil.clone()], headers: vec![("X-Own", evil)], ..draft()
             };
-            let bytes = compose(&draft);
+            for bytes in [compose(&draft), compose_beyond_ascii(&draft)] {
             let parsed = mail_parser::MessageParser::default().parse_headers(&bytes).unwrap();
             let names: Vec<&str> = parsed.headers().iter().map(|header| header.name()).collect();
             let expected = ["From", "To", "Cc", "Reply-To", "Subject", "Date", "Message-ID", "In-Reply-To", "References", "X-Own", "MIME-Version", "Content-Type", "Content-Transfer-Encoding"];
@@ -273,6 +304,7 @@ mod tests {
             // Nor one of a part.
             let lines: Vec<&[u8]> = bytes.split(|byte| matches!(byte, b'\n' | b'\r')).collect();
             prop_assert!(!lines.iter().any(|line| line.starts_with(b"X-Evil")));
+            }
         }
     }
 }

@@ -12,7 +12,7 @@ use crate::{
     keys::TenantKeys,
     mail::{
         Address, LOOP_HEADER,
-        compose::{Draft, Enclosure, SUBJECT_CHARS_MAX, compose},
+        compose::{Draft, Enclosure, SUBJECT_CHARS_MAX, compose, compose_beyond_ascii},
         reply::is_an_answer,
     },
     outbox,
@@ -74,10 +74,17 @@ pub(super) async fn post(desk: &Desk, keys: &TenantKeys, tenant: &Tenant, letter
         return Ok(Vec::new());
     }
     let (ticket, comment, at) = (letter.ticket, letter.comment, letter.at);
-    let raw = compose(&draft(keys, tenant, letter));
-    let about = deliveries::about(ticket.id, comment);
-    let mail = outbox::Leaving { record: RecordId::new(comment.ulid()), about: &about, from: ticket.mailbox.as_str(), to: &to, raw: &raw };
-    let writes = outbox::rows(&desk.ports, keys, &tenant.id, &mail, at).await?;
+    let draft = draft(keys, tenant, letter);
+    let (about, from) = (deliveries::about(ticket.id, comment), ticket.mailbox.as_str());
+    let (plain, beyond_ascii): (Vec<String>, Vec<String>) = to.into_iter().partition(|to| to.is_ascii() && from.is_ascii());
+    let mut writes = Vec::new();
+    // The same mail under two headers, each with records of its own.
+    let copies: [(usize, &[String], fn(&Draft) -> Vec<u8>); 2] = [(0, &plain, compose), (plain.len(), &beyond_ascii, compose_beyond_ascii)];
+    for (before, to, composed) in copies.into_iter().filter(|(_, to, _)| !to.is_empty()) {
+        let record = outbox::record_at(RecordId::new(comment.ulid()), before);
+        let mail = outbox::Leaving { record, about: &about, from, to, raw: &composed(&draft) };
+        writes.extend(outbox::rows(&desk.ports, keys, &tenant.id, &mail, at).await?);
+    }
     outbox::announce(&desk.ports, &tenant.id).await?;
     Ok(writes)
 }
