@@ -6,6 +6,7 @@
 
 mod blob;
 pub mod delivery;
+pub mod given_up;
 pub mod held;
 mod settle;
 
@@ -26,7 +27,6 @@ use crate::{
     keys::{self, Keyring, Place, TenantKeys},
     ports::{
         DUE, Document, Etag, Fault, MessageTooLarge, NewDocument, OutgoingMail, Ports, Scan, Slot, Undelivered, Write, due_end, due_key, encode_text,
-        timestamp,
     },
 };
 
@@ -55,8 +55,6 @@ const PAUSE_LONGEST: time::Duration = time::Duration::hours(12);
 const DELIVERED_KEPT: time::Duration = time::Duration::days(7);
 /// A mail over this many bytes is kept in a sealed blob: as base64 and with its addresses it would make a body of more than 16 KiB.
 const MAIL_HERE_BYTES_MAX: usize = 11 * 1024;
-/// The `k2` of a row that was given up begins with this, and the instant follows.
-pub const GIVEN_UP: &str = "given_up:";
 
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -259,7 +257,7 @@ pub async fn sweep(ports: &Ports) -> Result<usize, Error> {
     Ok(woken.len())
 }
 
-/// Claim, send, say how it went. `None` if the row was taken by somebody else; an error if that could not be stored.
+/// Claim, send, say how it went. `None` if the row was taken by somebody else, or its time is over; an error if that could not be stored.
 async fn deliver_one(
     ports: &Ports,
     keys: &Arc<TenantKeys>,
@@ -267,6 +265,12 @@ async fn deliver_one(
     stored: Document,
     now: OffsetDateTime,
 ) -> Result<Option<State>, Error> {
+    if given_up::is_given_up(&stored) {
+        return match given_up::delete(ports, tenant, stored, Vec::new()).await {
+            Ok(()) | Err(Fault::Conflict) => Ok(None),
+            Err(fault) => Err(fault.into()),
+        };
+    }
     let id = name_of(&stored).parse::<RecordId>().ok();
     let (id, mut row) = match (id, keys.open_document::<Row>(&stored)) {
         (Some(id), Ok(row)) => (id, row),
@@ -289,8 +293,7 @@ async fn deliver_one(
         Ok(()) => (State::Sent, Default::default(), Some(now + DELIVERED_KEPT)),
         Err(error) if row.tries >= TRIES_MAX || is_permanent(error) => {
             tracing::warn!(record = %id, tries = row.tries, %error, "a mail could not be sent and is given up");
-            // It stays until somebody has seen it.
-            (State::GivenUp, given_up(now), None)
+            (State::GivenUp, given_up::clear(now, &id.to_string()), None)
         }
         Err(error) => {
             tracing::warn!(record = %id, tries = row.tries, %error, "a mail could not be sent and is due again later");
@@ -308,7 +311,7 @@ async fn deliver_one(
     let settled = settle(ports, keys, tenant, settled, claimed, (&row.delivery, begun), &delivery).await?;
     // A process that dies here leaves a sealed blob that nothing names.
     if let (Some(_), Raw::Blob(name)) = (&settled, mail) {
-        blob::delete_unless_shared(ports, &place, &name).await?;
+        blob::delete_unless_shared(ports, &place, &name, &row_id(id)).await?;
     }
     Ok(settled.map(|_| state))
 }
@@ -356,7 +359,7 @@ async fn put_off(
     let why = error.map_or_else(|| "its id is not one".to_owned(), |error| error.to_string());
     let (state, mut clear) = if age >= PATIENCE {
         tracing::error!(record = stored.id, why, "an outbox row cannot be read and is given up");
-        (State::GivenUp, given_up(now))
+        (State::GivenUp, given_up::clear(now, name_of(&stored)))
     } else {
         tracing::error!(record = stored.id, why, "an outbox row cannot be read and is due again later");
         (State::Waiting, due(now + age.clamp(PAUSE_FIRST, PAUSE_LONGEST), name_of(&stored)))
@@ -364,6 +367,10 @@ async fn put_off(
     clear[2] = stored.keys[2].clone();
     let document = NewDocument { id: stored.id, kind: stored.kind, keys: clear, expires_at: stored.expires_at, body: stored.body };
     Ok(replace(ports, &stored.partition, document, stored.etag).await?.map(|_| state))
+}
+
+fn row_id(id: RecordId) -> String {
+    format!("outbox:{id}")
 }
 
 /// The record of a row, if its id is one of ours.
@@ -415,11 +422,6 @@ fn due(at: OffsetDateTime, id: impl Display) -> [Option<String>; 4] {
     [Some(due_key(at, &id.to_string())), None, None, None]
 }
 
-/// Clear keys of a row that was given up, by which it is listed.
-fn given_up(at: OffsetDateTime) -> [Option<String>; 4] {
-    [None, Some(format!("{GIVEN_UP}{}", timestamp(at))), None, None]
-}
-
 async fn replace(ports: &Ports, place: &str, document: NewDocument, etag: Etag) -> Result<Option<Etag>, Error> {
     match ports.documents.commit(place, vec![Write::Replace { document, etag }]).await {
         Ok(etags) => Ok(etags.into_iter().next()),
@@ -432,7 +434,7 @@ fn document(keys: &TenantKeys, tenant: &TenantId, id: RecordId, row: &Row, mut c
     if let Raw::Blob(name) = &row.raw {
         clear[2] = Some(blob::shared(name));
     }
-    keys.seal_document(&partition(tenant, Kind::Outbox), format!("outbox:{id}"), Kind::Outbox, clear, None, row)
+    keys.seal_document(&partition(tenant, Kind::Outbox), row_id(id), Kind::Outbox, clear, None, row)
 }
 
 #[cfg(test)]

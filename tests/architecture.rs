@@ -13,9 +13,9 @@ use std::{
 const ROOMS: &[(&str, &[&str])] = &[
     ("lib", &[]),
     ("main", &["cli", "wiring", "handler", "devhost", "config"]),
-    ("cli", &["devhost", "wiring", "handler", "config", "functions", "access", "tickets", "tenants", "mail", "ids", "ports"]),
+    ("cli", &["devhost", "wiring", "handler", "config", "functions", "access", "tickets", "outbox", "tenants", "mail", "ids", "ports"]),
     ("devhost", &["functions", "ports"]),
-    ("wiring", &["adapters", "config", "functions", "access", "tickets", "tenants", "keys", "ids", "ports"]),
+    ("wiring", &["adapters", "config", "functions", "access", "tickets", "outbox", "tenants", "keys", "ids", "ports"]),
     ("adapters", &["ports"]),
     ("handler", &["config", "functions", "access", "tenants", "ids", "ports"]),
     ("config", &[]),

@@ -10,7 +10,10 @@ use helpdesk::{
     access::Role,
     functions::App,
     ids::{Kind, RecordId, TenantId, partition},
-    outbox::{self, Delivered, Leaving, delivery},
+    outbox::{
+        self, Delivered, Leaving, delivery,
+        given_up::{self, GivenUp},
+    },
     ports::{Document, Fault, Mailer, NewDocument, OutgoingMail, Ports, Scan, Slot, Undelivered, Versions, Write, decode_text},
     tenants::{self, Change, State},
 };
@@ -157,9 +160,24 @@ impl Desk {
         tenants::change(&self.world.ports, &self.world.app.keyring, "test", &self.tenant, &Versions::Any, &change).await.unwrap();
     }
 
+    /// Makes a row one that does not open.
+    async fn garble(&self, id: RecordId) -> Vec<u8> {
+        let stored = self.stored(id).await;
+        let mut body = stored.body;
+        *body.last_mut().unwrap() ^= 1;
+        let document = NewDocument { id: stored.id, kind: stored.kind, keys: stored.keys, expires_at: None, body: body.clone() };
+        let write = Write::Replace { document, etag: stored.etag };
+        self.world.ports.documents.commit(&stored.partition, vec![write]).await.unwrap();
+        body
+    }
+
+    async fn blobs(&self) -> usize {
+        self.world.ports.blobs.list("outbox", "", None, 10).await.unwrap().len()
+    }
+
     async fn given_up(&self) -> Vec<String> {
         let place = partition(&self.tenant, Kind::Outbox);
-        let scan = Scan::prefix(&place, Slot::K2, outbox::GIVEN_UP, 10);
+        let scan = Scan::prefix(&place, Slot::K2, outbox::given_up::GIVEN_UP, 10);
         self.world.ports.documents.scan(&scan).await.unwrap().into_iter().map(|document| document.id).collect()
     }
 }
@@ -403,8 +421,8 @@ async fn a_mail_is_tried_again_with_growing_pauses_until_it_is_given_up() {
     assert_eq!(desk.row(id).await, ("given_up".to_owned(), 14, false));
     assert_eq!(desk.deliveries().await, [delivered(ANN, "failed", None, 14)]);
     assert_eq!(desk.given_up().await, [format!("outbox:{id}")]);
-    assert_eq!(desk.after(Duration::days(365)).await, NOTHING);
-    assert_eq!(desk.given_up().await.len(), 1, "it is kept until somebody has seen it");
+    assert_eq!(desk.after(Duration::days(29)).await, NOTHING);
+    assert_eq!(desk.given_up().await.len(), 1, "it is kept for whoever sends it again");
     assert!(desk.sent().is_empty());
 }
 
@@ -426,8 +444,74 @@ async fn a_mail_that_is_refused_for_good_is_given_up_at_once() {
     let (status, note) = queue(&desk.world.app, "DeliverOutbox", r#"{"v":1,"tenant":"contoso"}"#).await;
     assert_eq!((status, note.as_str()), (200, "0 sent, 0 delayed, 1 given up"));
     assert_eq!(desk.row(id).await, ("given_up".to_owned(), 1, false));
-    assert_eq!(desk.stored(id).await.keys, [None, Some("given_up:2026-11-23T09:00:00.000Z".to_owned()), None, None]);
+    let (due, given_up) = (format!("due:2026-12-23T09:00:00.000Z+{id}"), format!("given_up:2026-11-23T09:00:00.000Z+{id}"));
+    assert_eq!(desk.stored(id).await.keys, [Some(due), Some(given_up), None, None]);
     assert_eq!(desk.after(Duration::days(1)).await, NOTHING);
+}
+
+/// Each recipient was refused for good.
+async fn desk_that_gave_up(to: &[&str]) -> (Desk, RecordId) {
+    let desk = Desk::new().await;
+    let id = desk.leave_to("contoso", LONG, to).await;
+    desk.will(to.iter().map(|_| Step::Refuses(Fault::Corrupt("refused for good".to_owned()), "5.1.1")));
+    assert_eq!(desk.deliver().await, Delivered { given_up: to.len(), ..NOTHING });
+    (desk, id)
+}
+
+#[tokio::test]
+async fn what_was_given_up_goes_after_a_month_with_its_blob() {
+    let (desk, id) = desk_that_gave_up(&[ANN, BOB]).await;
+    desk.garble(id).await;
+    desk.world.clock.advance(Duration::days(30) - Duration::SECOND);
+    assert_eq!((outbox::sweep(&desk.world.ports).await.unwrap(), desk.given_up().await.len(), desk.blobs().await), (0, 2, 1));
+    desk.world.clock.advance(Duration::SECOND);
+    assert_eq!(outbox::sweep(&desk.world.ports).await.unwrap(), 1);
+    assert_eq!(desk.deliver().await, NOTHING);
+    assert_eq!((outbox::sweep(&desk.world.ports).await.unwrap(), desk.given_up().await.len(), desk.blobs().await), (0, 0, 0));
+    assert!(desk.sent().is_empty());
+}
+
+#[tokio::test]
+async fn what_was_given_up_is_sent_again_when_somebody_asks_for_it() {
+    let (desk, id) = desk_that_gave_up(&[ANN]).await;
+    let (ports, keyring) = (&desk.world.ports, &desk.world.app.keyring);
+    let listed = given_up::list(ports, keyring, &desk.tenant).await.unwrap();
+    let expected =
+        GivenUp { id, at: "2026-11-23T09:00:00.000Z".to_owned(), to: Some(ANN.to_owned()), tries: Some(1), status: Some("5.1.1".to_owned()) };
+    assert_eq!((listed, given_up::count(ports, &desk.tenant).await.unwrap()), (vec![expected], 1));
+    desk.world.clock.advance(Duration::days(7));
+    let events = desk.world.events("contoso").await;
+    assert!(given_up::retry(ports, keyring, &desk.tenant, id, "test").await.unwrap());
+    assert!(!given_up::retry(ports, keyring, &desk.tenant, id, "test").await.unwrap(), "it waits, and is given up no more");
+    assert_eq!(desk.world.events("contoso").await, events + 1);
+    assert_eq!((desk.row(id).await, desk.given_up().await), (("waiting".to_owned(), 0, false), Vec::new()));
+    assert_eq!(desk.deliveries().await, [delivered(ANN, "delayed", Some("5.1.1"), 0)]);
+    assert_eq!((desk.deliver().await, desk.sent(), desk.blobs().await), (SENT, vec![message_id(id)], 0));
+    assert_eq!(desk.deliveries().await, [delivered(ANN, "sent", None, 1)]);
+}
+
+#[tokio::test]
+async fn what_may_have_arrived_is_still_in_doubt_when_it_is_sent_again() {
+    let desk = Desk::new().await;
+    let id = desk.leave("contoso", 10).await;
+    desk.will([Step::TakesAndBreaks, Step::Fails(Fault::Corrupt("refused for good".to_owned()))]);
+    assert_eq!((desk.deliver().await, desk.after(Duration::minutes(1)).await), (DELAYED, GIVEN_UP));
+    assert!(given_up::retry(&desk.world.ports, &desk.world.app.keyring, &desk.tenant, id, "test").await.unwrap());
+    assert_eq!((desk.deliver().await, desk.deliveries().await), (SENT, vec![delivered(ANN, "possibly_duplicate", None, 1)]));
+}
+
+#[tokio::test]
+async fn what_was_given_up_is_dropped_and_nothing_else_is() {
+    let (desk, first) = desk_that_gave_up(&[ANN, BOB]).await;
+    let (ports, keyring) = (&desk.world.ports, &desk.world.app.keyring);
+    let waiting = desk.leave("contoso", 10).await;
+    assert!(!given_up::drop_mail(ports, keyring, &desk.tenant, waiting, "test").await.unwrap());
+    for (blobs, id) in [(1, first), (0, outbox::record_at(first, 1))] {
+        assert!(given_up::drop_mail(ports, keyring, &desk.tenant, id, "test").await.unwrap());
+        assert_eq!(desk.blobs().await, blobs);
+    }
+    assert_eq!((desk.given_up().await.len(), desk.deliver().await), (0, SENT));
+    assert_eq!(desk.deliveries().await.iter().filter(|delivery| delivery.1 == "failed").count(), 2);
 }
 
 #[tokio::test]
@@ -533,12 +617,7 @@ async fn two_processes_that_deliver_at_once_send_each_mail_once() {
 async fn a_broken_row_stops_no_other_and_is_given_up_in_the_end() {
     let desk = Desk::new().await;
     let (garbled, blobless) = (desk.leave("contoso", 10).await, desk.leave("contoso", LONG).await);
-    let stored = desk.stored(garbled).await;
-    let mut body = stored.body.clone();
-    *body.last_mut().unwrap() ^= 1;
-    let document = NewDocument { id: stored.id, kind: stored.kind, keys: stored.keys, expires_at: None, body: body.clone() };
-    let write = Write::Replace { document, etag: stored.etag };
-    desk.world.ports.documents.commit(&partition(&desk.tenant, Kind::Outbox), vec![write]).await.unwrap();
+    let body = desk.garble(garbled).await;
     let mail = desk.world.ports.blobs.list("outbox", &format!("contoso/{blobless}-"), None, 2).await.unwrap().remove(0);
     desk.world.ports.blobs.delete("outbox", &mail).await.unwrap();
     desk.world.clock.advance(Duration::SECOND);

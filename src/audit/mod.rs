@@ -34,6 +34,10 @@ pub enum Action {
     CommentAdded,
     MailUnprocessed,
     MailReplayed,
+    /// Mail out that was given up goes again.
+    MailRetried,
+    /// It was deleted before its time.
+    MailDropped,
     TenantAdded,
     TenantChanged,
     MailboxAdded,

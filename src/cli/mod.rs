@@ -6,6 +6,7 @@ mod handler;
 mod inspect;
 mod keys;
 mod logs;
+mod outbox;
 pub mod sample;
 mod send;
 mod tenant;
@@ -25,6 +26,7 @@ use serde::Serialize;
 
 use crate::{
     config::{Config, EXIT_CONFIG, WrongSettings},
+    ids::RecordId,
     tenants::Mailbox,
     wiring::{self, House, Purpose},
 };
@@ -60,6 +62,8 @@ enum Command {
     Tenant(tenant::Arguments),
     /// Look at mail that did not become a ticket, and try it again
     Unprocessed(unprocessed::Arguments),
+    /// Look at mail out that was given up, and send it again
+    Outbox(outbox::Arguments),
     /// Make and rotate the wrapping key, and move what it wraps
     Keys(keys::Arguments),
     /// Show what the application has logged
@@ -127,6 +131,7 @@ pub fn run(config: Config) -> ExitCode {
             Some(Command::Token(arguments)) => token::run(arguments, config).await,
             Some(Command::Tenant(arguments)) => tenant::run(arguments, config).await,
             Some(Command::Unprocessed(arguments)) => unprocessed::run(arguments, config).await,
+            Some(Command::Outbox(arguments)) => outbox::run(arguments, config).await,
             Some(Command::Keys(arguments)) => keys::run(arguments, config).await,
             Some(Command::Logs(arguments)) => logs::run(arguments, config).await,
             Some(Command::Check(arguments)) => check::run(arguments, config).await,
@@ -165,6 +170,21 @@ fn print_list<T: Serialize>(entries: &[T], json: bool, line: impl Fn(&T) -> Stri
         say(&if json { serde_json::to_string(entry)? } else { printable(&line(entry)) })?;
     }
     Ok(())
+}
+
+/// Does it to each, whatever becomes of the others.
+async fn each(ids: &[RecordId], done: &str, work: impl AsyncFn(RecordId) -> Result<()>) -> Result<ExitCode> {
+    let mut code = ExitCode::SUCCESS;
+    for id in ids {
+        match work(*id).await {
+            Ok(()) => say(&format!("{id} {done}"))?,
+            Err(error) => {
+                complain(&format!("{id}: {error:#}"));
+                code = ExitCode::FAILURE;
+            }
+        }
+    }
+    Ok(code)
 }
 
 /// How many of a thing whose plural ends in `s`.

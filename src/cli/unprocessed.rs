@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use anyhow::{Context, Result, bail};
 use serde::Serialize;
 
-use super::{COMMAND_LINE, Data, complain, counted, print, print_list, printable, say};
+use super::{COMMAND_LINE, Data, counted, each, print, print_list, printable, say};
 use crate::{
     config::Config,
     functions::App,
@@ -133,21 +133,6 @@ pub(super) async fn run(arguments: Arguments, config: Config) -> Result<ExitCode
         }
     }
     Ok(ExitCode::SUCCESS)
-}
-
-/// Does it to each, whatever becomes of the others.
-async fn each(ids: &[RecordId], done: &str, work: impl AsyncFn(RecordId) -> Result<()>) -> Result<ExitCode> {
-    let mut code = ExitCode::SUCCESS;
-    for id in ids {
-        match work(*id).await {
-            Ok(()) => say(&format!("{id} {done}"))?,
-            Err(error) => {
-                complain(&format!("{id}: {error:#}"));
-                code = ExitCode::FAILURE;
-            }
-        }
-    }
-    Ok(code)
 }
 
 async fn show(app: &App, entry: &Entry, raw: bool, json: bool) -> Result<()> {

@@ -25,11 +25,15 @@ pub(super) fn shared(blob: &str) -> String {
     format!("{SHARED}{}", blob.rsplit('/').next().unwrap_or(blob))
 }
 
-/// Deletes the blob of a mail that has left, unless a row to another recipient still needs it; with it those of tries that met a conflict, which nobody
-/// names.
-pub(super) async fn delete_unless_shared(ports: &Ports, place: &str, name: &str) -> Result<(), Fault> {
-    let others = ports.documents.scan(&Scan::prefix(place, Slot::K3, &shared(name), 1)).await?;
-    if !others.is_empty() {
+/// The name of the blob of a row whose `k3` is this.
+pub(super) fn of(tenant: &TenantId, shared: &str) -> Option<String> {
+    Some(format!("{tenant}/{}", shared.strip_prefix(SHARED)?))
+}
+
+/// Deletes the blob of a row's mail, unless a row to another recipient still needs it; with it those of tries that met a conflict, which nobody names.
+pub(super) async fn delete_unless_shared(ports: &Ports, place: &str, name: &str, row: &str) -> Result<(), Fault> {
+    let needed = ports.documents.scan(&Scan::prefix(place, Slot::K3, &shared(name), 2)).await?;
+    if needed.iter().any(|other| other.id != row) {
         return Ok(());
     }
     let blobs = match tries_of(name) {
@@ -56,6 +60,7 @@ mod tests {
     fn the_blobs_of_a_mail_are_told_from_all_others() {
         let (tenant, record): (TenantId, RecordId) = ("a-b".parse().unwrap(), "01JD7Z3M9QK4T5V6W7X8Y9Z0AB".parse().unwrap());
         assert_eq!(tries_of(&name(&tenant, record, "00ff")), Some("a-b/01JD7Z3M9QK4T5V6W7X8Y9Z0AB-"));
+        assert_eq!(of(&tenant, &shared(&name(&tenant, record, "00ff"))), Some(name(&tenant, record, "00ff")));
         assert_eq!((tries_of("a-b/01JD7Z3M9QK4T5V6W7X8Y9Z0AB"), tries_of("01JD-00ff")), (None, None));
     }
 }

@@ -1,6 +1,7 @@
 //! Whether each part of the house answers, for whoever starts it or has to know.
 
 use bytes::Bytes;
+use futures::stream::{self, StreamExt, TryStreamExt};
 use serde::Serialize;
 use time::Duration;
 
@@ -8,7 +9,9 @@ use super::House;
 use crate::{
     ids::{Kind, TenantId, partition},
     keys::WRAPPING_KEY,
+    outbox::given_up,
     ports::Fault,
+    tenants,
     tickets::unprocessed::{INTAKE_CONTAINER, INTAKE_QUEUE},
 };
 
@@ -16,6 +19,9 @@ use crate::{
 const CHECK_NAME: &str = "no-such-thing";
 const INTAKE_POISON_QUEUE: &str = "mail-intake-poison";
 const BACKUPS_CHECKED: &str = "daily";
+
+/// Tenants whose mail is counted at the same time.
+const COUNTED_AT_ONCE: usize = 16;
 
 /// Bytes of a trial: as many as a mail of the usual size, and more than a row holds.
 const TRIAL_BYTES: usize = 512 * 1024;
@@ -67,6 +73,28 @@ impl House {
             checks.push(Check { part: "deletion of backups", well, found });
         }
         checks
+    }
+
+    /// How much mail out was given up and can still be sent again. Everyday trouble, so it is no fault; and it walks through all tenants, so it is no part of
+    /// what every start asks.
+    pub async fn given_up(&self) -> Check {
+        let (well, found) = match self.count_given_up().await {
+            Ok(0) => (true, "none".to_owned()),
+            Ok(mails) => (true, format!("{mails}: `helpdesk outbox list` shows each")),
+            Err(error) => (false, error.to_string()),
+        };
+        Check { part: "mail out that was given up", well, found }
+    }
+
+    async fn count_given_up(&self) -> Result<usize, tenants::Error> {
+        let (ports, keyring) = (&self.app.ports, &self.app.keyring);
+        // A check makes no keys.
+        if !keyring.is_known(&TenantId::system()).await? {
+            return Ok(0);
+        }
+        let tenants = stream::iter(tenants::list(ports.documents.as_ref(), keyring).await?);
+        let counts = tenants.map(async |tenant| given_up::count(ports, &tenant.id).await).buffer_unordered(COUNTED_AT_ONCE);
+        Ok(counts.try_fold(0, async |sum, count| Ok(sum + count)).await?)
     }
 
     /// A disk that is full answers all but writes. What a trial that was killed left is deleted first.

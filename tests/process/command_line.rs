@@ -78,6 +78,7 @@ fn a_command_where_no_help_desk_is_makes_none() {
     let commands = [
         &["tenant", "list"][..],
         &["unprocessed", "list"],
+        &["outbox", "list"],
         &["token", "--tenant", "contoso", "--role", "agent"],
         &["send", "Cargo.toml", "--mailbox", HELP],
     ];
@@ -171,6 +172,9 @@ fn the_help_says_what_an_argument_is() {
     }
     for command in ["show", "replay", "release"] {
         assert!(help(&["unprocessed", command]).contains("as `helpdesk unprocessed list` names"), "{command}");
+    }
+    for command in ["retry", "drop"] {
+        assert!(help(&["outbox", command]).contains("as `helpdesk outbox list` names"), "{command}");
     }
     for command in ["dev", "send", "token"] {
         let help = help(&[command]);
