@@ -79,10 +79,13 @@ pub(super) async fn post(desk: &Desk, keys: &TenantKeys, tenant: &Tenant, letter
     let (plain, beyond_ascii): (Vec<String>, Vec<String>) = to.into_iter().partition(|to| to.is_ascii() && from.is_ascii());
     let mut writes = Vec::new();
     // The same mail under two headers, each with records of its own.
-    let copies: [(usize, &[String], fn(&Draft) -> Vec<u8>); 2] = [(0, &plain, compose), (plain.len(), &beyond_ascii, compose_beyond_ascii)];
-    for (before, to, composed) in copies.into_iter().filter(|(_, to, _)| !to.is_empty()) {
+    for (is_plain, before, to) in [(true, 0, &plain), (false, plain.len(), &beyond_ascii)] {
+        if to.is_empty() {
+            continue;
+        }
+        let raw = if is_plain { compose(&draft) } else { compose_beyond_ascii(&draft) };
         let record = outbox::record_at(RecordId::new(comment.ulid()), before);
-        let mail = outbox::Leaving { record, about: &about, from, to, raw: &composed(&draft) };
+        let mail = outbox::Leaving { record, about: &about, from, to, raw: &raw };
         writes.extend(outbox::rows(&desk.ports, keys, &tenant.id, &mail, at).await?);
     }
     outbox::announce(&desk.ports, &tenant.id).await?;
