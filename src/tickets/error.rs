@@ -50,7 +50,7 @@ pub enum Error {
         into: Option<u64>,
     },
     #[error(
-        "a ticket is linked or merged with another one of the same desk that is not merged itself, and has at most {LINKS_MAX} links and {MERGED_MAX} that it took in"
+        "a ticket is linked or merged with another one of the same desk that is not merged itself, and has at most {LINKS_MAX} links by people and {MERGED_MAX} that it took in"
     )]
     BadLink,
     #[error("one was merged into the other, which is not undone")]

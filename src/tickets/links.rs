@@ -17,7 +17,7 @@ const MERGES_FOLLOWED_MAX: usize = 200;
 pub enum Together {
     /// Each names the other.
     Linked,
-    /// Neither names the other as related any more. A merge is not undone.
+    /// Neither names the other any more, whoever linked them. A merge is not undone.
     Apart,
     /// The second takes the first in: it is solved, what comes for it goes there, and who took part in it is in copy there.
     Merged,
@@ -72,12 +72,12 @@ async fn join_once(work: &Work<'_>, first: TicketId, second: TicketId, how: Toge
             }
         }
         Together::Apart => {
+            one.unlink(&two);
+            two.unlink(&one);
             let is_merge = one.merged_into == Some(second) || two.merged_into == Some(first);
-            if is_merge && !one.is_linked(&two, Why::Related) && !two.is_linked(&one, Why::Related) {
+            if is_merge && one == one_before && two == two_before {
                 return Err(Error::MergeStays);
             }
-            one.links.retain(|link| link.ticket != second || link.why != Why::Related);
-            two.links.retain(|link| link.ticket != first || link.why != Why::Related);
         }
         Together::Merged => {
             if one.merged_into == Some(second) {

@@ -71,7 +71,7 @@ const FILES_BESIDE_MAILS: u32 = 2;
 const MEMORY_FOR_A_SEALED_BYTE: u64 = 2;
 /// How long a file over HTTP waits for memory, before its caller is asked to come again after as long.
 const ROOM_FOR_A_FILE_WAIT_MAX: Duration = Duration::from_secs(10);
-/// Links of a ticket, but for those of tickets that it took in.
+/// Links of a ticket that people make, and as many that mails make.
 pub const LINKS_MAX: usize = 50;
 /// Tickets that one takes in: an outage opens many.
 pub const MERGED_MAX: usize = 200;
@@ -270,11 +270,16 @@ impl Ticket {
     /// Links it with another, once, as long as there is room.
     pub(crate) fn link(&mut self, other: &Ticket, why: Why) {
         let link = Link { ticket: other.id, number: other.number, why };
-        let alike = self.links.iter().filter(|known| (known.why == Why::Merged) == (why == Why::Merged)).count();
-        let most = if why == Why::Merged { MERGED_MAX } else { LINKS_MAX };
+        let (share, most) = why.share();
+        let alike = self.links.iter().filter(|known| known.why.share().0 == share).count();
         if alike < most && !self.links.contains(&link) {
             self.links.push(link);
         }
+    }
+
+    /// Undoes all links with another, but for a merge.
+    pub(crate) fn unlink(&mut self, other: &Ticket) {
+        self.links.retain(|link| link.ticket != other.id || matches!(link.why, Why::Merged | Why::MergedInto));
     }
 }
 
@@ -308,7 +313,26 @@ pub enum Why {
     MergedInto,
 }
 
+/// Links that count together.
+#[derive(PartialEq, Eq)]
+enum Share {
+    OfPeople,
+    OfMails,
+    TakenIn,
+    TakenInBy,
+}
+
 impl Why {
+    /// With which others it counts, and how many these may be: whoever writes mails takes no room from the people of the desk.
+    fn share(self) -> (Share, usize) {
+        match self {
+            Why::Related => (Share::OfPeople, LINKS_MAX),
+            Why::Continues | Why::ContinuedBy | Why::SameMail | Why::RefersTo | Why::ReferredToBy => (Share::OfMails, LINKS_MAX),
+            Why::Merged => (Share::TakenIn, MERGED_MAX),
+            Why::MergedInto => (Share::TakenInBy, 1),
+        }
+    }
+
     /// What this ticket is to the other.
     pub fn turned(self) -> Why {
         match self {

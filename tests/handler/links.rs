@@ -203,6 +203,42 @@ async fn only_the_version_that_was_read_is_merged_or_linked() {
     assert_eq!(call("DELETE", &format!("links/{two}"), &old, Value::Null).await.status, 412);
     assert_eq!(call("POST", "merge", &old, json!({ "into": two })).await.status, 412);
     assert_eq!(desk.ticket(1).await["merged_into"], Value::Null);
+#[tokio::test]
+async fn what_mails_link_takes_no_room_from_people_and_is_undone_by_them() {
+    let mut desk = desk().await;
+    desk.world.trusts().await;
+    let (one, two) = (desk.id(1).await, desk.id(2).await);
+    assert_eq!(desk.call("PATCH", &format!("/api/tickets/{one}"), json!({ "status": "solved" })).await.0, 200);
+    desk.world.clock.advance(time::Duration::days(15));
+    desk.agent = desk.world.token("contoso", Role::Agent, None);
+    // Each answer to what was solved long ago is a ticket of its own that is linked with it.
+    for at in 0..=LINKS_MAX {
+        let more = proven(ANN, &format!("late{at}@adventure-works.example"), "Re: Question 0", "In-Reply-To: <q0@a.example>\r\n", "More.");
+        assert!(desk.world.mail(HELP, &format!("late{at}.eml"), &more).await.1.starts_with("opened ticket"));
+    }
+    let links = async || desk.call("GET", &format!("/api/tickets/{one}"), Value::Null).await.1["links"].as_array().unwrap().clone();
+    assert_eq!(links().await.len(), LINKS_MAX);
+    assert_eq!(desk.call("POST", &format!("/api/tickets/{one}/links"), json!({ "ticket": two })).await.0, 200);
+    // What was linked by mail goes from both, and the history tells it.
+    let late = links().await[0].clone();
+    assert_eq!(late["why"], "continued_by");
+    let other = late["ticket"].as_str().unwrap();
+    let (status, left) = desk.call("DELETE", &format!("/api/tickets/{one}/links/{other}"), Value::Null).await;
+    assert_eq!((status, left["links"].as_array().unwrap().len()), (200, LINKS_MAX));
+    assert_eq!(desk.call("GET", &format!("/api/tickets/{other}"), Value::Null).await.1["links"], json!([]));
+    let (_, history) = desk.world.get(&format!("/api/tickets/{other}/history"), &desk.agent).await;
+    let last = history["history"].as_array().unwrap().last().unwrap();
+    assert_eq!((&last["actor"], &last["changes"][0]["to"]), (&json!("test-agent"), &json!([])), "{history}");
+    // Who is merged says so, however full he is.
+    for _ in 1..LINKS_MAX {
+        let body = json!({ "subject": "Alert", "text": "Words.", "requester": { "address": BOB }, "mailbox": HELP });
+        let alert = desk.call("POST", "/api/tickets", body).await.1["id"].clone();
+        assert_eq!(desk.call("POST", &format!("/api/tickets/{one}/links"), json!({ "ticket": alert })).await.0, 200);
+    }
+    let (status, merged) = desk.call("POST", &format!("/api/tickets/{one}/merge"), json!({ "into": two })).await;
+    assert_eq!((status, &merged["links"].as_array().unwrap().last().unwrap()["why"]), (200, &json!("merged_into")));
+}
+
     assert_eq!(call("POST", "merge", &version().await, json!({ "into": two })).await.status, 200);
     assert_eq!(call("POST", "merge", &old, json!({ "into": two })).await.status, 200, "it is so already");
 }
