@@ -67,12 +67,12 @@ impl Clocks {
         self.reply = self.reply.or(Some(Stopwatch { since: Some(now), seconds: 0 }));
     }
 
-    /// Whoever waits in another ticket, which this one of that status takes in, waits here from now on; nobody is waited for twice.
-    pub(super) fn take_over(&mut self, other: &Clocks, status: Status, now: OffsetDateTime, settings: &Settings) {
-        if let (None, Some(waiting)) = (self.reply, other.reply) {
-            self.reply = Some(waiting);
-            self.turned(status, now, settings);
-        }
+    /// Whoever waits in another ticket, which this one of that status takes in, waits here from now on, and there no more. Where somebody waits here too,
+    /// the one who waited longer counts.
+    pub(super) fn take_over(&mut self, other: &mut Clocks, status: Status, now: OffsetDateTime, settings: &Settings) {
+        let waits = [other.reply.take(), self.reply];
+        self.reply = waits.into_iter().flatten().max_by_key(|reply| reply.at(now, settings));
+        self.turned(status, now, settings);
     }
 
     /// The desk answered, for all to see.

@@ -93,7 +93,7 @@ async fn join_once(work: &Work<'_>, first: TicketId, second: TicketId, how: Toge
             }
             // Whose ticket was solved without an answer waits for none.
             if one.status != Status::Solved {
-                two.clocks.take_over(&one.clocks, two.status, now, work.settings);
+                two.clocks.take_over(&mut one.clocks, two.status, now, work.settings);
             }
             one.merged_into = Some(second);
             one.turn(Status::Solved, now, work.settings);

@@ -158,6 +158,23 @@ async fn who_waits_in_a_ticket_waits_in_the_one_that_takes_it_in() {
 }
 
 #[tokio::test]
+async fn of_two_who_wait_the_longer_wait_goes_on_and_the_other_ends() {
+    for (from, into) in [(1, 2), (2, 1)] {
+        // The first was opened a second before the second.
+        let desk = desk().await;
+        let (source, target) = (desk.id(from).await, desk.id(into).await);
+        let times = async |number| desk.ticket(number).await["times"].clone();
+        let longest = times(1).await["waiting_seconds"].clone();
+        assert!(longest.as_u64() > times(2).await["waiting_seconds"].as_u64());
+        assert_eq!(desk.call("POST", &format!("/api/tickets/{source}/merge"), json!({ "into": target })).await.0, 200);
+        assert_eq!((&times(into).await["waiting_seconds"], &times(from).await["waiting_seconds"]), (&longest, &Value::Null));
+        let answer = json!({ "text": "It comes.", "public": true });
+        assert_eq!(desk.call("POST", &format!("/api/tickets/{target}/comments"), answer).await.0, 201);
+        assert_eq!((&times(into).await["first_reply_seconds"], &times(into).await["waiting_seconds"]), (&longest, &Value::Null));
+    }
+}
+
+#[tokio::test]
 async fn a_merge_is_not_undone_and_leaves_a_trace_in_the_other_or_is_refused() {
     let desk = desk().await;
     let (one, two, three) = (desk.id(1).await, desk.id(2).await, desk.id(3).await);
@@ -186,23 +203,6 @@ async fn a_merge_is_not_undone_and_leaves_a_trace_in_the_other_or_is_refused() {
     assert_eq!(desk.call("GET", &format!("/api/tickets/{three}"), Value::Null).await.1["merged_into"], Value::Null);
 }
 
-#[tokio::test]
-async fn only_the_version_that_was_read_is_merged_or_linked() {
-    let desk = desk().await;
-    let (one, two) = (desk.id(1).await, desk.id(2).await);
-    let call = async |method: &str, path: &str, read: &str, body: Value| {
-        let path = format!("/api/tickets/{one}/{path}");
-        desk.world.http_with(method, &path, Some(&desk.agent), &[("if-match", read)], body.to_string().as_bytes()).await
-    };
-    let version = async || {
-        let answer = desk.world.http("GET", &format!("/api/tickets/{one}"), Some(&desk.agent), b"").await;
-        answer.headers.iter().find(|(name, _)| *name == "etag").unwrap().1.clone()
-    };
-    let old = version().await;
-    assert_eq!(call("POST", "links", &old, json!({ "ticket": two })).await.status, 200);
-    assert_eq!(call("DELETE", &format!("links/{two}"), &old, Value::Null).await.status, 412);
-    assert_eq!(call("POST", "merge", &old, json!({ "into": two })).await.status, 412);
-    assert_eq!(desk.ticket(1).await["merged_into"], Value::Null);
 #[tokio::test]
 async fn what_mails_link_takes_no_room_from_people_and_is_undone_by_them() {
     let mut desk = desk().await;
@@ -239,6 +239,23 @@ async fn what_mails_link_takes_no_room_from_people_and_is_undone_by_them() {
     assert_eq!((status, &merged["links"].as_array().unwrap().last().unwrap()["why"]), (200, &json!("merged_into")));
 }
 
+#[tokio::test]
+async fn only_the_version_that_was_read_is_merged_or_linked() {
+    let desk = desk().await;
+    let (one, two) = (desk.id(1).await, desk.id(2).await);
+    let call = async |method: &str, path: &str, read: &str, body: Value| {
+        let path = format!("/api/tickets/{one}/{path}");
+        desk.world.http_with(method, &path, Some(&desk.agent), &[("if-match", read)], body.to_string().as_bytes()).await
+    };
+    let version = async || {
+        let answer = desk.world.http("GET", &format!("/api/tickets/{one}"), Some(&desk.agent), b"").await;
+        answer.headers.iter().find(|(name, _)| *name == "etag").unwrap().1.clone()
+    };
+    let old = version().await;
+    assert_eq!(call("POST", "links", &old, json!({ "ticket": two })).await.status, 200);
+    assert_eq!(call("DELETE", &format!("links/{two}"), &old, Value::Null).await.status, 412);
+    assert_eq!(call("POST", "merge", &old, json!({ "into": two })).await.status, 412);
+    assert_eq!(desk.ticket(1).await["merged_into"], Value::Null);
     assert_eq!(call("POST", "merge", &version().await, json!({ "into": two })).await.status, 200);
     assert_eq!(call("POST", "merge", &old, json!({ "into": two })).await.status, 200, "it is so already");
 }
