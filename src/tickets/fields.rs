@@ -13,6 +13,8 @@ use crate::{
 
 /// Characters of a text.
 pub const TEXT_CHARACTERS_MAX: usize = 1_000;
+/// Fields of a ticket that hold something: twice as many as a desk has, because those stay whose rules are gone.
+const HELD_MAX: usize = 60;
 
 /// A value: a number, or a text, which may be a date or a choice.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -25,8 +27,9 @@ pub enum FieldValue {
 /// Values by the names of their fields; `None` takes one away.
 pub type FieldChanges = BTreeMap<String, Option<FieldValue>>;
 
-/// Sets what the rules allow. A field whose rule is gone can be taken away, and not set.
+/// Sets what the rules allow. A field whose rule is gone stays until it is taken away, and cannot be set.
 pub(super) fn set(ticket: &mut Ticket, changes: &FieldChanges, rules: &[FieldRule]) -> Result<(), Error> {
+    let before = ticket.fields.len();
     for (name, value) in changes {
         let rule = rules.iter().find(|rule| rule.name == *name);
         match (value, rule) {
@@ -39,6 +42,12 @@ pub(super) fn set(ticket: &mut Ticket, changes: &FieldChanges, rules: &[FieldRul
             }
             (Some(_), None) => return Err(Error::BadField("the settings of the desk name no such field".to_owned())),
         }
+    }
+    if ticket.fields.len() > HELD_MAX.max(before) {
+        let detail = format!(
+            "a ticket has at most {HELD_MAX} fields that hold something: take away, with null, those that the settings of the desk no longer name"
+        );
+        return Err(Error::BadField(detail));
     }
     Ok(())
 }

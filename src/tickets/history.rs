@@ -1,5 +1,7 @@
 //! What was changed of a ticket, by whom, from what to what. What was said stands in its comments.
 
+use std::collections::BTreeMap;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -27,7 +29,7 @@ pub struct Entry {
 /// One thing that was changed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Changed {
-    /// The member of the ticket.
+    /// The member of the ticket; of `fields` those alone that were changed.
     pub what: String,
     pub from: Value,
     pub to: Value,
@@ -43,7 +45,7 @@ pub(super) fn write(
     actor: &str,
     at: OffsetDateTime,
 ) -> Result<Option<Write>, Error> {
-    let pairs = members(before).into_iter().zip(members(after));
+    let pairs = members(before, after).into_iter().zip(members(after, before));
     let changes: Vec<Changed> =
         pairs.filter(|(from, to)| from.1 != to.1).map(|((what, from), (_, to))| Changed { what: what.to_owned(), from, to }).collect();
     if changes.is_empty() {
@@ -77,8 +79,9 @@ pub async fn page(
     Ok((entries, next))
 }
 
-/// What people set, in the order in which it is told.
-fn members(ticket: &Ticket) -> [(&'static str, Value); 11] {
+/// What people set, in the order in which it is told; of the fields what the ticket has otherwise than it has on the other side.
+fn members(ticket: &Ticket, other: &Ticket) -> [(&'static str, Value); 11] {
+    let fields: BTreeMap<_, _> = ticket.fields.iter().filter(|(name, value)| other.fields.get(*name) != Some(*value)).collect();
     let due_at = ticket.due_at.and_then(|at| at.format(&time::format_description::well_known::Rfc3339).ok());
     [
         ("subject", json!(ticket.subject)),
@@ -89,7 +92,7 @@ fn members(ticket: &Ticket) -> [(&'static str, Value); 11] {
         ("tags", json!(ticket.tags)),
         ("due_at", json!(due_at)),
         ("cc", json!(ticket.cc)),
-        ("fields", json!(ticket.fields)),
+        ("fields", json!(fields)),
         ("links", json!(ticket.links)),
         ("merged_into", json!(ticket.merged_into)),
     ]

@@ -257,3 +257,37 @@ async fn a_desks_own_fields_hold_what_their_rules_allow() {
     let (status, changed) = patch(json!({ "Site": null, "Seats": 4 })).await;
     assert_eq!((status, &changed["fields"]["Site"], &changed["fields"]["Seats"]), (200, &Value::Null, &json!(4)));
 }
+
+/// Rules of text fields with a name that begins so.
+fn texts(name: &str) -> Value {
+    (0..30).map(|at| json!({ "name": format!("{name}{at}"), "kind": "text" })).collect()
+}
+
+#[tokio::test]
+async fn fields_do_not_pile_up_until_a_ticket_cannot_be_changed() {
+    let world = World::new().await;
+    let agent = world.token("contoso", Role::Agent, None);
+    let (_, made) = create(&world, &agent, None, &json!({ "subject": "S", "text": "Words.", "requester": { "address": ANN } })).await;
+    let path = format!("/api/tickets/{}", made["id"].as_str().unwrap());
+    let patch = async |fields: Value| {
+        let answer = world.http("PATCH", &path, Some(&agent), json!({ "fields": fields }).to_string().as_bytes()).await;
+        (answer.status, serde_json::from_slice::<Value>(&answer.body).unwrap())
+    };
+    let full = |name: &str| (0..30).map(|at| (format!("{name}{at}"), json!("x".repeat(1_000)))).collect::<serde_json::Map<_, _>>();
+    for name in ["a", "b"] {
+        world.set(|settings| settings.fields = serde_json::from_value(texts(name)).unwrap()).await;
+        assert_eq!(patch(full(name).into()).await.0, 200);
+        world.clock.advance(time::Duration::SECOND);
+    }
+    world.set(|settings| settings.fields = serde_json::from_value(texts("c")).unwrap()).await;
+    let (status, problem) = patch(json!({ "c0": "one too many" })).await;
+    assert_eq!((status, &problem["type"]), (400, &json!("urn:helpdesk:problem:bad-field")), "{problem}");
+    assert!(problem["detail"].as_str().unwrap().contains("at most 60 fields"), "{problem}");
+    // What has no rule any more makes room.
+    let (status, changed) = patch(json!({ "a0": null, "c0": "x" })).await;
+    assert_eq!((status, changed["fields"].as_object().unwrap().len()), (200, 60));
+    // The history tells of those alone that were changed.
+    let (_, history) = world.get(&format!("{path}/history"), &agent).await;
+    let last = &history["history"].as_array().unwrap().last().unwrap()["changes"];
+    assert_eq!(*last, json!([{ "what": "fields", "from": { "a0": "x".repeat(1_000) }, "to": { "c0": "x" } }]));
+}
