@@ -87,7 +87,8 @@ struct Work<'a> {
     new: &'a NewComment<'a>,
 }
 
-/// What does not change from try to try, so that no try leaves a blob that nothing names.
+/// What does not change from try to try, so that all of them name one blob. Whose process is killed in between, and who is refused after it was stored, leaves
+/// it sealed and named by nothing, until the request is sent again with its key.
 struct Drafted<'a> {
     id: CommentId,
     at: OffsetDateTime,
@@ -119,7 +120,7 @@ async fn add_once(work: &Work<'_>, draft: &mut Drafted<'_>) -> Result<Comment, E
         Some(content) => content,
         None => {
             let said = Said { text: draft.text.to_owned(), reply: None, html: None, attachments: attachments.clone() };
-            store::kept(desk, keys, &tenant.id, id, &author, said).await?
+            store::kept(desk, keys, &tenant.id, (id, new.request), &author, said).await?
         }
     };
     let content = draft.content.insert(content).clone();

@@ -131,7 +131,7 @@ async fn content(
 ) -> Result<(CommentId, Content), Error> {
     let id = CommentId::new(new_ulid(desk.ports.entropy.as_ref(), now));
     let said = Said { text: text.to_owned(), reply: None, html: None, attachments: Vec::new() };
-    Ok((id, store::kept(desk, keys, &tenant.id, id, &new.author, said).await?))
+    Ok((id, store::kept(desk, keys, &tenant.id, (id, new.request), &new.author, said).await?))
 }
 
 /// The mailbox that is meant, if it is the tenant's.

@@ -50,6 +50,11 @@ pub(super) fn remember(keys: &TenantKeys, tenant: &TenantId, request: Request<'_
     Ok(Write::Create(keys.seal_document(&place, id, Kind::Idempotency, Default::default(), Some(now + REMEMBERED), &body)?))
 }
 
+/// Names what this request stores before it is done. One that is sent again after its key was forgotten means the same bytes, and may name them too.
+pub(super) fn name(keys: &TenantKeys, request: Request<'_>, bytes: &[u8]) -> String {
+    keys.index("idempotent-bytes", &[request.caller.as_bytes(), request.key.as_bytes(), request.of.as_bytes(), request.body, bytes])
+}
+
 fn document(keys: &TenantKeys, request: Request<'_>) -> String {
     format!("idempotency:{}", keys.index("idempotency", &[request.caller.as_bytes(), request.key.as_bytes()]))
 }

@@ -6,7 +6,10 @@ use time::OffsetDateTime;
 use tokio::sync::OwnedSemaphorePermit;
 use zeroize::Zeroizing;
 
-use super::{Assignee, Author, Comment, Content, Desk, Error, MailOrigin, Said, Ticket, Viewer};
+use super::{
+    Assignee, Author, Comment, Content, Desk, Error, MailOrigin, Said, Ticket, Viewer,
+    idempotency::{self, Request},
+};
 use crate::{
     ids::{CommentId, Kind, TenantId, TicketId, partition},
     keys::{Place, TenantKeys},
@@ -62,9 +65,20 @@ pub fn placed(said: Said, author: &Author, mail: Option<&MailOrigin>, name: impl
     }
 }
 
-/// The same, its blob stored if it needs one.
-pub(super) async fn kept(desk: &Desk, keys: &TenantKeys, tenant: &TenantId, id: CommentId, author: &Author, said: Said) -> Result<Content, Error> {
-    let (content, long) = placed(said, author, None, |_| format!("{tenant}/{id}/said"))?;
+/// The same of a comment with this id that a request makes, its blob stored if it needs one. Requests with one key store one blob, however many come at once and
+/// however often one is sent again.
+pub(super) async fn kept(
+    desk: &Desk,
+    keys: &TenantKeys,
+    tenant: &TenantId,
+    (id, request): (CommentId, Option<Request<'_>>),
+    author: &Author,
+    said: Said,
+) -> Result<Content, Error> {
+    let (content, long) = placed(said, author, None, |bytes| match request {
+        Some(request) => format!("{tenant}/said-{}", idempotency::name(keys, request, bytes)),
+        None => format!("{tenant}/{id}/said"),
+    })?;
     if let Some(Long { blob, bytes }) = long {
         seal_blob(desk.ports.blobs.as_ref(), keys, &blob, &bytes).await?;
     }

@@ -1,5 +1,6 @@
 //! Tickets that are opened over HTTP.
 
+use futures::future::join_all;
 use helpdesk::{
     access::Role,
     ports::{Scan, Slot, Versions},
@@ -290,4 +291,21 @@ async fn fields_do_not_pile_up_until_a_ticket_cannot_be_changed() {
     let (_, history) = world.get(&format!("{path}/history"), &agent).await;
     let last = &history["history"].as_array().unwrap().last().unwrap()["changes"];
     assert_eq!(*last, json!([{ "what": "fields", "from": { "a0": "x".repeat(1_000) }, "to": { "c0": "x" } }]));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_request_that_comes_several_times_at_once_leaves_its_words_once() {
+    let world = World::new().await;
+    let agent = world.token("contoso", Role::Agent, None);
+    let text = "words ".repeat(4_000);
+    let body = json!({ "subject": "S", "text": text, "requester": { "address": ANN } });
+    let blobs = async || world.ports.blobs.list("mail", "contoso/", None, 100).await.unwrap().len();
+    let made = join_all((0..8).map(|_| create(&world, &agent, Some("k"), &body))).await;
+    assert!(made.iter().all(|(status, ticket)| *status == 201 && ticket["id"] == made[0].1["id"]), "{made:?}");
+    assert_eq!((world.tickets("contoso").await.len(), blobs().await), (1, 1));
+    let path = format!("/api/tickets/{}/comments", made[0].1["id"].as_str().unwrap());
+    let body = json!({ "text": text }).to_string();
+    let comment = async || world.http_with("POST", &path, Some(&agent), &[("idempotency-key", "c")], body.as_bytes()).await.status;
+    assert_eq!(join_all((0..8).map(|_| comment())).await, [201; 8]);
+    assert_eq!((world.comments("contoso", &made[0].1).await.len(), blobs().await), (2, 2));
 }
