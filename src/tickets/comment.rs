@@ -13,7 +13,7 @@ use crate::{
     audit,
     ids::{CommentId, Kind, RecordId, TenantId, TicketId, partition},
     keys::TenantKeys,
-    mail::redact::redact_text,
+    mail::{line, redact::redact_text},
     ports::{Etag, TRYING_FOR_A_CALLER, Tries, Write},
     tenants::{self, Purpose, Settings, Tenant},
 };
@@ -52,12 +52,7 @@ impl NewComment<'_> {
 /// Adds a comment, once for each request that names a key. A public one of an agent leaves as a mail to the requester and to who is in copy, if they
 /// have addresses. One of the requester opens the ticket again, as a mail of his would, however long ago it was solved: he says which one he means.
 pub async fn add_comment(desk: &Desk, id: &TenantId, new: &NewComment<'_>) -> Result<Comment, Error> {
-    let text = new.text.trim();
-    if text.is_empty() || text.chars().count() > COMMENT_CHARACTERS_MAX {
-        return Err(Error::BadComment);
-    }
-    // Card numbers are cut before anything is kept or sent.
-    let (text, _) = redact_text(text);
+    let text = words(new.text).ok_or(Error::BadComment)?;
     let keys = desk.keyring.keys(id).await?;
     let (tenant, _) = tenants::get(desk.ports.documents.as_ref(), &desk.keyring, id).await?.ok_or(tenants::Error::NotFound)?;
     let at = desk.ports.clock.now();
@@ -78,6 +73,12 @@ pub async fn add_comment(desk: &Desk, id: &TenantId, new: &NewComment<'_>) -> Re
             done => return done,
         }
     }
+}
+
+/// What somebody says, as it may be kept and sent, if it is something and not too much.
+pub(super) fn words(text: &str) -> Option<String> {
+    let text = line::text(text).filter(|text| text.chars().count() <= COMMENT_CHARACTERS_MAX)?;
+    Some(redact_text(&text).0)
 }
 
 struct Work<'a> {

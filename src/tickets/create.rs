@@ -5,7 +5,7 @@ use time::OffsetDateTime;
 use super::{
     Author, Change, Comment, Content, Desk, Error, PARTY_NAME_CHARACTERS_MAX, Party, Said, Ticket,
     change::{self, name_within},
-    contacts, due, history,
+    comment, contacts, due, history,
     idempotency::{self, Request},
     new_ulid, store,
 };
@@ -39,8 +39,7 @@ pub struct NewTicket<'a> {
 /// Opens a ticket with its first comment, once for each request that names a key.
 pub async fn create_ticket(desk: &Desk, id: &TenantId, new: &NewTicket<'_>) -> Result<(Ticket, Etag), Error> {
     let subject = change::subject_of(new.subject)?;
-    let text = Some(new.text.trim()).filter(|text| !text.is_empty() && text.chars().count() <= super::COMMENT_CHARACTERS_MAX);
-    let text = redact_text(text.ok_or(Error::BadTicket)?).0;
+    let text = comment::words(new.text).ok_or(Error::BadTicket)?;
     let keys = desk.keyring.keys(id).await?;
     let (tenant, _) = tenants::get(desk.ports.documents.as_ref(), &desk.keyring, id).await?.ok_or(tenants::Error::NotFound)?;
     let now = desk.ports.clock.now();

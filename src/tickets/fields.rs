@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Error, Ticket};
 use crate::{
-    mail::redact::redact_text,
+    mail::{line, redact::redact_text},
     tenants::{self, FieldKind, FieldRule},
 };
 
@@ -56,7 +56,8 @@ fn allowed(value: &FieldValue, rule: &FieldRule) -> Option<FieldValue> {
     let fits = match (rule.kind, value) {
         (FieldKind::Number, FieldValue::Number(_)) => true,
         (FieldKind::Text, FieldValue::Text(text)) => {
-            return (text.chars().count() <= TEXT_CHARACTERS_MAX).then(|| FieldValue::Text(redact_text(text).0));
+            let text = line::text(text).unwrap_or_default();
+            return (text.chars().count() <= TEXT_CHARACTERS_MAX).then(|| FieldValue::Text(redact_text(&text).0));
         }
         (FieldKind::Date, FieldValue::Text(text)) => tenants::date(text).is_some(),
         (FieldKind::Choice, FieldValue::Text(text)) => rule.choices.contains(text),

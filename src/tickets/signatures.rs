@@ -2,11 +2,11 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Desk, Error};
+use super::{Desk, Error, change::name_within};
 use crate::{
     ids::{Kind, TenantId, partition},
     keys::TenantKeys,
-    mail::{line::is_one_line, redact::redact_text},
+    mail::{line, redact::redact_text},
     ports::{Etag, TRYING_FOR_A_CALLER, Tries, Write},
 };
 
@@ -62,15 +62,13 @@ async fn stored(desk: &Desk, keys: &TenantKeys, tenant: &TenantId, subject: &str
 
 /// The signature as it may be kept: it leaves with mails, so that card numbers are cut here too.
 fn checked(signature: &Signature) -> Result<Signature, Error> {
-    let text = signature.text.replace("\r\n", "\n");
-    let name = signature.name.as_deref().map(str::trim).filter(|name| !name.is_empty());
-    let fits = text.chars().count() <= SIGNATURE_CHARACTERS_MAX
-        && !text.chars().any(|letter| letter.is_control() && !matches!(letter, '\n' | '\t'))
-        && name.is_none_or(|name| name.chars().count() <= SIGNER_CHARACTERS_MAX && is_one_line(name));
-    if !fits {
+    let text = line::text(&signature.text).unwrap_or_default();
+    let name = signature.name.as_deref().filter(|name| !name.trim().is_empty());
+    let name = name.map(|name| name_within(SIGNER_CHARACTERS_MAX, name).ok_or(Error::BadSignature)).transpose()?;
+    if text.chars().count() > SIGNATURE_CHARACTERS_MAX {
         return Err(Error::BadSignature);
     }
-    Ok(Signature { name: name.map(|name| redact_text(name).0), text: redact_text(text.trim()).0 })
+    Ok(Signature { name: name.map(|name| redact_text(&name).0), text: redact_text(&text).0 })
 }
 
 fn id(keys: &TenantKeys, subject: &str) -> String {

@@ -320,7 +320,7 @@ async fn an_agents_signature_stands_below_his_answers_alone() {
     assert_eq!(desk.world.comments("contoso", &desk.ticket).await[1]["text"], "An answer.", "it is no part of what was said");
     for wrong in [
         json!({ "text": "s".repeat(2_001) }),
-        json!({ "text": "a\u{0}" }),
+        json!({ "text": "", "name": "\u{200b}" }),
         json!({ "text": "", "name": "two\nlines" }),
         json!({ "text": "", "name": "n".repeat(101) }),
     ] {
