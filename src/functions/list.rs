@@ -132,22 +132,19 @@ impl Asked {
     }
 
     fn filter(&self) -> Result<Filter, Problem> {
-        let name = |text: &String| {
-            let wrong = || bad("bad-filter", format!("`assignee`, `category` and `tag` have 1 to {NAME_CHARACTERS_MAX} characters on one line."));
-            tickets::name(text).map_err(|_| wrong())
-        };
-        let assignee = self.assignee.clone().map(|whose| match whose {
-            Whose::Assigned(Assignee::Person(subject)) => name(&subject).map(|subject| Whose::Assigned(Assignee::Person(subject))),
-            Whose::Assigned(Assignee::Group(group)) => name(&group).map(|group| Whose::Assigned(Assignee::Group(group))),
+        // As they are kept: what is asked for is compared with that.
+        let wrong = |_| bad("bad-filter", format!("`assignee`, `category` and `tag` have 1 to {NAME_CHARACTERS_MAX} characters on one line."));
+        let assignee = self.assignee.as_ref().map(|whose| match whose {
+            Whose::Assigned(assignee) => assignee.kept().map(Whose::Assigned),
             Whose::Nobodys => Ok(Whose::Nobodys),
         });
         Ok(Filter {
             status: self.status.clone(),
-            assignee: assignee.transpose()?,
+            assignee: assignee.transpose().map_err(wrong)?,
             requester: self.requester.as_deref().map(tickets::as_kept),
             priority: self.priority,
-            category: self.category.as_ref().map(name).transpose()?,
-            tag: self.tag.as_ref().map(name).transpose()?.map(|tag| tag.to_lowercase()),
+            category: self.category.as_deref().map(tickets::name_of).transpose().map_err(wrong)?,
+            tag: self.tag.as_deref().map(tickets::tag_of).transpose().map_err(wrong)?,
             number: self.number,
             created: span(self.created_from, self.created_to),
             updated: span(self.updated_from, self.updated_to),

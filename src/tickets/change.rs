@@ -135,16 +135,15 @@ pub(super) fn changed(mut ticket: Ticket, change: &Change, now: OffsetDateTime, 
 pub(super) fn checked(change: &Change) -> Result<Change, Error> {
     let mut change = change.clone();
     if let Some(Some(assignee)) = &mut change.assignee {
-        let (Assignee::Person(text) | Assignee::Group(text)) = assignee;
-        *text = name(text)?;
+        *assignee = assignee.kept()?;
     }
     if let Some(Some(category)) = &mut change.category {
-        *category = name(category)?;
+        *category = name_of(category)?;
     }
     if let Some(tags) = &mut change.tags {
         let mut kept = Vec::new();
         for tag in tags.iter() {
-            let tag = name(tag)?.to_lowercase();
+            let tag = tag_of(tag)?;
             if !kept.contains(&tag) {
                 kept.push(tag);
             }
@@ -172,12 +171,28 @@ pub(super) fn is_no_mailbox_of(tenant: &Tenant, parties: &[Party]) -> Result<(),
     }
 }
 
-/// A name, of a person, a group, a category or a tag, as it may be kept.
-pub fn name(text: &str) -> Result<String, Error> {
-    name_within(NAME_CHARACTERS_MAX, text).ok_or(Error::BadChange)
+impl Assignee {
+    /// It as it may be kept. A person's stays as it stands in his tokens.
+    pub fn kept(&self) -> Result<Assignee, Error> {
+        Ok(match self {
+            Assignee::Person(subject) => Assignee::Person(name_within(NAME_CHARACTERS_MAX, subject).ok_or(Error::BadChange)?),
+            Assignee::Group(group) => Assignee::Group(name_of(group)?),
+        })
+    }
 }
 
-/// A name of so many characters on one line, if it is one.
+/// The name of a group or a category as it may be kept: it is compared with others, and card numbers are cut.
+pub fn name_of(text: &str) -> Result<String, Error> {
+    let name = line::name(text).filter(|name| name.chars().count() <= NAME_CHARACTERS_MAX).ok_or(Error::BadChange)?;
+    Ok(redact_text(&name).0)
+}
+
+/// The same of a tag. Lower case may be longer.
+pub fn tag_of(text: &str) -> Result<String, Error> {
+    name_of(&text.to_lowercase())
+}
+
+/// A line of so many characters, if it is one.
 pub(super) fn name_within(characters_max: usize, text: &str) -> Option<String> {
     line::given(text).filter(|name| name.chars().count() <= characters_max)
 }
@@ -198,7 +213,8 @@ mod tests {
         assert_eq!(checked(&tags(&[" VPN ", "vpn", "Köln"])).unwrap().tags.unwrap(), ["vpn", "köln"]);
         let many: Vec<String> = (0..=TAGS_MAX).map(|number| number.to_string()).collect();
         let many: Vec<&str> = many.iter().map(String::as_str).collect();
-        for wrong in [&[""][..], &["a\nb"], &[&"x".repeat(NAME_CHARACTERS_MAX + 1)], &many] {
+        let (long, longer_in_lower_case) = ("x".repeat(NAME_CHARACTERS_MAX + 1), "\u{130}".repeat(NAME_CHARACTERS_MAX));
+        for wrong in [&[""][..], &["a\nb"], &[&long], &[&longer_in_lower_case], &many] {
             assert!(matches!(checked(&tags(wrong)), Err(Error::BadChange)), "{wrong:?}");
         }
     }

@@ -63,14 +63,19 @@ fn allowed(value: &FieldValue, rule: &FieldRule) -> Option<FieldValue> {
         (FieldKind::Choice, FieldValue::Text(text)) => rule.choices.contains(text),
         _ => false,
     };
-    fits.then(|| value.clone())
+    let is_card_number = match value {
+        FieldValue::Number(number) => redact_text(&number.to_string()).1 > 0,
+        FieldValue::Text(text) => redact_text(text).1 > 0,
+    };
+    // It cannot be cut and still be what the rule allows.
+    (fits && !is_card_number).then(|| value.clone())
 }
 
 /// What the rule asks for. The name is the tenant's own word, not a person's.
 fn words(rule: &FieldRule) -> String {
     let what = match rule.kind {
         FieldKind::Text => format!("a text of at most {TEXT_CHARACTERS_MAX} characters"),
-        FieldKind::Number => "a number".to_owned(),
+        FieldKind::Number => "a number, and none of a card".to_owned(),
         FieldKind::Date => "a date like 2026-12-25".to_owned(),
         FieldKind::Choice => format!("one of {}", rule.choices.join(", ")),
     };

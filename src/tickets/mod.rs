@@ -43,7 +43,7 @@ use tokio::{
 
 /// An address that is looked for, as it would be kept.
 pub use crate::mail::{Held, address::as_kept};
-pub use change::{Assignee, Change, NAME_CHARACTERS_MAX, Priority, TAGS_MAX, change_ticket, name};
+pub use change::{Assignee, Change, NAME_CHARACTERS_MAX, Priority, TAGS_MAX, change_ticket, name_of, tag_of};
 use clock::Clocks;
 pub use comment::{COMMENT_CHARACTERS_MAX, NewComment, add_comment};
 pub use create::{NewTicket, create_ticket, party};

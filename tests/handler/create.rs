@@ -293,6 +293,68 @@ async fn fields_do_not_pile_up_until_a_ticket_cannot_be_changed() {
     assert_eq!(*last, json!([{ "what": "fields", "from": { "a0": "x".repeat(1_000) }, "to": { "c0": "x" } }]));
 }
 
+#[tokio::test]
+async fn card_numbers_are_cut_in_all_that_names_a_ticket_and_are_no_number() {
+    let world = World::new().await;
+    world.set(|settings| settings.fields = serde_json::from_value(json!([{ "name": "Seats", "kind": "number" }])).unwrap()).await;
+    let agent = world.token("contoso", Role::Agent, None);
+    const CARD: &str = "4111 1111 1111 1111";
+    let set = json!({ "tags": [CARD], "category": CARD, "assignee": { "group": CARD } });
+    let body = json!({ "subject": CARD, "text": CARD, "requester": { "address": ANN, "name": CARD }, "set": set });
+    let (status, made) = create(&world, &agent, None, &body).await;
+    assert_eq!((status, &made["tags"]), (201, &json!(["**** **** **** 1111"])), "{made}");
+    let path = format!("/api/tickets/{}", made["id"].as_str().unwrap());
+    let (_, history) = world.get(&format!("{path}/history"), &agent).await;
+    assert!(!format!("{made}{history}").contains("4111"), "{made} {history}");
+    // It is found by what was sent.
+    let (_, found) = world.get("/api/tickets?tag=4111%201111%201111%201111&category=4111%201111%201111%201111", &agent).await;
+    assert_eq!(found["tickets"].as_array().unwrap().len(), 1);
+    for number in ["4111111111111111", "4111111111111111.0", "-4111111111111111"] {
+        let change = format!("{{\"fields\":{{\"Seats\":{number}}}}}");
+        let answer = world.http("PATCH", &path, Some(&agent), change.as_bytes()).await;
+        assert_eq!(answer.status, 400, "{number}");
+    }
+    // A person stays as he stands in his tokens.
+    let change = json!({ "assignee": { "person": "4111111111111111" } }).to_string();
+    assert_eq!(world.http("PATCH", &path, Some(&agent), change.as_bytes()).await.status, 200);
+}
+
+#[tokio::test]
+async fn what_shows_nothing_is_nothing_and_names_that_look_alike_are_one() {
+    let world = World::new().await;
+    world.set(|settings| settings.fields = serde_json::from_value(texts("a")).unwrap()).await;
+    let agent = world.token("contoso", Role::Agent, None);
+    let body = |subject: &str, text: &str| json!({ "subject": subject, "text": text, "requester": { "address": ANN } });
+    let (_, made) = create(&world, &agent, None, &body("S", "a\r\nb\u{0}\u{1b}\tc")).await;
+    assert_eq!(world.comments("contoso", &made).await[0]["text"], "a\nb\tc");
+    let path = format!("/api/tickets/{}", made["id"].as_str().unwrap());
+    let call = async |method: &str, path: &str, body: Value| {
+        let answer = world.http(method, path, Some(&agent), body.to_string().as_bytes()).await;
+        (answer.status, serde_json::from_slice::<Value>(&answer.body).unwrap())
+    };
+    for nothing in
+        ["\u{200b}", "\u{ad}", "\u{3164}", "\u{0}", "\u{1b}", "\u{200c}\u{200d}", "\u{34f}", "\u{180e}", "\u{2800}", "\u{fe0f}", "\u{e0041}"]
+    {
+        assert_eq!(create(&world, &agent, None, &body("S", nothing)).await.0, 400, "{nothing:?}");
+        assert_eq!(create(&world, &agent, None, &body(nothing, "Words.")).await.0, 400, "{nothing:?}");
+        assert_eq!(call("POST", &format!("{path}/comments"), json!({ "text": nothing, "public": true })).await.0, 400, "{nothing:?}");
+        for change in
+            [json!({ "subject": nothing }), json!({ "tags": [nothing] }), json!({ "category": nothing }), json!({ "assignee": { "group": nothing } })]
+        {
+            assert_eq!(call("PATCH", &path, change).await.0, 400, "{nothing:?}");
+        }
+    }
+    let persian = "\u{645}\u{6cc}\u{200c}\u{62e}\u{648}\u{627}\u{647}\u{645}";
+    let change =
+        json!({ "subject": persian, "tags": ["K\u{f6}ln", "Ko\u{308}ln", "k\u{200b}\u{f6}ln", persian], "fields": { "a0": "one\r\ntwo\u{1b}" } });
+    let (status, changed) = call("PATCH", &path, change).await;
+    assert_eq!((status, &changed["subject"], &changed["tags"]), (200, &json!(persian), &json!(["k\u{f6}ln", persian])));
+    assert_eq!(changed["fields"]["a0"], "one\ntwo");
+    // Lower case may be longer than what was written.
+    assert_eq!(call("PATCH", &path, json!({ "tags": ["\u{130}".repeat(100)] })).await.0, 400);
+    assert_eq!(call("PATCH", &path, json!({ "tags": ["\u{130}".repeat(50)] })).await.0, 200);
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn a_request_that_comes_several_times_at_once_leaves_its_words_once() {
     let world = World::new().await;
