@@ -7,7 +7,7 @@ use super::{
     App, HttpAnswer, HttpRequest, Problem,
     answer::body,
     idempotency::idempotency_key,
-    tickets::{ChangeRequest, PartyRequest, shown, viewer},
+    tickets::{CHANGE_BODY_BYTES_MAX, COMMENT_BODY_BYTES_MAX, ChangeRequest, PartyRequest, shown, viewer},
 };
 use crate::{
     access::Caller,
@@ -15,8 +15,8 @@ use crate::{
     tickets::{self, Author, Change, NewTicket, Party, Viewer, idempotency::Request},
 };
 
-/// Bytes of a new ticket's JSON.
-const BODY_BYTES_MAX: usize = 512 * 1024;
+/// Bytes of a new ticket's JSON: its first comment and what is set.
+const BODY_BYTES_MAX: usize = COMMENT_BODY_BYTES_MAX + CHANGE_BODY_BYTES_MAX;
 
 /// What somebody is told who is no contact and cannot become one.
 const NO_ADDRESS: &str = "Your directory vouches for no address of yours, or somebody else has it: write to the desk by mail.";

@@ -10,7 +10,7 @@ use crate::{
 };
 
 /// Bytes of the settings' JSON.
-const BODY_BYTES_MAX: usize = 256 * 1024;
+pub const BODY_BYTES_MAX: usize = 256 * 1024;
 
 pub async fn get(app: &App, caller: Caller, _request: HttpRequest) -> Result<HttpAnswer, Problem> {
     let (tenant, etag) = tenants::get(app.ports.documents.as_ref(), &app.keyring, &caller.tenant).await?.ok_or(tenants::Error::NotFound)?;

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::{
     App, HttpAnswer, HttpRequest, Problem,
     answer::{body, json, limit, never_null, present, quoted, versions},
-    cursor,
+    cursor, settings,
 };
 use crate::{
     access::Caller,
@@ -15,8 +15,8 @@ use crate::{
     tickets::{held, removal},
 };
 
-/// Bytes of a tenant's JSON: fifty mailboxes with their trust.
-const BODY_BYTES_MAX: usize = 64 * 1024;
+/// Bytes of a tenant's JSON: fifty mailboxes with their trust, and what he has set.
+const BODY_BYTES_MAX: usize = 64 * 1024 + settings::BODY_BYTES_MAX;
 
 pub async fn list(app: &App, caller: Caller, request: HttpRequest) -> Result<HttpAnswer, Problem> {
     let documents = app.ports.documents.as_ref();

@@ -224,7 +224,7 @@ async fn a_bad_comment_is_a_problem_and_changes_nothing() {
     let agent = world.token("contoso", Role::Agent, None);
     let path = format!("{}/comments", desk.ann);
     let long = json!({ "text": "a".repeat(60_000) }).to_string();
-    let huge = json!({ "text": "a".repeat(600_000) }).to_string();
+    let huge = json!({ "text": "a".repeat(800_000) }).to_string();
     for (body, status) in [
         ("", 400),
         ("null", 400),

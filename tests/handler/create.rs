@@ -320,6 +320,28 @@ async fn card_numbers_are_cut_in_all_that_names_a_ticket_and_are_no_number() {
 }
 
 #[tokio::test]
+async fn what_is_as_long_as_it_may_be_fits_however_json_writes_it() {
+    let world = World::new().await;
+    world.set(|settings| settings.fields = serde_json::from_value(texts("a")).unwrap()).await;
+    let agent = world.token("contoso", Role::Agent, None);
+    let written = |count: usize| "\\ud83d\\ude00".repeat(count);
+    let cc: Vec<String> = (0..20).map(|at| format!("{{\"address\":\"a{at}@a.example\",\"name\":\"{}\"}}", written(200))).collect();
+    let tags: Vec<String> = (0..20).map(|at| format!("\"{}{at:02}\"", written(98))).collect();
+    let fields: Vec<String> = (0..30).map(|at| format!("\"a{at}\":\"{}\"", written(1_000))).collect();
+    let change =
+        format!("{{\"subject\":\"{}\",\"cc\":[{}],\"tags\":[{}],\"fields\":{{{}}}}}", written(998), cc.join(","), tags.join(","), fields.join(","));
+    let new =
+        format!("{{\"subject\":\"{}\",\"text\":\"{}\",\"requester\":{{\"address\":\"{ANN}\"}},\"set\":{change}}}", written(998), written(50_000));
+    let answer = world.http("POST", "/api/tickets", Some(&agent), new.as_bytes()).await;
+    let made: Value = serde_json::from_slice(&answer.body).unwrap();
+    assert_eq!(answer.status, 201, "{made:.500}");
+    let path = format!("/api/tickets/{}", made["id"].as_str().unwrap());
+    assert_eq!(world.http("PATCH", &path, Some(&agent), change.as_bytes()).await.status, 200);
+    let comment = format!("{{\"text\":\"{}\"}}", written(50_000));
+    assert_eq!(world.http("POST", &format!("{path}/comments"), Some(&agent), comment.as_bytes()).await.status, 201);
+}
+
+#[tokio::test]
 async fn what_shows_nothing_is_nothing_and_names_that_look_alike_are_one() {
     let world = World::new().await;
     world.set(|settings| settings.fields = serde_json::from_value(texts("a")).unwrap()).await;
