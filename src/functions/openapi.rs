@@ -70,7 +70,7 @@ fn operation(function: &Function, route: &str, access: &Access, schemas: &mut Sc
         by_status.entry(*status).or_default().push(name);
     }
     for (status, names) in by_status {
-        responses.insert(status.to_string(), refused(&names));
+        responses.insert(status.to_string(), refused(status, &names));
     }
     if !query.is_empty() {
         responses.insert("414".to_owned(), json!({ "description": "The URL is longer than the server reads." }));
@@ -96,10 +96,16 @@ fn operation(function: &Function, route: &str, access: &Access, schemas: &mut Sc
 }
 
 /// One of these problems.
-fn refused(names: &[&str]) -> Value {
+fn refused(status: u16, names: &[&str]) -> Value {
     let types: Vec<String> = names.iter().map(|name| format!("{PROBLEM_TYPE}{name}")).collect();
     let schema = json!({ "allOf": [{ "$ref": "#/components/schemas/Problem" }, { "properties": { "type": { "enum": types } } }] });
-    json!({ "description": format!("It was not done: {}.", names.join(", ")), "content": { "application/problem+json": { "schema": schema } } })
+    let mut answer =
+        json!({ "description": format!("It was not done: {}.", names.join(", ")), "content": { "application/problem+json": { "schema": schema } } });
+    if matches!(status, 429 | 503) {
+        let what = "Seconds after which to come again, where that is known.";
+        answer["headers"] = json!({ "Retry-After": { "description": what, "schema": { "type": "integer", "minimum": 1 } } });
+    }
+    answer
 }
 
 fn answered(answer: &Answer, schemas: &mut Schemas) -> Value {

@@ -1,6 +1,8 @@
 //! THE place where errors become answers: a [`Problem`] (RFC 9457) for callers, a [`Verdict`] for the host.
 //! Every match on a room's error is exhaustive. Answers of 500 and above never show detail.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -31,6 +33,8 @@ pub struct Problem {
     pub title: &'static str,
     /// What happened here and what to do. Shown below 500 only.
     pub detail: String,
+    /// What it says besides in headers.
+    pub headers: Vec<(&'static str, String)>,
 }
 
 /// RFC 9457.
@@ -49,7 +53,19 @@ pub struct ProblemBody<'a> {
 
 impl Problem {
     pub fn new(status: u16, slug: &'static str, title: &'static str, detail: impl Into<String>) -> Self {
-        Problem { status, slug, title, detail: detail.into() }
+        Problem { status, slug, title, detail: detail.into(), headers: Vec::new() }
+    }
+
+    /// The same with a header.
+    pub fn with(mut self, name: &'static str, value: impl Into<String>) -> Self {
+        self.headers.push((name, value.into()));
+        self
+    }
+
+    /// The same with the time after which to come again, in whole seconds (RFC 9110 section 10.2.3).
+    pub fn after(self, wait: Duration) -> Self {
+        let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
+        self.with("retry-after", seconds.max(1).to_string())
     }
 
     /// The RFC 9457 document. `invocation` becomes its `instance`.
@@ -66,6 +82,7 @@ impl Problem {
         if self.status == 401 {
             headers.push(("www-authenticate", "Bearer".to_owned()));
         }
+        headers.extend(self.headers);
         HttpAnswer { status: self.status, headers, body: Bytes::from(bytes) }
     }
 }
@@ -76,7 +93,7 @@ pub fn fault(fault: &Fault) -> Problem {
         Fault::Conflict => {
             Problem::new(409, "conflict", "Somebody else changed this", "It was changed at the same moment: read it again and repeat.")
         }
-        Fault::Throttled { .. } => Problem::new(503, "busy", "The service is busy", fault.to_string()),
+        Fault::Throttled { after } => Problem::new(503, "busy", "The service is busy", fault.to_string()).after(*after),
         Fault::Unavailable(_) => Problem::new(503, "unavailable", "A part of the service is unavailable", fault.to_string()),
         Fault::Corrupt(_) => Problem::new(500, "internal", "Something went wrong here", fault.to_string()),
     }
@@ -160,7 +177,7 @@ impl From<tickets::Error> for Problem {
             tickets::Error::NotFound => Problem::new(404, "not-found", "It does not exist", "There is no such thing that you may see."),
             tickets::Error::BadSignature => Problem::new(400, "bad-signature", "The signature cannot be like that", error.to_string()),
             tickets::Error::BadUpload => Problem::new(400, "bad-upload", "The file cannot be kept", error.to_string()),
-            tickets::Error::TooManyUploads => Problem::new(429, "too-many-uploads", "Too many files wait", error.to_string()),
+            tickets::Error::TooManyUploads { after } => Problem::new(429, "too-many-uploads", "Too many files wait", error.to_string()).after(after),
             tickets::Error::BadAttachments => Problem::new(400, "bad-attachments", "The attachments cannot be like that", error.to_string()),
             tickets::Error::BadComment => Problem::new(400, "bad-comment", "The comment cannot be like that", error.to_string()),
             tickets::Error::BadTicket

@@ -124,7 +124,7 @@ impl Front {
                 let request = WireRequest { method: method.as_str().to_owned(), path, query, headers, body, of_host };
                 self.finish(app, request, place, &invocation).await
             }
-            None => dispatch::refused(Problem::new(503, "not-ready", "The service is starting", ""), &invocation),
+            None => dispatch::refused(Problem::new(503, "not-ready", "The service is starting", "").after(READY_WAIT), &invocation),
         };
         wire(answer, &invocation)
     }
@@ -172,7 +172,7 @@ impl Front {
     async fn place(&self) -> Result<OwnedSemaphorePermit, Problem> {
         let place = timeout(self.body_wait, self.large_bodies.clone().acquire_owned()).await;
         let place = place.ok().and_then(Result::ok);
-        place.ok_or_else(|| Problem::new(503, "busy", "The service is busy", "too many large bodies came at once"))
+        place.ok_or_else(|| Problem::new(503, "busy", "The service is busy", "too many large bodies came at once").after(self.body_wait))
     }
 }
 

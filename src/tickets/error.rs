@@ -1,5 +1,7 @@
 //! Why a story of this room was not done.
 
+use std::time::Duration;
+
 use super::{
     CC_MAX, COMMENT_CHARACTERS_MAX, LINKS_MAX, MERGED_MAX, NAME_CHARACTERS_MAX, PARTY_NAME_CHARACTERS_MAX, TAGS_MAX,
     signatures::{SIGNATURE_CHARACTERS_MAX, SIGNER_CHARACTERS_MAX},
@@ -66,7 +68,10 @@ pub enum Error {
     #[error("a file has 1 to {UPLOAD_BYTES_MAX} bytes")]
     BadUpload,
     #[error("{WAITING_MAX} files of yours wait for a comment: use them, or wait until they are removed after a day")]
-    TooManyUploads,
+    TooManyUploads {
+        /// Until the oldest may be removed.
+        after: Duration,
+    },
     #[error(
         "a comment has at most {ATTACHMENTS_MAX} attachments of {ATTACHMENTS_BYTES_MAX} bytes together, each an upload of your own from the last day that no comment has yet"
     )]

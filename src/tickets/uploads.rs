@@ -65,7 +65,10 @@ pub async fn upload(desk: &Desk, tenant: &TenantId, new: NewUpload<'_>) -> Resul
     let owner = format!("{OWNER}{}", keys.index("uploader", &[new.subject.as_bytes()]));
     let waiting = desk.ports.documents.scan(&Scan::prefix(&place, Slot::K2, &format!("{owner}+"), WAITING_MAX)).await?;
     if waiting.len() >= WAITING_MAX {
-        return Err(Error::TooManyUploads);
+        // By their ids the oldest comes first.
+        let oldest: Option<Upload> = waiting.first().map(|document| keys.open_document(document)).transpose()?;
+        let wait = oldest.map_or(KEPT, |oldest| oldest.expires_at + GRACE - desk.ports.clock.now());
+        return Err(Error::TooManyUploads { after: wait.max(Duration::ZERO).unsigned_abs() });
     }
     let named = mail::attachment(new.name, new.media_type, new.bytes.into()).ok_or(Error::BadUpload)?;
     let now = desk.ports.clock.now();

@@ -46,6 +46,7 @@ const NEVER_ANSWERS: u8 = 2;
 const IS_DAMAGED: u8 = 3;
 const IS_DOWN: u8 = 4;
 const WAITS: u8 = 5;
+const IS_BUSY: u8 = 6;
 /// A text that only a log may hold.
 const DETAIL: &str = "detail-of-the-inside";
 
@@ -57,6 +58,7 @@ impl Documents for Moody {
             NEVER_ANSWERS => std::future::pending().await,
             IS_DAMAGED => Err(Fault::Corrupt(DETAIL.to_owned())),
             IS_DOWN => Err(Fault::Unavailable(DETAIL.to_owned())),
+            IS_BUSY => Err(Fault::Throttled { after: Duration::from_millis(1_500) }),
             _ => {
                 while self.mood.load(Ordering::SeqCst) == WAITS {
                     tokio::time::sleep(Duration::from_millis(5)).await;
@@ -115,6 +117,23 @@ async fn an_answer_of_the_500s_shows_no_detail() {
             assert!(!body.to_string().contains(DETAIL), "{body}");
         }
     }
+}
+
+#[tokio::test]
+async fn who_is_to_come_again_is_told_when_and_the_host_is_not() {
+    let (world, mood) = moody().await;
+    let message = world.leave(HELP, "a.eml", &mail("ann@adventure-works.example", "q@a.example", "Hello", "", "Hello")).await;
+    let served = Served::new(&world).await;
+    mood.store(IS_BUSY, Ordering::SeqCst);
+    let token = format!("Authorization: Bearer {}", world.token("contoso", Role::Agent, None));
+    let answer = request(served.address, "GET", "/api/tickets", &[&token], b"").await;
+    assert_eq!((answer.status, answer.header("retry-after")), (503, Some("2")));
+    let body = json!({ "Data": { "message": serde_json::to_string(&message).unwrap() }, "Metadata": {} }).to_string();
+    let answer = request(served.address, "POST", "/IntakeMail", &["Content-Type: application/json"], body.as_bytes()).await;
+    assert_eq!((answer.status, answer.header("retry-after")), (500, None));
+    mood.store(IS_DOWN, Ordering::SeqCst);
+    let answer = request(served.address, "GET", "/api/tickets", &[&token], b"").await;
+    assert_eq!((answer.status, answer.header("retry-after")), (503, None), "nobody knows");
 }
 
 #[tokio::test]
@@ -239,6 +258,8 @@ async fn a_large_body_that_gets_no_place_is_told_so() {
     let connections = futures::future::join_all((0..4 * PLACES).map(|_| upload_but_one(served.address))).await;
     let answers = futures::future::join_all(connections.into_iter().map(|mut upload| async move { upload.answer().await.unwrap() })).await;
     // Those with a place wait for their last byte, the others for a place.
+    let told = answers.iter().filter(|answer| answer.status == 503).all(|answer| answer.header("retry-after") == Some("1"));
+    assert!(told, "as long as was waited");
     let of = |status: u16| answers.iter().filter(|answer| answer.status == status).count();
     assert!(of(503) > 0 && of(408) >= PLACES && of(503) + of(408) == answers.len(), "{} were busy, {} too slow", of(503), of(408));
 }

@@ -22,6 +22,7 @@ async fn it_is_served_to_everybody_and_says_something_of_every_route() {
         assert!(operation["summary"].as_str().is_some_and(|summary| !summary.is_empty()), "nothing is said of {}: see `about`", function.name);
         let refused = &operation["responses"]["503"]["content"]["application/problem+json"]["schema"]["allOf"][1]["properties"]["type"]["enum"];
         assert!(refused.as_array().unwrap().contains(&"urn:helpdesk:problem:unavailable".into()), "{}", function.name);
+        assert_eq!(operation["responses"]["503"]["headers"]["Retry-After"]["schema"]["type"], "integer");
         routes += 1;
     }
     let described: usize = document["paths"].as_object().unwrap().values().map(|path| path.as_object().unwrap().len()).sum();
