@@ -15,6 +15,8 @@ use crate::{
     },
 };
 
+/// What a file of gzip begins with (RFC 1952). No mail does.
+const GZIP: &[u8] = &[0x1f, 0x8b];
 /// Names the mailbox that a pushed mail is for.
 const MAILBOX_HEADER: &str = "helpdesk-mailbox";
 
@@ -27,6 +29,11 @@ pub async fn push(app: &App, caller: Caller, request: HttpRequest) -> Result<Htt
     let media_type = request.headers.get("content-type").and_then(|value| value.split(';').next()).unwrap_or_default();
     if !media_type.trim().eq_ignore_ascii_case("message/rfc822") {
         return Err(Problem::new(415, "not-a-mail", "The body is no mail", "Send a raw mail as `message/rfc822`."));
+    }
+    // The Functions host drops `Content-Encoding`, so that its bytes alone tell.
+    if request.body.starts_with(GZIP) {
+        let problem = Problem::new(415, "not-a-mail", "The body is no mail", "Send a raw mail as it is, without a content coding.");
+        return Err(problem.with("accept-encoding", "identity"));
     }
     let bad = |detail: String| Problem::new(400, "bad-mailbox", "The mailbox is missing or none", detail);
     let named = request.headers.get(MAILBOX_HEADER).ok_or_else(|| bad("Name its address in the header `Helpdesk-Mailbox`.".to_owned()))?;

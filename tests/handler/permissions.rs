@@ -242,6 +242,11 @@ async fn a_machine_pushes_mail_to_the_mailboxes_of_its_tenant() {
     ] {
         assert_eq!(push(mailbox, media_type, raw).await, status, "{mailbox} {media_type}");
     }
+    // One that was packed would end as unreadable.
+    let headers = [("content-type", "message/rfc822"), ("helpdesk-mailbox", HELP)];
+    let packed = world.http_with("POST", "/api/mail", Some(&feeder), &headers, b"\x1f\x8b\x08\x00").await;
+    assert_eq!(packed.status, 415);
+    assert!(packed.headers.contains(&("accept-encoding", "identity".to_owned())), "{:?}", packed.headers);
     // What is no mail is taken too, and kept with its reason.
     assert_eq!(push(HELP, "message/rfc822", b"\x00\x01").await, 202);
     crate::intake::take_what_waits(&world).await;
