@@ -1,10 +1,13 @@
 //! What the functions have in common: JSON in and out, values of routes and queries, files.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, collections::BTreeMap, fmt, marker::PhantomData};
 
 use bytes::Bytes;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
-use serde::{Deserialize, Deserializer, Serialize, de::DeserializeOwned};
+use serde::{
+    Deserialize, Deserializer, Serialize,
+    de::{DeserializeOwned, MapAccess, Visitor},
+};
 use serde_json::error::Category;
 use time::{OffsetDateTime, UtcOffset, format_description::well_known::Rfc3339};
 
@@ -13,6 +16,9 @@ use crate::{
     ports::{Etag, Versions},
     tickets::{self, store::LIST_MAX},
 };
+
+/// What is wrong with a member by a name of the caller's, which is not repeated.
+const TWICE: &str = "a member that stands twice";
 
 pub fn json<T: Serialize>(status: u16, body: &T) -> HttpAnswer {
     // Serializing our own structs to memory does not fail.
@@ -57,7 +63,7 @@ fn reason(error: &serde_json::Error) -> Option<String> {
         };
         return Some(format!("{found}, expected {expected}"));
     }
-    (text.starts_with("missing field `") || text.starts_with("duplicate field `")).then(|| text.to_owned())
+    (text.starts_with("missing field `") || text.starts_with("duplicate field `") || text == TWICE).then(|| text.to_owned())
 }
 
 /// A value of the route. What cannot be one names nothing that exists.
@@ -135,6 +141,29 @@ pub fn never_null<'de, T: Deserialize<'de>, D: Deserializer<'de>>(deserializer: 
 /// For a list: `null` empties it.
 pub fn emptied<'de, T: Deserialize<'de>, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Vec<T>>, D::Error> {
     Option::deserialize(deserializer).map(|list| Some(list.unwrap_or_default()))
+}
+
+/// For members by names that are the caller's: as with ours, one that stands twice is a fault.
+pub fn each_once<'de, T: Deserialize<'de>, D: Deserializer<'de>>(deserializer: D) -> Result<BTreeMap<String, T>, D::Error> {
+    struct EachOnce<T>(PhantomData<T>);
+    impl<'de, T: Deserialize<'de>> Visitor<'de> for EachOnce<T> {
+        type Value = BTreeMap<String, T>;
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("an object")
+        }
+
+        fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Self::Value, A::Error> {
+            let mut read = BTreeMap::new();
+            while let Some((name, value)) = members.next_entry()? {
+                if read.insert(name, value).is_some() {
+                    return Err(serde::de::Error::custom(TWICE));
+                }
+            }
+            Ok(read)
+        }
+    }
+    deserializer.deserialize_map(EachOnce(PhantomData))
 }
 
 pub fn bad(slug: &'static str, detail: String) -> Problem {

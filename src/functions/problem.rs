@@ -127,6 +127,7 @@ impl From<tenants::Error> for Problem {
             | tenants::Error::TooManyMailboxes
             | tenants::Error::BadName
             | tenants::Error::Reserved
+            | tenants::Error::IdOfADirectory
             | tenants::Error::NotARegion
             | tenants::Error::NotADirectory
             | tenants::Error::NotAState

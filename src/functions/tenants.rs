@@ -38,6 +38,11 @@ pub async fn add(app: &App, caller: Caller, request: HttpRequest) -> Result<Http
     let example = r#"{"id": "contoso", "name": "Contoso", "mailboxes": [{"address": "help@contoso.example", "trust": "exchange_online"}]}"#;
     let body: AddRequest = body(&request, BODY_BYTES_MAX, example)?;
     let mailboxes = body.mailboxes.iter().map(|mailbox| mailbox.address.clone()).collect();
+    let named_twice =
+        |at: usize, one: &MailboxBody| body.mailboxes[..at].iter().any(|other| other.address == one.address && other.trust != one.trust);
+    if body.mailboxes.iter().enumerate().any(|(at, one)| named_twice(at, one)) {
+        return Err(Problem::new(400, "bad-tenant", "The tenant cannot be like that", "A mailbox that is named twice has one `trust`."));
+    }
     let tenant = Tenant { entra_tenant: body.entra_tenant, region: body.region, ..Tenant::new(body.id.clone(), body.name, mailboxes) };
     let trust = |mailbox: &Mailbox| {
         let named = body.mailboxes.iter().find(|named| named.address == *mailbox);

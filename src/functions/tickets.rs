@@ -8,7 +8,7 @@ use time::OffsetDateTime;
 
 use super::{
     App, HttpAnswer, HttpRequest, Problem,
-    answer::{At, Instant, body, download, emptied, id, json, limit, never_null, present, quoted, versions},
+    answer::{At, Instant, body, download, each_once, emptied, id, json, limit, never_null, present, quoted, versions},
     cursor,
     idempotency::idempotency_key,
 };
@@ -167,7 +167,7 @@ pub struct ChangeRequest {
     #[serde(default, deserialize_with = "emptied")]
     cc: Option<Vec<PartyRequest>>,
     /// By their names; `null` takes one away.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "each_once")]
     fields: FieldChanges,
 }
 

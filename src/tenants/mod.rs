@@ -23,7 +23,7 @@ use crate::{
     audit::{self, Action},
     ids::{Kind, RecordId, TenantId, partition},
     keys::{self, Keyring, TenantKeys},
-    mail::line::is_one_line,
+    mail::line::{is_one_line, shows},
     ports::{Documents, Etag, Fault, NewDocument, Ports, Scan, Slot, TRYING_FOR_A_CALLER, Tries, Versions, Write, new_ulid},
 };
 
@@ -89,6 +89,8 @@ pub enum Error {
     BadName,
     #[error("the id is the house's own")]
     Reserved,
+    #[error("an id that is shaped like a UUID would be taken for an Entra tenant: choose another")]
+    IdOfADirectory,
     #[error("a region is one of {}", REGIONS.join(", "))]
     NotARegion,
     #[error("an Entra tenant is a UUID, 8-4-4-4-12 hexadecimal digits")]
@@ -160,6 +162,10 @@ pub async fn add(ports: &Ports, keyring: &Keyring, actor: &str, tenant: &Tenant,
 /// The same, with what each mailbox trusts.
 pub async fn add_trusting(ports: &Ports, keyring: &Keyring, actor: &str, tenant: &Tenant, trust: impl Fn(&Mailbox) -> Trust) -> Result<(), Error> {
     let tenant = checked(tenant)?;
+    // A token names him by his id or by his directory.
+    if tenant.id.as_str().parse::<DirectoryId>().is_ok() {
+        return Err(Error::IdOfADirectory);
+    }
     tenant.mailboxes.iter().try_for_each(has_no_mark)?;
     let documents = ports.documents.as_ref();
     is_free(documents, keyring, &tenant).await?;
@@ -319,7 +325,7 @@ fn has_no_mark(mailbox: &Mailbox) -> Result<(), Error> {
 
 /// A tenant's name, if it may be kept.
 pub fn checked_name(text: &str) -> Result<String, Error> {
-    let fits = (1..=NAME_CHARACTERS_MAX).contains(&text.chars().count()) && !text.trim().is_empty() && is_one_line(text);
+    let fits = (1..=NAME_CHARACTERS_MAX).contains(&text.chars().count()) && shows(text) && is_one_line(text);
     if fits { Ok(text.to_owned()) } else { Err(Error::BadName) }
 }
 

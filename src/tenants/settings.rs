@@ -10,7 +10,10 @@ use super::{
     BusinessHours,
     templates::{self, Language, Template},
 };
-use crate::mail::line::is_one_line;
+use crate::mail::{
+    line::{is_one_line, shows},
+    redact::redact_text,
+};
 
 /// Days after which an answer to a solved ticket opens a new one, if nobody says otherwise.
 const REOPEN_DAYS: u16 = 14;
@@ -129,7 +132,7 @@ impl Settings {
 }
 
 fn check_fields(fields: &[FieldRule]) -> Result<(), String> {
-    let is_a_name = |name: &str| (1..=FIELD_NAME_CHARACTERS_MAX).contains(&name.chars().count()) && is_one_line(name);
+    let is_a_name = |name: &str| (1..=FIELD_NAME_CHARACTERS_MAX).contains(&name.chars().count()) && is_one_line(name) && shows(name);
     let names: BTreeSet<&str> = fields.iter().map(|rule| rule.name.as_str()).collect();
     if fields.len() > FIELDS_MAX || names.len() < fields.len() || !names.iter().all(|name| is_a_name(name)) {
         return Err(format!(
@@ -138,9 +141,12 @@ fn check_fields(fields: &[FieldRule]) -> Result<(), String> {
     }
     for rule in fields {
         let choices = if rule.kind == FieldKind::Choice { 1..=CHOICES_MAX } else { 0..=0 };
-        if !choices.contains(&rule.choices.len()) || !rule.choices.iter().all(|choice| is_a_name(choice)) {
+        let distinct: BTreeSet<&String> = rule.choices.iter().collect();
+        // No ticket could have one with a card number.
+        let is_a_choice = |choice: &str| is_a_name(choice) && redact_text(choice).1 == 0;
+        if !choices.contains(&rule.choices.len()) || distinct.len() < rule.choices.len() || !rule.choices.iter().all(|choice| is_a_choice(choice)) {
             return Err(format!(
-                "a field of kind choice has 1 to {CHOICES_MAX} choices of 1 to {FIELD_NAME_CHARACTERS_MAX} characters on one line, others have none"
+                "a field of kind choice has 1 to {CHOICES_MAX} choices, each once, of 1 to {FIELD_NAME_CHARACTERS_MAX} characters on one line, others have none"
             ));
         }
     }

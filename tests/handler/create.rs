@@ -377,6 +377,18 @@ async fn what_shows_nothing_is_nothing_and_names_that_look_alike_are_one() {
     assert_eq!(call("PATCH", &path, json!({ "tags": ["\u{130}".repeat(50)] })).await.0, 200);
 }
 
+#[tokio::test]
+async fn a_field_that_stands_twice_is_refused_as_every_other_member_is() {
+    let world = World::new().await;
+    world.set(|settings| settings.fields = serde_json::from_value(texts("a")).unwrap()).await;
+    let agent = world.token("contoso", Role::Agent, None);
+    let body = format!(r#"{{"subject":"S","text":"Words.","requester":{{"address":"{ANN}"}},"set":{{"fields":{{"a0":"x","a0":"secret"}}}}}}"#);
+    let answer = world.http("POST", "/api/tickets", Some(&agent), body.as_bytes()).await;
+    let problem: Value = serde_json::from_slice(&answer.body).unwrap();
+    let detail = problem["detail"].as_str().unwrap();
+    assert!(answer.status == 400 && detail.contains(": a member that stands twice.") && !detail.contains("a0"), "{problem}");
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn a_request_that_comes_several_times_at_once_leaves_its_words_once() {
     let world = World::new().await;

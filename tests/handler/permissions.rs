@@ -324,3 +324,30 @@ async fn held_mail_goes_on_when_the_tenant_is_active_again_even_if_nobody_was_th
     crate::intake::take_what_waits(&world).await;
     assert_eq!(world.tickets("contoso").await.len(), 2);
 }
+
+#[tokio::test]
+async fn what_no_tenant_and_no_desk_can_be_is_refused() {
+    let world = World::new().await;
+    let (operator, admin) = (world.token("vendor", Role::Operator, None), world.token("contoso", Role::Admin, None));
+    let add = async |more: Value| {
+        let mut body = json!({ "id": "northwind", "name": "Northwind", "mailboxes": [] });
+        body.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        world.http("POST", "/api/operator/tenants", Some(&operator), body.to_string().as_bytes()).await.status
+    };
+    // Whose token names that one is looked for by his directory.
+    assert_eq!(add(json!({ "id": "0f1e2d3c-4b5a-6978-8796-a5b4c3d2e1f0" })).await, 400);
+    assert_eq!(add(json!({ "name": "\u{200b}" })).await, 400);
+    let mailbox = |trust: &str| json!({ "address": "help@northwind.example", "trust": trust });
+    assert_eq!(add(json!({ "mailboxes": [mailbox("exchange_online"), mailbox("nobody")] })).await, 400);
+    assert_eq!(add(json!({ "mailboxes": [mailbox("exchange_online"), mailbox("exchange_online")] })).await, 201);
+    for field in [
+        json!({ "name": " ", "kind": "text" }),
+        json!({ "name": "\u{200b}", "kind": "text" }),
+        json!({ "name": "Site", "kind": "choice", "choices": ["Bonn", "Bonn"] }),
+        json!({ "name": "Site", "kind": "choice", "choices": [" "] }),
+        json!({ "name": "Site", "kind": "choice", "choices": ["4111 1111 1111 1111"] }),
+    ] {
+        let settings = json!({ "fields": [field] }).to_string();
+        assert_eq!(world.http("PUT", "/api/settings", Some(&admin), settings.as_bytes()).await.status, 400, "{settings}");
+    }
+}
