@@ -87,7 +87,7 @@ const LIST: &[Parameter] = &[
     number("number", "The ticket's number."),
     text("created_from", "Opened at this instant or later."),
     text("created_to", "Opened before this instant."),
-    text("updated_from", "Last changed at this instant or later."),
+    text("updated_from", "Last changed at this instant or later. A ticket that changes while pages are turned may stand on none of them, or on two."),
     text("updated_to", "Last changed before this instant."),
     text("sort", "updated, created, or due: those that have a due date, and no others."),
     text("order", "desc or asc."),
