@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use super::{
     label::{self, Label},
     letters::{Class, class, is_star},
-    number::{self, LEFT_OVER},
+    number::{self, LEFT_OVER, STARS},
     run::Beginning,
 };
 
@@ -13,8 +13,6 @@ use super::{
 const BEHIND_MAX: usize = 96;
 /// Letters and digits of an account number (ISO 13616).
 const IBAN_LETTERS_MAX: usize = 34;
-/// Stars of a card that was cut: its digits but four.
-const STARS: std::ops::RangeInclusive<usize> = 9..=15;
 
 /// The letters before the present one.
 #[derive(Debug, Default)]

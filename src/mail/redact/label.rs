@@ -3,7 +3,7 @@
 
 use super::{
     letters::is_star,
-    number::{DIGITS, LEFT_OVER},
+    number::{DIGITS, LEFT_OVER, STARS},
 };
 
 /// What a number is, by the words before it.
@@ -39,10 +39,21 @@ pub(super) fn of(tail: &str) -> Label {
         lower if begins(lower, &NEVER) => Label::Other,
         lower if begins(lower, &GOODS) => return Label::InOne,
         lower if begins(lower, &PHONES) => Label::Phone,
-        lower if begins(lower, &ORDERS) => Label::InOne,
+        lower if begins(lower, &ORDERS) || is_account(lower) => Label::InOne,
+        "s" | "p" if is_abbreviated(tail, place) => Label::InOne,
         _ => return Label::None,
     };
     if is_card_for(&words(tail).collect::<Vec<_>>(), place, label == Label::Other) { Label::None } else { label }
+}
+
+fn is_account(lower: &str) -> bool {
+    ACCOUNTS.contains(&without_number(lower))
+}
+
+/// `S/N` and `P/N`: the `N` is the word after this one.
+fn is_abbreviated(tail: &str, place: usize) -> bool {
+    let after = place.checked_sub(1).and_then(|after| words(tail).nth(after));
+    after.is_some_and(|after| after.lower == "n" && after.before == "/")
 }
 
 /// Whether the word at the end, or the one before `number`, is a card's name.
@@ -54,15 +65,14 @@ pub(super) fn names_card_at_end(tail: &str) -> bool {
 }
 
 /// Whether the sentence is of a card up to the label at this place: then the label says what the card is for. `Order number` is clearer, and gives
-/// way to a card's number alone, and so does what is never a card's.
+/// way to a card's number alone, and so does what is never a card's. A card's number is an account's too.
 fn is_card_for(words: &[Word<'_>], label: usize, is_never: bool) -> bool {
     let is_numbered = |at: usize| {
         let before = words.iter().skip(at + 1).take(NUMBER_OF_MAX);
         let after = at.checked_sub(1).map(|after| &words[after]);
-        let alone = without_number(&words[at].lower) != words[at].lower;
-        alone || after.into_iter().chain(before).any(|word| is_number_word(&word.lower))
+        is_numbered_name(&words[at].lower) || after.into_iter().chain(before).any(|word| is_number_word(&word.lower))
     };
-    let is_clear = is_never || is_numbered(label);
+    let is_clear = is_never || is_numbered(label) && !is_account(&words[label].lower);
     for (at, word) in words.iter().enumerate().skip(label) {
         let is_card = names_card(word) || is_capital_abbreviation(word);
         if is_card && (!is_clear || is_numbered(at)) {
@@ -86,7 +96,8 @@ impl Word<'_> {
     /// As long as a card's number, or what is left of one, and not a date: what stands before has its number already.
     fn is_long_number(&self) -> bool {
         let has_length = self.text.len() == LEFT_OVER && !self.before.contains('/') || self.text.len() >= *DIGITS.start();
-        has_length && self.text.bytes().all(|byte| byte.is_ascii_digit()) || self.before.contains(is_star)
+        let stars = self.before.chars().filter(|letter| is_star(*letter)).count();
+        has_length && self.text.bytes().all(|byte| byte.is_ascii_digit()) || stars >= *STARS.start()
     }
 
     /// Also where a line or a cell begins. After an abbreviation a sentence goes on in small letters, as it does in a line that was wrapped.
@@ -110,7 +121,8 @@ fn words(tail: &str) -> impl Iterator<Item = Word<'_>> {
     })
 }
 
-fn begins(lower: &str, names: &[&str]) -> bool {
+/// Whether a word is one of these, or begins with one of the longer ones.
+pub(super) fn begins(lower: &str, names: &[&str]) -> bool {
     names.iter().any(|name| match (name.is_ascii(), name.len()) {
         (true, 0..=SHORT_BYTES) => lower == *name,
         // Chinese, Japanese and Korean do not part words.
@@ -120,7 +132,12 @@ fn begins(lower: &str, names: &[&str]) -> bool {
 }
 
 fn names_card(word: &Word<'_>) -> bool {
-    let name = without_number(&word.lower);
+    is_card_name(&word.lower)
+}
+
+/// Whether this word in small letters is a card, or its number.
+pub(super) fn is_card_name(lower: &str) -> bool {
+    let name = without_number(lower);
     let ends = |ending: &&str| if ending.is_ascii() { name.ends_with(ending) } else { name.contains(ending) };
     CARDS.contains(&name) || CARD_ENDINGS.iter().any(ends)
 }
@@ -129,8 +146,13 @@ fn is_capital_abbreviation(word: &Word<'_>) -> bool {
     CARD_LETTERS.contains(&word.lower.as_str()) && word.text.chars().all(char::is_uppercase)
 }
 
-fn is_number_word(lower: &str) -> bool {
+pub(super) fn is_number_word(lower: &str) -> bool {
     NUMBER_WORDS.contains(&lower)
+}
+
+/// Whether it says that it is a number: `kartennummer`.
+pub(super) fn is_numbered_name(lower: &str) -> bool {
+    without_number(lower) != lower
 }
 
 /// `karten` of `kartennummer`.
@@ -139,10 +161,37 @@ fn without_number(lower: &str) -> &str {
 }
 
 /// Words that say that it is a number, and not of what.
-const NUMBER_WORDS: [&str; 14] = ["no", "nr", "num", "number", "numbers", "nummer", "numero", "número", "numéro", "n", "nº", "code", "№", "номер"];
+const NUMBER_WORDS: [&str; 26] = [
+    "no",
+    "nr",
+    "num",
+    "number",
+    "numbers",
+    "nummer",
+    "numero",
+    "número",
+    "numéro",
+    "n",
+    "nº",
+    "code",
+    "№",
+    "номер",
+    "numer",
+    "nummeret",
+    "číslo",
+    "cislo",
+    "szám",
+    "száma",
+    "numara",
+    "numarası",
+    "număr",
+    "numărul",
+    "αριθμός",
+    "č",
+];
 
 /// Other words that say nothing of what a number is of.
-const FILLERS: [&str; 8] = ["is", "ist", "est", "es", "the", "was", "1", "2"];
+const FILLERS: [&str; 9] = ["is", "ist", "est", "es", "the", "was", "1", "2", "tag"];
 
 /// Beginnings of words for numbers that are never a card's, in whatever groups they are written. Words of up to four letters are whole.
 const NEVER: [&str; 41] = [
@@ -193,12 +242,29 @@ const NEVER: [&str; 41] = [
 const PHONES: [&str; 9] = ["tel", "telefon", "telephone", "téléphone", "teléfono", "phone", "fax", "mobil", "電話"];
 
 /// The same for numbers of goods, which are a card's only if they are grouped as a card. Some goods are cards.
-const GOODS: [&str; 6] = ["serial", "sn", "sku", "item", "part", "seriennummer"];
+const GOODS: [&str; 17] = [
+    "serial",
+    "sn",
+    "pn",
+    "sku",
+    "item",
+    "part",
+    "serie",
+    "série",
+    "seri",
+    "seryjn",
+    "sériov",
+    "sarja",
+    "sorozat",
+    "σειριακ",
+    "серийн",
+    "シリアル",
+    "序列号",
+];
 
 /// The same for numbers of orders, customers and cases.
-const ORDERS: [&str; 44] = [
+const ORDERS: [&str; 68] = [
     "order",
-    "orders",
     "po",
     "invoice",
     "inv",
@@ -212,11 +278,18 @@ const ORDERS: [&str; 44] = [
     "customer",
     "booking",
     "reservation",
-    "bestell",
+    "rma",
+    "article",
+    "asset",
+    "invent",
+    "bestel",
     "auftrag",
     "rechnung",
-    "kundennummer",
+    "kunde",
     "vorgang",
+    "artikel",
+    "art",
+    "varen",
     "commande",
     "facture",
     "référence",
@@ -224,27 +297,68 @@ const ORDERS: [&str; 44] = [
     "pedido",
     "factura",
     "referencia",
+    "artículo",
     "ordine",
     "fattura",
+    "articolo",
     "fatura",
     "encomenda",
-    "bestelling",
+    "artigo",
     "factuur",
+    "ordre",
+    "tilau",
+    "lasku",
+    "tuote",
     "zamówieni",
     "faktur",
+    "artykuł",
+    "objednáv",
+    "rendelés",
+    "számla",
+    "sipariş",
+    "comand",
+    "comenz",
+    "παραγγελ",
+    "τιμολ",
     "заказ",
     "счёт",
     "счет",
+    "артикул",
     "注文",
     "請求",
+    "品番",
     "订单",
     "訂單",
     "发票",
     "주문",
+    "referenz",
+];
+
+/// Accounts.
+const ACCOUNTS: [&str; 19] = [
+    "account",
+    "accounts",
+    "acct",
+    "konto",
+    "kontot",
+    "konta",
+    "compte",
+    "cuenta",
+    "conto",
+    "conta",
+    "rekening",
+    "účet",
+    "účtu",
+    "tili",
+    "tilin",
+    "hesap",
+    "λογαριασμού",
+    "口座",
+    "账户",
 ];
 
 /// Words for a card that pays.
-const CARDS: [&str; 25] = [
+const CARDS: [&str; 33] = [
     "card",
     "cards",
     "visa",
@@ -270,14 +384,101 @@ const CARDS: [&str; 25] = [
     "карту",
     "карте",
     "картой",
+    "kartě",
+    "kartou",
+    "kortti",
+    "kortin",
+    "κάρτα",
+    "κάρτας",
+    "cardul",
+    "cardului",
 ];
 
 /// Words for it, also at the end of a longer one: `Mastercard`, `Kreditkarten`.
-const CARD_ENDINGS: [&str; 12] =
-    ["card", "cards", "karte", "karten", "kaart", "kreditkort", "betalkort", "カード", "카드", "信用卡", "银行卡", "銀行卡"];
+const CARD_ENDINGS: [&str; 19] = [
+    "card",
+    "cards",
+    "karte",
+    "karten",
+    "kaart",
+    "kreditkort",
+    "betalkort",
+    "bankkort",
+    "luottokortti",
+    "pankkikortti",
+    "luottokortin",
+    "pankkikortin",
+    "kártya",
+    "kártyám",
+    "カード",
+    "카드",
+    "信用卡",
+    "银行卡",
+    "銀行卡",
+];
 
 /// Abbreviations of it, which are other words too, unless they are in capital letters or directly before the number.
 const CARD_LETTERS: [&str; 2] = ["pan", "cc"];
 
 /// What ends a word that says that it is a number, and not of what.
-const NUMBER_ENDINGS: [&str; 10] = ["numbers", "number", "nummer", "num", "nr", "no", "番号", "번호", "号", "號"];
+const NUMBER_ENDINGS: [&str; 12] = ["numbers", "number", "nummer", "numero", "num", "nr", "no", "szám", "番号", "번호", "号", "號"];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_of_goods_orders_and_accounts_are_known_in_many_languages() {
+        for tail in [
+            "Artikelnummer: ",
+            "Art.-Nr. ",
+            "Article number: ",
+            "S/N: ",
+            "P/N ",
+            "Seriennr.: ",
+            "Numéro de série ",
+            "Nº de serie: ",
+            "Numero di serie ",
+            "Nr seryjny ",
+            "Bestelnummer: ",
+            "Ordrenummer: ",
+            "Tilausnumero: ",
+            "Číslo objednávky: ",
+            "Objednávka č. ",
+            "Rendelésszám: ",
+            "Sipariş No: ",
+            "Sipariş numarası: ",
+            "Comanda nr. ",
+            "Αριθμός παραγγελίας: ",
+            "Laskun numero: ",
+            "Asset tag ",
+            "Inventarnummer: ",
+            "Kontonummer: ",
+            "Account no. ",
+            "Rekeningnummer ",
+            "RMA # ",
+            "Zamówienie numer ",
+            "I paid by card. Account number: ",
+        ] {
+            assert_eq!(of(tail), Label::InOne, "{tail}");
+        }
+    }
+
+    #[test]
+    fn a_card_near_a_label_wins() {
+        for tail in [
+            "card account number ",
+            "Kreditkarte, Kontonummer: ",
+            "card number for RMA # ",
+            "Kortin numero tilaukselle ",
+            "Číslo karty objednávky ",
+            "Bankkártya száma a rendelés ",
+            "Contact: ",
+            "my card's ",
+            "n/s ",
+        ] {
+            assert_eq!(of(tail), Label::None, "{tail}");
+        }
+        assert!(names_card_at_end("Luottokortin numero: ") && names_card_at_end("Αριθμός κάρτας "));
+    }
+}

@@ -6,6 +6,9 @@ pub(super) const DIGITS: std::ops::RangeInclusive<usize> = 13..=19;
 /// Digits that are left of a card that was cut.
 pub(super) const LEFT_OVER: usize = 4;
 
+/// Stars of a card that was cut.
+pub(super) const STARS: std::ops::RangeInclusive<usize> = *DIGITS.start() - LEFT_OVER..=*DIGITS.end() - LEFT_OVER;
+
 /// IBANs by country: letters and digits of one, with the country and its two check digits (ISO 13616).
 const IBANS: [(&str, usize); 72] = [
     ("AD", 24),
