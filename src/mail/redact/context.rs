@@ -6,7 +6,7 @@ use super::{
     label::{self, Label},
     letters::{Class, class, is_star},
     number::{self, LEFT_OVER, STARS},
-    run::Beginning,
+    run::{Beginning, EMPHASIS_MAX},
 };
 
 /// Letters that are remembered.
@@ -51,33 +51,42 @@ impl Behind {
         // The magnetic stripe of a card as readers type it (ISO/IEC 7813): no other number is written so.
         let in_track = next == Some('^') || before == Some(';') && next == Some('=');
         let joined = match before {
-            Some('_' | '@' | '%') => true,
+            Some('@' | '%') => true,
+            Some('_') => self.is_underscored(),
             Some('-' | '/') => further.is_some_and(|letter| letter.is_ascii_alphanumeric()),
             Some(letter) => is_joining(letter),
             None => false,
         };
         Beginning {
+            is_known: true,
             // A card's name may be joined to its number; anything else so joined is an identifier.
             joined: joined && !in_track && (matches!(before, Some('@' | '%')) || !label::names_card_at_end(&tail)),
             plus: before == Some('+'),
             in_address: self.in_address,
             left_over: if self.follows_stars() { LEFT_OVER } else { 0 },
-            country: country(&tail),
-            in_iban: is_in_iban(&tail),
+            account: account(&tail),
             label: if in_track { Label::None } else { label::of(&tail) },
         }
+    }
+
+    /// The parts of a name in a program are joined so. Around a word it is emphasis, and many make a line to fill in.
+    fn is_underscored(&self) -> bool {
+        let marks = self.letters.iter().rev().take_while(|letter| **letter == '_').count();
+        marks <= EMPHASIS_MAX && self.back(marks).is_some_and(char::is_alphanumeric)
     }
 
     fn back(&self, distance: usize) -> Option<char> {
         self.letters.iter().rev().nth(distance).copied()
     }
 
-    /// As many stars as a card loses, with what may stand between its groups.
+    /// As many stars as a card loses, with what may stand between its groups, or more where each group has marks of emphasis of its own.
     fn follows_stars(&self) -> bool {
-        let gap = |letter: char| class(letter) != Class::Other || matches!(letter, '>' | '|');
+        let gap = |letter: char| class(letter) != Class::Other || matches!(letter, '>' | '|' | '_');
         let not_digit = |letter: &&char| !matches!(class(**letter), Class::Digit(_));
-        let stretch = self.letters.iter().rev().take_while(not_digit).take_while(|letter| is_star(**letter) || gap(**letter));
-        STARS.contains(&stretch.filter(|letter| is_star(**letter)).count())
+        let stretch = || self.letters.iter().rev().take_while(not_digit).take_while(|letter| is_star(**letter) || gap(**letter));
+        let stars = stretch().filter(|letter| is_star(**letter)).count();
+        let is_emphasized = || self.back(0).is_some_and(is_star) && stretch().skip_while(|letter| is_star(**letter)).any(|letter| is_star(*letter));
+        STARS.contains(&stars) || stars > *STARS.end() && is_emphasized()
     }
 }
 
@@ -91,27 +100,24 @@ pub(super) fn is_joining(letter: char) -> bool {
     letter.is_ascii_alphanumeric() || letter < '\u{590}' && letter.is_alphabetic()
 }
 
-/// `DE` of `DE89 3704...`, with a blank after it or without.
-fn country(tail: &str) -> Option<String> {
-    let trimmed = tail.strip_suffix(' ').unwrap_or(tail);
-    let word = &trimmed
-        [trimmed.rfind(|letter: char| !letter.is_alphanumeric()).map_or(0, |at| at + trimmed[at..].chars().next().map_or(0, char::len_utf8))..];
-    number::is_iban_country(word).then(|| word.to_owned())
-}
-
-/// The words before are the beginning of an account number with letters in it: `GB29 NWBK`.
-fn is_in_iban(tail: &str) -> bool {
-    let mut letters = 0;
-    for word in tail.rsplit(' ').skip_while(|word| word.is_empty()) {
-        let plain = !word.is_empty() && word.bytes().all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit());
-        letters += word.len();
-        if !plain || letters > IBAN_LETTERS_MAX {
-            return false;
+/// The beginning of an account number in the words at the end: `DE` of `DE89 3704...`, with a blank after it or without, or `GB29 NWBK`.
+fn account(tail: &str) -> Option<String> {
+    let mut beginning = String::new();
+    for word in tail.trim_end_matches(' ').rsplit(' ') {
+        let last = word.rsplit(|letter: char| !letter.is_alphanumeric()).next().unwrap_or_default();
+        let is_plain = !last.is_empty() && last.bytes().all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit());
+        if !is_plain || beginning.len() + last.len() > IBAN_LETTERS_MAX {
+            return None;
         }
-        let begins = word.len() >= 4 && word.as_bytes()[2..4].iter().all(u8::is_ascii_digit) && number::is_iban_country(&word[..2]);
-        if begins {
-            return letters > 4;
+        beginning.insert_str(0, last);
+        let begins =
+            last.len() == 2 && beginning.len() == 2 || last.len() >= 4 && beginning.len() > 4 && last.as_bytes()[2..4].iter().all(u8::is_ascii_digit);
+        if begins && number::is_iban_country(&last[..2]) {
+            return Some(beginning);
+        }
+        if last.len() < word.len() {
+            return None;
         }
     }
-    false
+    None
 }

@@ -101,6 +101,9 @@ impl Finder {
 
     fn push_digit(&mut self, digit: u8, at: Range<usize>) {
         self.watch_card_word(None);
+        if !self.gap.parts_groups() {
+            self.end_run(Some(char::from(b'0' + digit)));
+        }
         let gap = mem::take(&mut self.gap);
         self.gap_letters.clear();
         self.run.push(digit, at, gap);
@@ -130,8 +133,9 @@ impl Finder {
     /// Cuts the cards of a run that ends before this letter, and says which they are.
     fn cut_run(&mut self, next: Option<char>, gap: Gap) -> Vec<Span> {
         let joined_after = match next {
-            Some(letter) if gap.is_nothing() => matches!(letter, '_' | '@') || is_joining(letter),
+            Some(letter) if gap.is_nothing() => letter == '@' || is_joining(letter),
             Some(letter) if gap.is_dash() => letter.is_ascii_alphabetic(),
+            Some(letter) if gap.is_underscore() => is_joining(letter),
             _ => false,
         };
         let cut = self.run.cards(joined_after, None);

@@ -135,15 +135,17 @@ fn is_article_number(digits: &[u8]) -> bool {
     digits.len() == 13 && sum.is_multiple_of(10)
 }
 
-/// How many of the digits that follow this country's letters are an IBAN's. Where letters stand among them the check cannot be made, and all count.
-pub(super) fn iban_digits(country: &str, digits: &[u8]) -> usize {
-    let Some((_, length)) = IBANS.iter().find(|(known, _)| *known == country) else { return 0 };
-    let Some(digits) = digits.get(..length - 2) else { return digits.len() };
-    // The country's letters count as 10 to 35 and stand, with the check digits, at the end (ISO 7064, MOD 97-10).
-    let letters = country.bytes().flat_map(|letter| [(letter - b'A' + 10) / 10, (letter - b'A' + 10) % 10]);
-    let moved = digits[2..].iter().copied().chain(letters).chain(digits[..2].iter().copied());
-    let rest = moved.fold(0_u32, |rest, digit| (rest * 10 + u32::from(digit)) % 97);
-    if rest == 1 { digits.len() } else { 0 }
+/// How many of the digits belong to the IBAN that begins with what stands before them: its country's capitals, or those and more. None where they are too
+/// few, so that the check cannot be made.
+pub(super) fn iban_digits(before: &str, digits: &[u8]) -> Option<usize> {
+    let length = IBANS.iter().find(|(country, _)| before.starts_with(country)).map_or(0, |(_, length)| *length);
+    let Some(missing) = length.checked_sub(before.len()) else { return Some(0) };
+    let digits = digits.get(..missing)?;
+    let whole: Vec<u32> = before.chars().filter_map(|letter| letter.to_digit(36)).chain(digits.iter().copied().map(u32::from)).collect();
+    // The country and the check digits stand at the end, and letters count as 10 to 35 (ISO 7064, MOD 97-10).
+    let moved = whole.iter().cycle().skip(4).take(whole.len());
+    let rest = moved.fold(0, |rest, value| (rest * if *value > 9 { 100 } else { 10 } + value) % 97);
+    Some(if rest == 1 { missing } else { 0 })
 }
 
 pub(super) fn is_iban_country(country: &str) -> bool {
@@ -202,9 +204,12 @@ mod tests {
 
     #[test]
     fn an_iban_is_known_by_its_check_digits() {
-        assert_eq!(iban_digits("DE", &digits("89 3704 0044 0532 0130 00")), 20);
-        assert_eq!(iban_digits("DE", &digits("88 3704 0044 0532 0130 00")), 0);
-        assert_eq!(iban_digits("FR", &digits("14 2004 1010 0505 0001 3")), 19);
-        assert_eq!(iban_digits("QQ", &digits("89 3704 0044 0532 0130 00")), 0);
+        assert_eq!(iban_digits("DE", &digits("89 3704 0044 0532 0130 00")), Some(20));
+        assert_eq!(iban_digits("DE", &digits("89 3704 0044 0532 0130 00 4111")), Some(20));
+        assert_eq!(iban_digits("DE", &digits("88 3704 0044 0532 0130 00")), Some(0));
+        assert_eq!(iban_digits("GB29NWBK", &digits("6016 1331 9268 19")), Some(14));
+        assert_eq!(iban_digits("GB29NWBK", &digits("6016 1331 9268 18")), Some(0));
+        assert_eq!(iban_digits("FR", &digits("14 2004 1010 0505 0001 3")), None);
+        assert_eq!(iban_digits("QQ", &digits("89 3704 0044 0532 0130 00")), Some(0));
     }
 }

@@ -16,6 +16,8 @@ const GROUP_DIGITS_MAX: usize = *DIGITS.end() + 1;
 const TABLE_GROUPS: usize = 7;
 /// Digits of a telephone number with its country (ITU-T E.164).
 const PHONE_DIGITS_MAX: usize = 15;
+/// Marks of emphasis at a word. More of the one that underlines are a line to fill in.
+pub(super) const EMPHASIS_MAX: usize = 2;
 /// Digits that the label of a parcel of the United States has (USPS IMpb).
 const PARCEL_DIGITS: [usize; 5] = [20, 22, 26, 30, 34];
 
@@ -34,6 +36,11 @@ pub(super) struct Gap {
     /// After a line end, what quotes a line may follow.
     in_quote_marks: bool,
     mark: Option<Class>,
+    /// Marks of emphasis at the end of a word before it and at the beginning of one after it, as in `*4111* *1111*`.
+    closing: usize,
+    opening: usize,
+    /// The closing ones are those that join the parts of a name in programs.
+    underscored: bool,
 }
 
 impl Gap {
@@ -50,6 +57,20 @@ impl Gap {
         self.joins() && self.mark == Some(Class::Dash)
     }
 
+    /// Whether it is an underscore, or as many as a name may have.
+    pub(super) fn is_underscore(self) -> bool {
+        self.joins() && self.underscored && self.closing <= EMPHASIS_MAX
+    }
+
+    /// Whether two groups may stand on its sides: emphasis alone does not part them.
+    pub(super) fn parts_groups(self) -> bool {
+        self.closing + self.opening == 0 || self.has_more_than_emphasis()
+    }
+
+    fn has_more_than_emphasis(self) -> bool {
+        !self.joins() || self.mark.is_some()
+    }
+
     fn is_dot(self) -> bool {
         self.joins() && self.mark == Some(Class::Dot)
     }
@@ -57,6 +78,8 @@ impl Gap {
     /// Takes in what comes next, if it may stand between the groups of a card.
     pub(super) fn accept(&mut self, letter: char, class: Class) -> bool {
         match class {
+            _ if is_emphasis(letter) => return self.accept_emphasis(letter),
+            _ if self.opening > 0 => return false,
             Class::Blank if self.in_quote_marks => {}
             Class::Blank if self.blanks < BLANKS_MAX => self.blanks += 1,
             Class::Tab | Class::Break if !self.wide => {
@@ -69,6 +92,22 @@ impl Gap {
         }
         true
     }
+
+    fn accept_emphasis(&mut self, letter: char) -> bool {
+        let is_opening = self.has_more_than_emphasis();
+        if !is_opening {
+            self.underscored = letter == '_' && (self.underscored || self.closing == 0);
+        }
+        let marks = if is_opening { &mut self.opening } else { &mut self.closing };
+        let fits = *marks <= EMPHASIS_MAX;
+        *marks += usize::from(fits);
+        fits
+    }
+}
+
+/// What is written around words that are bold or underlined, in text.
+pub(super) fn is_emphasis(letter: char) -> bool {
+    matches!(letter, '*' | '_')
 }
 
 #[derive(Debug)]
@@ -83,6 +122,8 @@ struct Group {
 /// What is known of the beginning of a run.
 #[derive(Debug, Default)]
 pub(super) struct Beginning {
+    /// As long as it is not, whatever could be a card is taken for one.
+    pub(super) is_known: bool,
     /// A letter or a sign stands directly before it.
     pub(super) joined: bool,
     pub(super) plus: bool,
@@ -90,10 +131,8 @@ pub(super) struct Beginning {
     pub(super) in_address: bool,
     /// It begins with what was left of a card: so many digits are no part of another.
     pub(super) left_over: usize,
-    /// The two letters of a country directly before it.
-    pub(super) country: Option<String>,
-    /// An account number with letters in it began before it.
-    pub(super) in_iban: bool,
+    /// What stands before it of an account number: a country's two letters, or more.
+    pub(super) account: Option<String>,
     /// What the words before it say.
     pub(super) label: Label,
 }
@@ -175,7 +214,7 @@ impl Run {
         if !self.may_hold_card() || self.is_something_else() {
             return cards;
         }
-        let mut start = self.after_left_over();
+        let mut start = self.after_left_over().max(self.after_account());
         while start < all {
             if up_to.is_none() && self.is_card(&(start..all), start, joined_after) {
                 cards.push(start..all);
@@ -218,14 +257,20 @@ impl Run {
         number::is_card(&digits[..found.len()]) && self.is_written_alike(span) && self.stands_alone(span, start, joined_after)
     }
 
-    /// The same sign between all groups, and at most one line end, and that only between groups that are a card's.
+    /// The same sign between all groups, or dashes and blanks on one line, and at most one line end. What is not so only between groups that are a card's.
     fn is_written_alike(&self, span: &Span) -> bool {
         let groups = &self.groups[span.clone()];
         let gaps = || groups.iter().skip(1).map(|group| group.gap);
-        let alike = gaps().all(|gap| gap.mark == groups[1].gap.mark);
         let wide = gaps().filter(|gap| gap.wide).count();
         let sizes: Vec<usize> = groups.iter().map(|group| group.length).collect();
-        alike && (wide == 0 || wide == 1 && GROUPINGS.contains(&sizes.as_slice())) && sizes != BUSINESS_GROUPING
+        let is_grouped = || GROUPINGS.contains(&sizes.as_slice());
+        let alike = self.has_one_mark(span) || wide == 0 && gaps().all(|gap| gap.mark != Some(Class::Dot)) && is_grouped();
+        alike && (wide == 0 || wide == 1 && is_grouped()) && sizes != BUSINESS_GROUPING
+    }
+
+    fn has_one_mark(&self, span: &Span) -> bool {
+        let mut marks = self.groups[span.clone()].iter().skip(1).map(|group| group.gap.mark);
+        marks.next().is_none_or(|first| marks.all(|mark| mark == first))
     }
 
     fn stands_alone(&self, span: &Span, start: usize, joined_after: bool) -> bool {
@@ -236,7 +281,7 @@ impl Run {
             let named_otherwise = match begins.label {
                 Label::None => false,
                 Label::Other => true,
-                Label::Phone => !self.has_sizes(0, GROUPINGS[0]) || span.len() != GROUPINGS[0].len(),
+                Label::Phone => !self.has_sizes(0, GROUPINGS[0]) || span.len() != GROUPINGS[0].len() || !self.has_one_mark(span),
                 Label::InOne => solid,
             };
             !(begins.joined || begins.plus || named_otherwise)
@@ -252,7 +297,7 @@ impl Run {
     /// One window in a long row of groups of four is chance, unless the row is all cards.
     fn is_in_table(&self, span: &Span, start: usize) -> bool {
         let four = |index: &usize| self.groups[*index].length == 4;
-        if span.len() < 4 || !span.clone().all(|index| four(&index)) {
+        if !self.beginning.is_known || span.len() < 4 || !span.clone().all(|index| four(&index)) {
             return false;
         }
         let before = (start..span.start).rev().take_while(four).count();
@@ -260,17 +305,25 @@ impl Run {
         before + span.len() + after >= TABLE_GROUPS && before % 4 != 0
     }
 
-    /// The run as a whole is a telephone number, a parcel's or an account's.
+    /// The run as a whole is a telephone number or a parcel's.
     fn is_something_else(&self) -> bool {
         let total = self.total(&(0..self.groups.len()));
         let begins = &self.beginning;
-        let parcel = PARCEL_DIGITS.contains(&total) && self.digits[0].0 == 9;
-        let country = begins.country.as_deref();
-        let is_iban = || {
-            let digits: Vec<u8> = self.digits.iter().map(|(digit, _)| *digit).collect();
-            country.is_some_and(|country| number::iban_digits(country, &digits) > 0)
+        let parcel = PARCEL_DIGITS.contains(&total) && self.digits[0].0 == 9 && begins.account.is_none();
+        parcel || begins.plus && total <= PHONE_DIGITS_MAX
+    }
+
+    /// The groups that belong to an account number.
+    fn after_account(&self) -> usize {
+        let Some(before) = &self.beginning.account else { return 0 };
+        let digits: Vec<u8> = self.digits.iter().map(|(digit, _)| *digit).collect();
+        let belonging = match number::iban_digits(before, &digits) {
+            Some(belonging) => belonging,
+            // Letters may follow, and the check cannot be made; but its own two digits stand at the country, as in `FR14 2004`.
+            None if before.len() > 2 || self.beginning.joined || self.groups[0].length == 2 => digits.len(),
+            None => 0,
         };
-        begins.in_iban || parcel || begins.plus && total <= PHONE_DIGITS_MAX || is_iban()
+        self.groups.iter().position(|group| group.first == belonging).unwrap_or(self.groups.len())
     }
 
     fn after_left_over(&self) -> usize {

@@ -6,6 +6,7 @@ use super::{
     finder::Sink,
     letters::{Charset, Class, Letters, class},
     number::{self, DIGITS},
+    run::is_emphasis,
 };
 
 /// Digits in a row that are looked at; who sends more is looked at closely.
@@ -125,7 +126,7 @@ fn interrupts(byte: &u8) -> bool {
         let mut answers = [false; 256];
         let mut byte = 0_u8;
         while byte.is_ascii() {
-            let is_part = byte.is_ascii_digit() || matches!(byte, b' ' | b'\t'..=b'\r' | b'-' | b'.' | b'>' | b'|' | b'_');
+            let is_part = byte.is_ascii_digit() || matches!(byte, b' ' | b'\t'..=b'\r' | b'-' | b'.' | b'>' | b'|' | b'_' | b'*');
             answers[byte as usize] = !is_part;
             byte += 1;
         }
@@ -164,9 +165,9 @@ fn before_digit(bytes: &[u8]) -> usize {
     bytes.get(passed..).map_or(bytes.len(), |rest| passed + rest.iter().position(may_count).unwrap_or(rest.len()))
 }
 
-/// Whether a letter that is neither digit, blank nor sign may yet stand between digits: it quotes a line, or a blank in the name of a file.
+/// Whether a letter that is neither digit, blank nor sign may yet stand between digits: it quotes a line, is emphasis, or a blank in the name of a file.
 pub(super) fn is_between(letter: char) -> bool {
-    matches!(letter, '>' | '|' | '_')
+    matches!(letter, '>' | '|') || is_emphasis(letter)
 }
 
 impl Sink for Tally {
