@@ -4,6 +4,8 @@ use std::{mem, ops::Range};
 
 use super::{
     context::{Behind, ends_word, is_joining},
+    doubt::Doubt,
+    label::Label,
     letters::{Class, class},
     run::{Beginning, Gap, Run, Span},
 };
@@ -53,6 +55,8 @@ pub(super) struct Finder {
     /// Cards with a word directly after them, and that word so far.
     held: Found,
     card_word: String,
+    /// A card that is called something else, until more is known.
+    doubt: Doubt,
     found: Found,
     /// In names of files `_` stands for a blank.
     is_name: bool,
@@ -74,7 +78,7 @@ impl Finder {
                 self.watch_word(letter);
                 if self.run.is_empty() || !self.gap.accept(letter, class) {
                     self.end_run(Some(letter));
-                    self.behind.push(letter);
+                    self.pass(letter);
                 } else {
                     self.gap_letters.push(letter);
                 }
@@ -90,6 +94,7 @@ impl Finder {
     /// Nothing goes on from here.
     pub(super) fn end_text(&mut self) {
         self.end_run(None);
+        self.settle_doubt();
         self.commit();
         self.behind.forget();
     }
@@ -120,14 +125,38 @@ impl Finder {
         // Hardly any run gets past the first look, and only then is what stands before it worth the second.
         self.run.beginning = Beginning::default();
         let mut cut = Vec::new();
+        if self.run.may_hold_card() {
+            self.settle_doubt();
+        } else if !self.doubt.is_settled() {
+            let written = self.run.written(0);
+            written.chars().for_each(|letter| self.watch_doubt(letter));
+        }
         if self.run.may_hold_card() && !self.run.cards(false, None).is_empty() {
             self.run.beginning = self.behind.beginning(next.filter(|_| gap.is_nothing()));
             cut = self.cut_run(next, gap);
         }
         // As they are when they are read again.
         self.run.letters(&cut).for_each(|letter| self.behind.push(letter));
-        self.gap_letters.drain(..).for_each(|letter| self.behind.push(letter));
+        for letter in mem::take(&mut self.gap_letters) {
+            self.pass(letter);
+        }
         self.run.clear();
+    }
+
+    /// Leaves a letter behind that is part of no run.
+    fn pass(&mut self, letter: char) {
+        self.behind.push(letter);
+        self.watch_doubt(letter);
+    }
+
+    fn watch_doubt(&mut self, letter: char) {
+        if self.doubt.push(letter) {
+            self.settle_doubt();
+        }
+    }
+
+    fn settle_doubt(&mut self) {
+        self.found.take(&mut mem::take(&mut self.doubt).settle());
     }
 
     /// Cuts the cards of a run that ends before this letter, and says which they are.
@@ -153,12 +182,29 @@ impl Finder {
             self.run.cards(false, None).iter().filter(|card| is_held(card)).for_each(|card| self.held.add(self.run.cut_digits(card)));
             self.watch_card_word(Some(letter));
         }
+        self.doubt_label(joined_after, &cut);
         cut
+    }
+
+    /// Remembers a card that the words before it call something else.
+    fn doubt_label(&mut self, joined_after: bool, cut: &[Span]) {
+        let label = mem::take(&mut self.run.beginning.label);
+        if label == Label::None {
+            return;
+        }
+        let cards = self.run.cards(joined_after, None);
+        let is_doubtful = |card: &&Span| card.start == 0 && cut.first().is_none_or(|first| card.end <= first.start);
+        if let Some(card) = cards.first().filter(is_doubtful) {
+            let mut number = Found::default();
+            number.add(self.run.cut_digits(card));
+            self.doubt = Doubt::new(number, label, &self.run.written(card.end));
+        }
     }
 
     /// Of a long list, cuts what begins in its front and goes on with the rest.
     fn settle_front(&mut self) {
         let front = GROUPS_MAX - GROUPS_KEPT;
+        self.settle_doubt();
         self.run.beginning = Beginning::default();
         if !self.run.cards(false, Some(front)).is_empty() {
             self.run.beginning = self.behind.beginning(None);

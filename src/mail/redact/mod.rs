@@ -8,6 +8,7 @@ mod letters;
 mod run;
 mod context;
 mod label;
+mod doubt;
 mod finder;
 mod markup;
 mod tally;
@@ -435,7 +436,7 @@ mod tests {
         }
 
         #[test]
-        fn cutting_twice_cuts_no_more(text in "([0-9]{1,5}[ .\\-\n>*a@:/+]{0,2}|4111 1111 1111 1111|5555555555554444|&#52;|<b>| DE89 |[*_]{1,3}){0,30}") {
+        fn cutting_twice_cuts_no_more(text in "([0-9]{1,5}[ .\\-\n>*a@:/+]{0,2}|4111 1111 1111 1111|5555555555554444|&#52;|<b>| DE89 |[*_]{1,3}|Order |12/27){0,30}") {
             for redact in [redact_text, redact_html, redact_name] {
                 let (once, _) = redact(&text);
                 proptest::prop_assert_eq!(redact(&once), (once.clone(), 0));

@@ -71,6 +71,16 @@ impl Gap {
         !self.joins() || self.mark.is_some()
     }
 
+    fn sign(self) -> Option<char> {
+        match self.mark {
+            _ if self.is_nothing() => None,
+            _ if self.wide => Some('\n'),
+            Some(Class::Dash) => Some('-'),
+            Some(_) => Some('.'),
+            None => Some(' '),
+        }
+    }
+
     fn is_dot(self) -> bool {
         self.joins() && self.mark == Some(Class::Dot)
     }
@@ -184,6 +194,16 @@ impl Run {
         let stars: Vec<Range<usize>> = cut.iter().map(|card| self.digits_of(card)).map(|digits| digits.start..digits.end - LEFT_OVER).collect();
         let letter = move |(place, digit): (usize, u8)| if stars.iter().any(|cut| cut.contains(&place)) { '*' } else { char::from(b'0' + digit) };
         self.digits.iter().map(|(digit, _)| *digit).enumerate().map(letter)
+    }
+
+    /// The groups from this one on, with a letter for what parts them.
+    pub(super) fn written(&self, from: usize) -> String {
+        let written = |group: &Group| {
+            let digits = &self.digits[group.first..];
+            let digits = digits.iter().take(group.length).map(|(digit, _)| char::from(b'0' + digit));
+            group.gap.sign().into_iter().chain(digits).collect::<String>()
+        };
+        self.groups[from..].iter().map(written).collect()
     }
 
     /// Drops groups from the front.
