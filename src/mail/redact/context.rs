@@ -60,12 +60,16 @@ impl Behind {
         Beginning {
             is_known: true,
             // A card's name may be joined to its number; anything else so joined is an identifier.
-            joined: joined && !in_track && (matches!(before, Some('@' | '%')) || !label::names_card_at_end(&tail)),
+            joined: joined && (before == Some('%') || !in_track) && (matches!(before, Some('@' | '%')) || !label::names_card_at_end(&tail)),
             plus: before == Some('+'),
             in_address: self.in_address,
             left_over: if self.follows_stars() { LEFT_OVER } else { 0 },
             account: account(&tail),
-            label: if in_track { Label::None } else { label::of(&tail) },
+            label: match () {
+                () if in_track => Label::None,
+                () if self.is_dialed() => Label::Link,
+                () => label::of(&tail),
+            },
         }
     }
 
@@ -73,6 +77,11 @@ impl Behind {
     fn is_underscored(&self) -> bool {
         let marks = self.letters.iter().rev().take_while(|letter| **letter == '_').count();
         marks <= EMPHASIS_MAX && self.back(marks).is_some_and(char::is_alphanumeric)
+    }
+
+    /// After `tel:`, without a blank and in small letters (RFC 3966): programs write such links for whatever looks like a telephone number to them.
+    fn is_dialed(&self) -> bool {
+        self.letters.iter().rev().copied().take(4).eq(":let".chars()) && !self.back(4).is_some_and(char::is_alphanumeric)
     }
 
     fn back(&self, distance: usize) -> Option<char> {

@@ -7,6 +7,7 @@ use super::{
     doubt::Doubt,
     label::Label,
     letters::{Class, class},
+    link::{Escapes, Links},
     run::{Beginning, Gap, Run, Span},
 };
 
@@ -44,6 +45,8 @@ impl Found {
 /// Takes in a text and collects what is to be cut.
 #[derive(Debug, Default)]
 pub(super) struct Finder {
+    links: Links,
+    escapes: Escapes,
     behind: Behind,
     run: Run,
     gap: Gap,
@@ -68,6 +71,15 @@ impl Finder {
     }
 
     pub(super) fn push(&mut self, letter: char, at: Range<usize>) {
+        let is_escape = self.links.contain(letter) && letter == '%';
+        if is_escape || !self.escapes.is_idle() {
+            self.escapes.push(letter, at).into_iter().for_each(|(letter, at)| self.take(letter, at));
+        } else {
+            self.take(letter, at);
+        }
+    }
+
+    fn take(&mut self, letter: char, at: Range<usize>) {
         let letter = if self.is_name && letter == '_' { ' ' } else { letter };
         let class = class(letter);
         match class {
@@ -93,10 +105,12 @@ impl Finder {
 
     /// Nothing goes on from here.
     pub(super) fn end_text(&mut self) {
+        self.escapes.finish().into_iter().for_each(|(letter, at)| self.take(letter, at));
         self.end_run(None);
         self.settle_doubt();
         self.commit();
         self.behind.forget();
+        self.links.forget();
     }
 
     pub(super) fn finish(mut self) -> Found {

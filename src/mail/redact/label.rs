@@ -16,6 +16,8 @@ pub(super) enum Label {
     Other,
     /// Of a telephone.
     Phone,
+    /// Of a link that dials it.
+    Link,
     /// Of something that is numbered in one group.
     InOne,
 }

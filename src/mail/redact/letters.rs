@@ -119,6 +119,7 @@ impl Charset {
             (Charset::Euc { wide_star, .. }, 2) => digit.copy_from_slice(&wide_star),
             (Charset::Big5, 2) => digit.copy_from_slice(b"\xa1\xaf"),
             (_, length) if digit[0] == b'&' && length > 3 => star_entity(digit),
+            (_, _) if digit[0] == b'%' => digit.chunks_mut(3).for_each(|escape| escape.copy_from_slice(&b"%2A"[..escape.len()])),
             (_, length) => match STARS.iter().find(|star| star.len_utf8() == length) {
                 Some(star) => drop(star.encode_utf8(digit)),
                 None => digit.fill(b'*'),

@@ -2,10 +2,16 @@
 
 use std::ops::Range;
 
-use super::{finder::Sink, number::DIGITS, tally::Tally};
+use super::{
+    finder::Sink,
+    link,
+    number::DIGITS,
+    tag::{count, ordinary_tag},
+    tally::Tally,
+};
 
 /// Letters of a name of an element or attribute that are looked at.
-const NAME_LETTERS_MAX: usize = 16;
+pub(super) const NAME_LETTERS_MAX: usize = 16;
 /// Letters of an entity, with its sign and semicolon.
 const ENTITY_LETTERS_MAX: usize = 12;
 
@@ -49,9 +55,11 @@ const BLOCKS: [&str; 34] = [
 /// Elements that stand beside each other on a line.
 const CELLS: [&str; 2] = ["td", "th"];
 /// Elements whose content is no markup.
-const RAW_TEXT: [&str; 2] = ["script", "style"];
+pub(super) const RAW_TEXT: [&str; 2] = ["script", "style"];
 /// Attributes of HTML whose values are words.
-const WORDS: [&str; 8] = ["alt", "aria-label", "content", "label", "placeholder", "summary", "title", "value"];
+pub(super) const WORDS: [&str; 8] = ["alt", "aria-label", "content", "label", "placeholder", "summary", "title", "value"];
+/// The attribute whose value is a link.
+pub(super) const LINK: &str = "href";
 /// Attributes of XML whose values are none.
 const NO_WORDS: [&str; 4] = ["id", "href", "src", "ref"];
 
@@ -101,6 +109,16 @@ enum State {
     },
 }
 
+/// What a link begins with, up to its colon.
+#[derive(Debug)]
+enum Scheme {
+    Unknown(String),
+    /// Of a link that is read as words.
+    Words,
+    /// A web address, or none at all.
+    Other,
+}
+
 /// Reads markup letter by letter.
 pub(super) struct Markup<S> {
     state: State,
@@ -108,6 +126,8 @@ pub(super) struct Markup<S> {
     /// Of the tag that is being read, lower-case, with its slash.
     element: String,
     attribute: String,
+    /// Of a link, as far as it was read.
+    scheme: Scheme,
     /// The element whose content is no markup.
     raw_text: Option<&'static str>,
     entity: Vec<(char, Range<usize>)>,
@@ -124,6 +144,7 @@ impl<S: Sink> Markup<S> {
             is_xml,
             element: String::new(),
             attribute: String::new(),
+            scheme: Scheme::Unknown(String::new()),
             raw_text: None,
             entity: Vec::new(),
             blank_before: false,
@@ -184,9 +205,26 @@ impl<S: Sink> Markup<S> {
         if matches!(self.state, State::Value { .. }) {
             if self.is_words() {
                 self.hidden.push(letter, at);
+            } else if self.attribute == LINK {
+                self.emit_link(letter, at);
             }
         } else {
             self.show(letter, at);
+        }
+    }
+
+    fn emit_link(&mut self, letter: char, at: Range<usize>) {
+        match &mut self.scheme {
+            Scheme::Words => self.hidden.push(letter, at),
+            Scheme::Unknown(seen) if letter.is_ascii_alphabetic() => push_name(seen, letter),
+            // Blanks may stand before it.
+            Scheme::Unknown(seen) if seen.is_empty() && letter.is_ascii_whitespace() => {}
+            Scheme::Unknown(seen) if letter == ':' && link::is_scheme(seen) => {
+                seen.chars().for_each(|letter| self.hidden.push(letter, 0..0));
+                self.hidden.push(letter, at);
+                self.scheme = Scheme::Words;
+            }
+            _ => self.scheme = Scheme::Other,
         }
     }
 
@@ -250,6 +288,7 @@ impl<S: Sink> Markup<S> {
             State::InTag | State::AfterAttributeName => {
                 if !letter.is_ascii_whitespace() && letter != '/' {
                     self.attribute.clear();
+                    self.scheme = Scheme::Unknown(String::new());
                     push_name(&mut self.attribute, letter);
                     self.state = State::AttributeName;
                 }
@@ -337,6 +376,8 @@ impl Markup<Tally> {
                 let quote = if quote == '"' { b'"' } else { b'\'' };
                 if self.is_words() {
                     self.pass_hidden(&ahead[..memchr::memchr2(quote, b'&', ahead).unwrap_or(all)])
+                } else if self.attribute == LINK && !matches!(self.scheme, Scheme::Other) {
+                    0
                 } else {
                     memchr::memchr(quote, ahead).unwrap_or(all)
                 }
@@ -388,7 +429,7 @@ impl Markup<Tally> {
         let Some(tag) = ordinary_tag(ahead) else { return 0 };
         // A reference may stand for a digit.
         let counts = |byte: &&u8| byte.is_ascii_digit() || **byte == b'&' || !byte.is_ascii();
-        if (tag.has_words || self.is_xml) && tag.whole.iter().filter(counts).count() >= *DIGITS.start() {
+        if (tag.has_words || tag.has_link || self.is_xml) && tag.whole.iter().filter(counts).count() >= *DIGITS.start() {
             return 0;
         }
         let is = |names: &[&str]| names.iter().any(|name| tag.element.eq_ignore_ascii_case(name.as_bytes()));
@@ -397,71 +438,6 @@ impl Markup<Tally> {
         }
         tag.whole.len()
     }
-}
-
-struct OrdinaryTag<'a> {
-    whole: &'a [u8],
-    element: &'a [u8],
-    /// An attribute of HTML whose value is words.
-    has_words: bool,
-}
-
-/// The tag that begins here, if nobody could read it otherwise and its element has markup in it: a name, attributes with or without a value.
-fn ordinary_tag(ahead: &[u8]) -> Option<OrdinaryTag<'_>> {
-    let is_bare = |byte: &u8| byte.is_ascii_graphic() && !b"\"'<=>`/".contains(byte);
-    let mut at = match ahead {
-        [b'<', b'/', first, ..] if first.is_ascii_alphabetic() => 2,
-        [b'<', first, ..] if first.is_ascii_alphabetic() => 1,
-        _ => return None,
-    };
-    let element = &ahead[at..at + count(&ahead[at..], is_name)];
-    if element.len() > NAME_LETTERS_MAX || RAW_TEXT.iter().any(|raw| element.eq_ignore_ascii_case(raw.as_bytes())) {
-        return None;
-    }
-    at += element.len();
-    let mut has_words = false;
-    loop {
-        let blanks = count(&ahead[at..], u8::is_ascii_whitespace);
-        at += blanks;
-        match ahead.get(at..)? {
-            [b'>', ..] => return Some(OrdinaryTag { whole: &ahead[..=at], element, has_words }),
-            [b'/', b'>', ..] => return Some(OrdinaryTag { whole: &ahead[..at + 2], element, has_words }),
-            [first, ..] if first.is_ascii_alphabetic() && blanks > 0 => {
-                let name = &ahead[at..at + count(&ahead[at..], is_name)];
-                has_words |= WORDS.iter().any(|words| name.eq_ignore_ascii_case(words.as_bytes()));
-                at += name.len();
-            }
-            _ => return None,
-        }
-        if ahead.get(at) != Some(&b'=') {
-            continue;
-        }
-        at += 1;
-        at += match ahead.get(at)? {
-            quote @ (b'"' | b'\'') => memchr::memchr(*quote, &ahead[at + 1..])? + 2,
-            _ => count(&ahead[at..], is_bare),
-        };
-    }
-}
-
-/// Whether the byte is one of ordinary names.
-fn is_name(byte: &u8) -> bool {
-    /// An answer for each byte; asked so often that it is looked up.
-    const ANSWERS: [bool; 256] = {
-        let mut answers = [false; 256];
-        let mut byte = 0_u8;
-        while byte.is_ascii() {
-            answers[byte as usize] = byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b':' | b'_' | b'.');
-            byte += 1;
-        }
-        answers
-    };
-    ANSWERS[usize::from(*byte)]
-}
-
-/// How many bytes at the beginning are such.
-fn count(bytes: &[u8], is: impl Fn(&u8) -> bool) -> usize {
-    bytes.iter().position(|byte| !is(byte)).unwrap_or(bytes.len())
 }
 
 fn push_name(name: &mut String, letter: char) {

@@ -8,9 +8,11 @@ mod letters;
 mod run;
 mod context;
 mod label;
+mod link;
 mod doubt;
 mod finder;
 mod markup;
+mod tag;
 mod tally;
 mod transfer;
 mod text;
@@ -200,6 +202,11 @@ mod tests {
             ("ES91 2100 0418 4502 0005 1332 4111 1111 1111 1111", "ES91 2100 0418 4502 0005 1332 **** **** **** 1111"),
             ("IBAN:GB29 NWBK 6016 1331 9268 19\n4111 1111 1111 1111", "IBAN:GB29 NWBK 6016 1331 9268 19\n**** **** **** 1111"),
             ("MY CARD IS 4111 1111 1111 1111", "MY CARD IS **** **** **** 1111"),
+            ("<tel:4111111111111111>", "<tel:************1111>"),
+            ("<tel:4111%201111%201111%201111>", "<tel:****%20****%20****%201111>"),
+            ("tel:3782%C2%A0822463%C2%A010005", "tel:****%C2%A0******%C2%A0*0005"),
+            ("tel:%34111111111111111", "tel:%2A***********1111"),
+            ("mailto:a@a.example?subject=4111%201111%201111%201111", "mailto:a@a.example?subject=****%20****%20****%201111"),
         ] {
             let (redacted, count) = redact_text(text);
             assert_eq!(redacted, expected);
@@ -322,6 +329,11 @@ mod tests {
             "4111.1111-1111.1111",
             "4111-1111\n1111-1111",
             "Tel 4111-1111 1111-1111",
+            "tel:4222222222222",
+            "tel:+4111111111111111",
+            "mailto:4111111111111111@a.example",
+            "mailto:a@a.example?subject=Order%204111111111111111",
+            "https://a.example/?q=4111%201111%201111%201111",
             "FR14 2004 1010 0505 0001 3M02 606",
             "GB29 NWBK 6016 1331 9268 19 4111",
             "DE89 3704 0044 0532 0130 00",
@@ -357,6 +369,13 @@ mod tests {
             ("<img alt=4111111111111111>", "<img alt=************1111>"),
             ("<!-- 4111 1111 1111 1111 -->", "<!-- **** **** **** 1111 -->"),
             ("<script>var card='4111111111111111'</script>", "<script>var card='************1111'</script>"),
+            ("<a href=\"tel:4111%201111%201111%201111\" id=x>y</a>", "<a href=\"tel:****%20****%20****%201111\" id=x>y</a>"),
+            ("<a href=' TEL&#58;378282246310005'>y</a>", "<a href=' TEL&#58;***********0005'>y</a>"),
+            (
+                "<a href=mailto:a@a.example?subject=Card,%204111111111111111>y</a>",
+                "<a href=mailto:a@a.example?subject=Card,%20************1111>y</a>",
+            ),
+            ("<p>&lt;tel:4111%2d1111%2d1111%2d1111&gt;</p>", "<p>&lt;tel:****%2d****%2d****%2d1111&gt;</p>"),
             ("4111<!-- x -->1111 &zwnj;1111 1111 a < b", "****<!-- x -->**** &zwnj;**** 1111 a < b"),
         ] {
             assert_eq!(redact_html(html), (expected.to_owned(), 1));
@@ -365,6 +384,9 @@ mod tests {
         for html in [
             "<a href=\"https://a.example/4111111111111111\" id=4111111111111111 width=\"4111 1111 1111 1111\">x</a>",
             "<p>4111</p><p>1111</p><p>1111</p><p>1111</p>",
+            "<a href='tel:4915112345675'>x</a><a href='tel:+4111111111111111'>x</a>",
+            "<a href='hotel:4111111111111111'>x</a><a href=/4111111111111111>x</a>",
+            "<a href='http://a.example/?tel:4111%201111%201111%201111'>x</a>",
             "a<b",
             "&",
             "&#52",
@@ -436,7 +458,7 @@ mod tests {
         }
 
         #[test]
-        fn cutting_twice_cuts_no_more(text in "([0-9]{1,5}[ .\\-\n>*a@:/+]{0,2}|4111 1111 1111 1111|5555555555554444|&#52;|<b>| DE89 |[*_]{1,3}|Order |12/27){0,30}") {
+        fn cutting_twice_cuts_no_more(text in "([0-9]{1,5}[ .\\-\n>*a@:/+]{0,2}|4111 1111 1111 1111|5555555555554444|&#52;|<b>| DE89 |[*_]{1,3}|tel:|%20|Order |12/27){0,30}") {
             for redact in [redact_text, redact_html, redact_name] {
                 let (once, _) = redact(&text);
                 proptest::prop_assert_eq!(redact(&once), (once.clone(), 0));

@@ -16,6 +16,8 @@ const GROUP_DIGITS_MAX: usize = *DIGITS.end() + 1;
 const TABLE_GROUPS: usize = 7;
 /// Digits of a telephone number with its country (ITU-T E.164).
 const PHONE_DIGITS_MAX: usize = 15;
+/// Digits of a number that a link dials without `+` and that is no telephone's: with its country hardly one has more than thirteen.
+const LINK_DIGITS_MIN: usize = 14;
 /// Marks of emphasis at a word. More of the one that underlines are a line to fill in.
 pub(super) const EMPHASIS_MAX: usize = 2;
 /// Digits that the label of a parcel of the United States has (USPS IMpb).
@@ -302,6 +304,7 @@ impl Run {
                 Label::None => false,
                 Label::Other => true,
                 Label::Phone => !self.has_sizes(0, GROUPINGS[0]) || span.len() != GROUPINGS[0].len() || !self.has_one_mark(span),
+                Label::Link => self.total(span) < LINK_DIGITS_MIN,
                 Label::InOne => solid,
             };
             !(begins.joined || begins.plus || named_otherwise)

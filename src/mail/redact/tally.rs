@@ -5,6 +5,7 @@ use std::ops::Range;
 use super::{
     finder::Sink,
     letters::{Charset, Class, Letters, class},
+    link::Escapes,
     number::{self, DIGITS},
     run::is_emphasis,
 };
@@ -22,11 +23,13 @@ pub(super) struct Tally {
     begins: u64,
     in_group: bool,
     may_be_card: bool,
+    /// Only in links they mean anything; elsewhere no card begins directly after one.
+    escapes: Escapes,
 }
 
 impl Default for Tally {
     fn default() -> Self {
-        Tally { digits: [0; LOOKED_AT], count: 0, begins: 0, in_group: false, may_be_card: false }
+        Tally { digits: [0; LOOKED_AT], count: 0, begins: 0, in_group: false, may_be_card: false, escapes: Escapes::default() }
     }
 }
 
@@ -50,6 +53,21 @@ impl Tally {
 
     /// Takes in a text whose digits are ASCII's or UTF-8's. What came before it and what comes behind it may belong to a card at its ends.
     pub(super) fn text(&mut self, text: &[u8]) {
+        let mut rest = text;
+        loop {
+            while let Some((letter, at)) = Letters::new(rest, Charset::Bytes).next().filter(|_| !self.escapes.is_idle()) {
+                self.push(letter, at.clone());
+                rest = &rest[at.end..];
+            }
+            let Some(sign) = escape(rest) else { return self.words(rest) };
+            self.words(&rest[..sign]);
+            self.push('%', sign..sign + 1);
+            rest = &rest[sign + 1..];
+        }
+    }
+
+    /// Text without escapes.
+    fn words(&mut self, text: &[u8]) {
         let (Some(first), Some(last)) = (text.iter().position(interrupts), text.iter().rposition(interrupts)) else { return self.letters(text) };
         self.letters(&text[..first]);
         self.interrupt();
@@ -75,7 +93,7 @@ impl Tally {
                 at += 1;
             } else {
                 let (letter, place) = Letters::new(&text[at..], Charset::Bytes).next().unwrap_or((' ', 0..1));
-                self.push(letter, 0..0);
+                self.take(letter);
                 at += place.end;
             }
         }
@@ -99,16 +117,27 @@ impl Tally {
 
     /// Something stands between this digit and the next.
     fn end_group(&mut self) {
-        if !self.in_group {
-            return;
-        }
+        self.look();
         self.in_group = false;
-        if self.count < *DIGITS.start() {
+    }
+
+    /// Whether the digits up to here could be a card's.
+    fn look(&mut self) {
+        if !self.in_group || self.count < *DIGITS.start() {
             return;
         }
         let begins = |first: &usize| self.begins >> first & 1 == 1;
         let firsts = DIGITS.filter_map(|length| self.count.checked_sub(length)).filter(begins);
         self.may_be_card |= firsts.into_iter().any(|first| number::is_card(&self.digits[first..self.count]));
+    }
+
+    fn take(&mut self, letter: char) {
+        match class(letter) {
+            Class::Digit(digit) => self.digit(digit),
+            Class::Other if !is_between(letter) => self.interrupt(),
+            Class::Nothing => {}
+            _ => self.end_group(),
+        }
     }
 
     /// What no card has between its digits.
@@ -170,19 +199,25 @@ pub(super) fn is_between(letter: char) -> bool {
     matches!(letter, '>' | '|') || is_emphasis(letter)
 }
 
+/// Where the next percent sign stands that has its two digits. They may come later.
+fn escape(text: &[u8]) -> Option<usize> {
+    memchr::memchr_iter(b'%', text).find(|at| text[at + 1..].iter().take(2).all(u8::is_ascii_hexdigit))
+}
+
 impl Sink for Tally {
-    fn push(&mut self, letter: char, _at: Range<usize>) {
-        match class(letter) {
-            Class::Digit(digit) => self.digit(digit),
-            Class::Other if !is_between(letter) => self.interrupt(),
-            Class::Nothing => {}
-            _ => self.end_group(),
+    fn push(&mut self, letter: char, at: Range<usize>) {
+        if letter != '%' && self.escapes.is_idle() {
+            return self.take(letter);
         }
+        // The number may end here, should this be no link.
+        self.look();
+        self.escapes.push(letter, at).into_iter().for_each(|(letter, _)| self.take(letter));
     }
 
     fn end_word(&mut self) {}
 
     fn end_text(&mut self) {
+        self.escapes.finish();
         self.interrupt();
     }
 }

@@ -66,7 +66,7 @@ mod tests {
     proptest::proptest! {
         #[test]
         fn the_quick_look_never_says_no_where_there_is_a_card(
-            text in "(4111|1111|111|5|٤|４|[0-9]{1,5}|[ _.\\-\n>|\u{a0}\u{200b}]{0,3}|&#49;|&nbsp;|&amp|<b>|</b>|<!-- > |-->|<td>|<p title=\"|\"|<script>|</script>|<|>|x|:|=|words and words|ж|&uuml;|<img alt='|'|<!-|[*_]|Order |exp 12/27|GB29 NWBK ){0,40}",
+            text in "(4111|1111|111|5|٤|４|[0-9]{1,5}|[ _.\\-\n>|\u{a0}\u{200b}]{0,3}|&#49;|&nbsp;|&amp|<b>|</b>|<!-- > |-->|<td>|<p title=\"|\"|<script>|</script>|<|>|x|:|=|words and words|ж|&uuml;|<img alt='|'|<!-|[*_]|%20|%34|%|tel:|<a href='tel:|mailto:|Order |exp 12/27|GB29 NWBK ){0,40}",
         ) {
             for reading in [Reading::Text, Reading::Name, Reading::Html, Reading::Xml] {
                 let closely = find_closely(text.as_bytes(), Charset::Bytes, reading);
