@@ -95,7 +95,13 @@ impl Behind {
         let stretch = || self.letters.iter().rev().take_while(not_digit).take_while(|letter| is_star(**letter) || gap(**letter));
         let stars = stretch().filter(|letter| is_star(**letter)).count();
         let is_emphasized = || self.back(0).is_some_and(is_star) && stretch().skip_while(|letter| is_star(**letter)).any(|letter| is_star(*letter));
-        STARS.contains(&stars) || stars > *STARS.end() && is_emphasized()
+        // No card is broken where it is written in one: such stars are an ornament above it.
+        let is_ornament = || {
+            let above = || stretch().skip_while(|letter| !is_star(**letter));
+            let has_break = stretch().take_while(|letter| !is_star(**letter)).any(|letter| class(*letter) == Class::Break);
+            has_break && above().take_while(|letter| is_star(**letter)).count() == stars
+        };
+        STARS.contains(&stars) && !is_ornament() || stars > *STARS.end() && is_emphasized()
     }
 }
 
