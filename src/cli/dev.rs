@@ -132,7 +132,7 @@ async fn greet(app: &Arc<App>, folder: &Path, mail_out: &str, url: &str) -> Resu
     say(&format!("helpdesk dev {}  data in {}, logs in {}", env!("CARGO_PKG_VERSION"), folder.display(), folder.join("logs").display()))?;
     say(&format!("  API       {url}/api/tickets"))?;
     say(&format!("  Health    {url}/api/health"))?;
-    for (at, mailbox) in tenants.iter().flat_map(|tenant| &tenant.mailboxes).take(inbox::MAILBOXES_MAX).enumerate() {
+    for (at, mailbox) in tenants.iter().flat_map(|tenant| &tenant.mailboxes).take(inbox::ENTRIES_A_FOLDER_MAX).enumerate() {
         let inbox = inbox_of(folder, mailbox);
         create_folder(&inbox)?;
         if at < MAILBOXES_SHOWN {

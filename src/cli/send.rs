@@ -10,7 +10,7 @@ use std::{
 use anyhow::{Context, Result, ensure};
 
 use super::{Data, FOLDER, counted, create_folder, inbox, read, say};
-use crate::{config::Config, tenants::Mailbox, tickets::intake::MAIL_BYTES_MAX, wiring};
+use crate::{config::Config, devhost::inbox::SENDING, tenants::Mailbox, tickets::intake::MAIL_BYTES_MAX, wiring};
 
 #[derive(clap::Args)]
 #[command(
@@ -48,7 +48,7 @@ pub(super) fn run(arguments: &Arguments, config: &Config) -> Result<ExitCode> {
 /// Written under a hidden name, then renamed: the host never sees half a mail. The name is nobody else's, so no waiting mail is replaced.
 fn leave(inbox: &Path, bytes: &[u8]) -> io::Result<()> {
     let name = wiring::unique_name();
-    let hidden = inbox.join(format!(".{name}"));
+    let hidden = inbox.join(format!("{SENDING}{name}"));
     let mut options = fs::File::options();
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);

@@ -1,7 +1,8 @@
 //! Mail in: each `STATE/inbox/<mailbox>/*.eml` becomes a blob and a message of the queue `mail-intake`, as a mail feeder does in Azure.
 //!
 //! At least once: the blob is named by its content, the message follows the blob, the file goes last. Exactly once is not promised.
-//! A file gets a hidden name while it is taken; a start gives files that a killed process left hidden a name that is looked at again.
+//! A file gets a hidden name while it is taken; a start gives files that a killed process left hidden a name that is looked at again, and deletes those
+//! that a killed `helpdesk send` left half written.
 
 use std::{
     collections::{HashMap, HashSet},
@@ -33,17 +34,19 @@ const TOO_LARGE_SUFFIX: &str = "too-large";
 /// Begins the name of a file that is being taken; 32 hexadecimal digits and the ending follow.
 const TAKING: &str = ".taking-";
 const ENDING: &str = ".eml";
+/// Begins the name of a file that `helpdesk send` is writing; what nobody else has follows. Whoever sends has the whole mail before he begins, so one that
+/// nobody has written to for so long is a killed process's, and holds a mail in clear that no look would ever take.
+pub const SENDING: &str = ".sending-";
+pub const SENDING_MAX: Duration = Duration::from_secs(10 * 60);
 /// Between two looks. A file is taken when two of them find it unchanged and it has been quiet.
 const LOOK_EVERY: Duration = Duration::from_millis(300);
 /// How long nobody wrote to a file that is taken: a writer may pause.
 pub const QUIET_FOR: Duration = Duration::from_secs(1);
 /// The wait after a store that did not take a mail.
 const AGAIN_AFTER: Duration = Duration::from_secs(5);
-/// Folders that are looked at.
-pub const MAILBOXES_MAX: usize = 1000;
 const FILES_A_LOOK_MAX: usize = 1000;
-/// Far above the mails of a look, so that what lies there and is no mail hides none.
-const ENTRIES_A_FOLDER_MAX: usize = 100_000;
+/// What is looked at in a folder, the inbox itself and each mailbox's. Far above the mails of a look, so that what lies there and is no mail hides none.
+pub const ENTRIES_A_FOLDER_MAX: usize = 100_000;
 
 /// Why a mail was not taken in.
 #[derive(Debug, thiserror::Error)]
@@ -118,27 +121,40 @@ pub struct Inbox {
     /// Files of the last look that lie where no mail is looked for, and how many a warning was given of.
     misplaced: usize,
     misplaced_told: usize,
+    /// A warning was given that a folder has too many entries, and it still has.
+    cut_off_told: bool,
 }
 
 impl Inbox {
     pub fn new(state: &Path, ports: Ports, wakes: Wakes) -> Self {
         let folder = state.join(FOLDER);
-        Inbox { folder, ports, wakes, seen: HashMap::new(), refused: HashSet::new(), warned: HashSet::new(), misplaced: 0, misplaced_told: 0 }
+        let (refused, warned) = (HashSet::new(), HashSet::new());
+        Inbox { folder, ports, wakes, seen: HashMap::new(), refused, warned, misplaced: 0, misplaced_told: 0, cut_off_told: false }
     }
 
-    /// Shows the files again that a process was taking when it was killed. Nobody else may be taking any.
+    /// Tidies up after processes that were killed: shows the mails again that one was taking, and deletes what one left that nobody goes on sending. Nobody
+    /// else may be taking any.
     pub async fn restore(&self) {
-        for hidden in files(&self.folder, usize::MAX).await.taking {
+        let found = files(&self.folder, usize::MAX, ENTRIES_A_FOLDER_MAX).await;
+        for hidden in found.taking {
             if let Err(error) = fs::rename(&hidden, hidden.with_file_name(without_taking(&hidden))).await {
                 warn!(kind = %error.kind(), "a mail of the inbox whose taking was interrupted cannot be renamed; the next start tries again");
+            }
+        }
+        let now = self.ports.clock.now();
+        for (half, shape) in found.sending {
+            let is_left = shape.changed_at.is_some_and(|at| now - at >= SENDING_MAX);
+            if is_left && let Err(error) = fs::remove_file(&half).await {
+                warn!(kind = %error.kind(), "a mail whose sending was interrupted cannot be deleted; the next start tries again");
             }
         }
     }
 
     /// Looks once and takes in what is complete; answers how many mails that were.
     pub async fn look(&mut self) -> Result<usize, NotFed> {
-        let mut found = files(&self.folder, FILES_A_LOOK_MAX).await;
+        let mut found = files(&self.folder, FILES_A_LOOK_MAX, ENTRIES_A_FOLDER_MAX).await;
         self.tell_misplaced(found.misplaced);
+        self.tell_cut_off(found.cut_off);
         let shapes = found.mails.iter().map(|file| (file.path.clone(), file.shape.clone())).collect();
         let before = std::mem::replace(&mut self.seen, shapes);
         self.warned.retain(|path| self.seen.contains_key(path));
@@ -267,6 +283,14 @@ impl Inbox {
         self.misplaced = misplaced;
     }
 
+    /// One warning when a folder comes to have more entries than are looked at.
+    fn tell_cut_off(&mut self, cut_off: bool) {
+        if cut_off && !self.cut_off_told {
+            warn!("a folder of the inbox has over {ENTRIES_A_FOLDER_MAX} entries: what lies behind them is not looked at");
+        }
+        self.cut_off_told = cut_off;
+    }
+
     /// Without the file's name: it may hold personal data, and so does its folder's.
     fn warn_once(&mut self, path: &Path, error: &io::Error, what: &str) {
         if self.warned.insert(path.to_owned()) {
@@ -287,41 +311,60 @@ struct Found {
     mails: Vec<File>,
     /// Files that a process is taking, or was when it was killed.
     taking: Vec<PathBuf>,
+    /// Files that `helpdesk send` is writing, or was when it was killed.
+    sending: Vec<(PathBuf, Shape)>,
     /// How many files no mail can be made of.
     misplaced: usize,
+    /// A folder has more entries than were looked at.
+    cut_off: bool,
 }
 
-/// Up to so many mails. A folder that cannot be read is as good as empty.
-async fn files(folder: &Path, mails_max: usize) -> Found {
+/// Up to so many mails, among so many entries of each folder. A folder that cannot be read is as good as empty.
+async fn files(folder: &Path, mails_max: usize, entries_max: usize) -> Found {
     let mut found = Found::default();
     let Ok(mut mailboxes) = fs::read_dir(folder).await else { return found };
-    for _ in 0..MAILBOXES_MAX {
-        let Ok(Some(entry)) = mailboxes.next_entry().await else { break };
-        let name = entry.file_name();
-        let shown = name.to_string_lossy();
-        if shown.starts_with('.') {
-            // Somebody's own, unless it looks like a mailbox's.
-            found.misplaced += usize::from(shown.contains('@'));
-            continue;
+    let mut entries = 0;
+    while let Ok(Some(entry)) = mailboxes.next_entry().await {
+        if entries >= entries_max {
+            found.cut_off = true;
+            break;
         }
-        // Behind a link lie files that are not ours to delete.
-        let is_link = entry.file_type().await.is_ok_and(|kind| kind.is_symlink());
-        let mails = if is_link { None } else { fs::read_dir(entry.path()).await.ok() };
-        let Some(mut mails) = mails else {
-            found.misplaced += 1;
-            continue;
-        };
-        // What is no text is no address either.
-        let mailbox = name.to_str().unwrap_or("");
-        for _ in 0..ENTRIES_A_FOLDER_MAX {
-            if found.mails.len() >= mails_max {
-                break;
-            }
-            let Ok(Some(entry)) = mails.next_entry().await else { break };
-            sort(&mut found, mailbox, &entry).await;
-        }
+        entries += 1;
+        look_into(&mut found, &entry, mails_max, entries_max).await;
     }
     found
+}
+
+/// One entry of the inbox, which should be a mailbox's folder.
+async fn look_into(found: &mut Found, entry: &fs::DirEntry, mails_max: usize, entries_max: usize) {
+    let name = entry.file_name();
+    let shown = name.to_string_lossy();
+    if shown.starts_with('.') {
+        // Somebody's own, unless it looks like a mailbox's.
+        found.misplaced += usize::from(shown.contains('@'));
+        return;
+    }
+    // Behind a link lie files that are not ours to delete.
+    let is_link = entry.file_type().await.is_ok_and(|kind| kind.is_symlink());
+    let mails = if is_link { None } else { fs::read_dir(entry.path()).await.ok() };
+    let Some(mut mails) = mails else {
+        found.misplaced += 1;
+        return;
+    };
+    // What is no text is no address either.
+    let mailbox = name.to_str().unwrap_or("");
+    let mut entries = 0;
+    // What is left when there are mails enough, the next look finds.
+    while found.mails.len() < mails_max
+        && let Ok(Some(entry)) = mails.next_entry().await
+    {
+        if entries >= entries_max {
+            found.cut_off = true;
+            break;
+        }
+        entries += 1;
+        sort(found, mailbox, &entry).await;
+    }
 }
 
 /// Links are not followed.
@@ -334,6 +377,8 @@ async fn sort(found: &mut Found, mailbox: &str, entry: &fs::DirEntry) {
     }
     if name.starts_with(TAKING) {
         found.taking.push(entry.path());
+    } else if name.starts_with(SENDING) {
+        found.sending.push((entry.path(), Shape::of(&metadata)));
     } else if name.starts_with('.') || name.ends_with(TOO_LARGE_SUFFIX) {
         // Somebody is writing it, or it has had its warning.
     } else if name.ends_with(ENDING) && mailbox.contains('@') {
@@ -364,4 +409,31 @@ async fn rename_to_free(from: &Path, to: &Path, other: &Path) -> io::Result<bool
 /// The name of a file that is no longer being taken.
 fn without_taking(hidden: &Path) -> String {
     hidden.file_name().unwrap_or_default().to_string_lossy().trim_start_matches(TAKING).to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn what_is_no_mail_hides_none_and_is_counted_whole() {
+        let inbox = tempfile::tempdir().unwrap();
+        let mailbox = inbox.path().join("help@contoso.example");
+        std::fs::create_dir(&mailbox).unwrap();
+        for number in 0..1500 {
+            std::fs::write(inbox.path().join(format!("{number}.eml")), "x").unwrap();
+        }
+        std::fs::write(mailbox.join("one.eml"), "x").unwrap();
+        let found = files(inbox.path(), FILES_A_LOOK_MAX, ENTRIES_A_FOLDER_MAX).await;
+        assert_eq!((found.mails.len(), found.misplaced, found.cut_off), (1, 1500, false));
+        assert!(files(inbox.path(), FILES_A_LOOK_MAX, 1500).await.cut_off);
+        assert!(!files(inbox.path(), FILES_A_LOOK_MAX, 1501).await.cut_off);
+        for number in 0..5 {
+            std::fs::write(mailbox.join(format!("{number}.txt")), "x").unwrap();
+        }
+        let of_one = tempfile::tempdir().unwrap();
+        std::fs::rename(&mailbox, of_one.path().join("help@contoso.example")).unwrap();
+        assert!(files(of_one.path(), FILES_A_LOOK_MAX, 5).await.cut_off);
+        assert!(!files(of_one.path(), FILES_A_LOOK_MAX, 6).await.cut_off);
+    }
 }

@@ -11,7 +11,7 @@ use std::{
 use bytes::Bytes;
 use helpdesk::{
     devhost::{
-        inbox::{FILE_BYTES_MAX, Inbox, NotFed, QUIET_FOR, feed},
+        inbox::{FILE_BYTES_MAX, Inbox, NotFed, QUIET_FOR, SENDING, SENDING_MAX, feed},
         queues::Wakes,
     },
     ports::{Clock, decode_text},
@@ -143,6 +143,32 @@ async fn what_was_being_taken_is_found_among_any_number_of_mails() {
     desk.inbox.restore().await;
     assert_eq!(desk.left().len(), 1550);
     assert!(hidden.iter().all(|name| !desk.path(name).exists()));
+}
+
+#[tokio::test]
+async fn any_number_of_mailboxes_has_its_mail_taken_in() {
+    let mut desk = desk();
+    for number in 0..1300 {
+        fs::create_dir(desk.path(&format!("../{number}@contoso.example"))).unwrap();
+        desk.drop_mail(&format!("../{number}@contoso.example/one.eml"), "x");
+    }
+    let mut taken = 0;
+    for _ in 0..5 {
+        taken += desk.inbox.look().await.unwrap();
+    }
+    assert_eq!(taken, 1300);
+}
+
+#[tokio::test]
+async fn a_mail_whose_sending_was_interrupted_goes_at_the_next_start() {
+    let desk = desk();
+    let (old, new) = (format!("{SENDING}old"), format!("{SENDING}new"));
+    for (name, ago) in [(old.as_str(), SENDING_MAX), (new.as_str(), SENDING_MAX - Duration::from_secs(1)), (".somebodys-own", SENDING_MAX * 100)] {
+        desk.drop_mail(name, "a mail in clear");
+        desk.changed(name, ago);
+    }
+    desk.inbox.restore().await;
+    assert_eq!(desk.left(), [new.as_str(), ".somebodys-own"]);
 }
 
 #[tokio::test]
