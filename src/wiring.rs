@@ -110,6 +110,7 @@ async fn embedded(config: &Config, folder: &Path, purpose: Purpose) -> Result<Ho
         Purpose::Host => {
             let lock = HostLock::acquire(folder)?;
             store.end_leases().await?;
+            FolderMailer::delete_half_written(folder);
             Some(lock)
         }
         Purpose::Visit => None,

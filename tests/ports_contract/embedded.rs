@@ -36,6 +36,45 @@ async fn a_second_host_of_a_folder_is_told_so() {
 }
 
 #[tokio::test]
+async fn a_clock_that_was_put_back_hides_no_message_from_the_next_host() {
+    let (folder, clock) = (TempDir::new().unwrap(), Arc::new(TestClock::new()));
+    let store = Store::open(folder.path(), clock.clone()).unwrap();
+    for (text, delay) in [("leased", 0), ("at once", 0), ("in a minute", 60)] {
+        store.send("outbox", text, std::time::Duration::from_secs(delay)).await.unwrap();
+        if text == "leased" {
+            store.lease("outbox", 1, std::time::Duration::from_secs(600)).await.unwrap();
+        }
+    }
+    clock.advance(-Duration::hours(5));
+    let seen = async || {
+        let mut texts: Vec<String> =
+            store.lease("outbox", 32, std::time::Duration::ZERO).await.unwrap().into_iter().map(|lease| lease.text).collect();
+        texts.sort();
+        texts
+    };
+    assert!(seen().await.is_empty(), "it waits for the clock");
+    store.end_leases().await.unwrap();
+    assert_eq!(seen().await, ["at once", "leased"]);
+    clock.advance(Duration::minutes(1));
+    assert_eq!(seen().await, ["at once", "in a minute", "leased"]);
+}
+
+#[tokio::test]
+async fn what_a_killed_mailer_left_half_written_goes_and_nothing_else() {
+    let folder = TempDir::new().unwrap();
+    FolderMailer::delete_half_written(folder.path());
+    let outbox = folder.path().join("outbox");
+    fs::create_dir(&outbox).unwrap();
+    for name in ["01JD7Z3M9QK4T5V6W7X8Y9Z0AB.tmp", "01JD7Z3M9QK4T5V6W7X8Y9Z0AB.eml", "my own.tmp"] {
+        fs::write(outbox.join(name), "a mail in clear").unwrap();
+    }
+    FolderMailer::delete_half_written(folder.path());
+    let mut left: Vec<_> = fs::read_dir(&outbox).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    left.sort();
+    assert_eq!(left, ["01JD7Z3M9QK4T5V6W7X8Y9Z0AB.eml", "my own.tmp"]);
+}
+
+#[tokio::test]
 async fn what_was_stored_is_there_after_reopening() {
     let (folder, clock) = (TempDir::new().unwrap(), Arc::new(TestClock::new()));
     let data = folder.path().join("new/data");

@@ -88,9 +88,13 @@ impl Queues for Store {
 impl Store {
     /// Makes every message visible that was ever leased. For a host that has just taken the folder over: whoever held a lease is dead, and its mails need
     /// not wait ten minutes. A message that paused after a failure comes early, which may happen at any time.
+    ///
+    /// What was sent at a time that is still to come was sent before the clock was put back: it waits for its own delay from now on, not until the clock is
+    /// there again.
     pub async fn end_leases(&self) -> Result<(), Fault> {
         self.write(Durable::Soon, move |writing| {
-            let sql = "UPDATE messages SET visible_at = ?1, receipt = 0 WHERE receipt <> 0";
+            let sql = "UPDATE messages SET visible_at = ?1 + iif(receipt <> 0, 0, visible_at - inserted_at), inserted_at = min(inserted_at, ?1), receipt = 0
+                WHERE receipt <> 0 OR inserted_at > ?1";
             writing.connection.execute(sql, params![milliseconds(writing.now)]).map_err(fault)?;
             Ok(())
         })
