@@ -4,7 +4,6 @@ mod settings;
 
 use std::{collections::HashMap, env::VarError, fmt, net::Ipv4Addr, ops::RangeInclusive, path::PathBuf, time::Duration};
 
-use percent_encoding::percent_decode_str;
 use tracing::level_filters::LevelFilter;
 use url::Url;
 
@@ -13,6 +12,8 @@ use settings::{
     SMTP_USER, VENDOR_TENANT,
 };
 pub use settings::{SETTINGS, Setting};
+
+use crate::{ids::TenantId, ports::SmtpServer};
 
 /// The exit code of a start with wrong settings (EX_CONFIG of sysexits.h).
 pub const EXIT_CONFIG: u8 = 78;
@@ -113,6 +114,7 @@ impl Config {
             texts.fault(&DATA, "names a folder, and other settings name Azure's services: a handler has one or the other");
         }
         let azure = in_azure.then(|| texts.azure());
+        texts.check_directories(in_azure);
         texts.check_smtp();
         let log = texts.log_level();
         let key_cache_seconds = texts.number(&KEY_CACHE, "seconds", 60..=3600);
@@ -130,7 +132,7 @@ impl Config {
             port,
             azure,
             data: texts.optional(&DATA).map(PathBuf::from),
-            entra_application: texts.optional(&ENTRA_APPLICATION),
+            entra_application: texts.optional(&ENTRA_APPLICATION).map(|id| id.to_lowercase()),
             vendor_tenant: texts.vendor_tenant(),
             smtp_user: texts.optional(&SMTP_USER),
             smtp_url: texts.optional(&SMTP_URL).map(Secret::new),
@@ -253,8 +255,8 @@ impl Texts {
         if self.has(&LOGS) && !is_uuid(self.text(&LOGS)) {
             fault(&LOGS, "is no UUID");
         }
-        if self.vendor_tenant() == VENDOR_TENANT.default {
-            fault(&VENDOR_TENANT, "names no Entra tenant");
+        if !is_uuid(self.text(&VENDOR_TENANT)) {
+            fault(&VENDOR_TENANT, "names no Entra tenant, which is a UUID");
         }
         if !faults.is_empty() {
             return Err(WrongSettings(faults));
@@ -263,15 +265,29 @@ impl Texts {
         Ok(Azure { cosmos, blobs, backups, queues, vault, logs: self.text(&LOGS).to_owned(), identity: self.identity() })
     }
 
+    /// What a token's `aud` and `tid` are compared with. On Azure the vendor's tenant is one of Entra.
+    fn check_directories(&mut self, in_azure: bool) {
+        if self.has(&ENTRA_APPLICATION) && !is_uuid(self.text(&ENTRA_APPLICATION)) {
+            self.fault(&ENTRA_APPLICATION, "is no UUID");
+        }
+        if !in_azure && self.vendor_tenant().parse::<TenantId>().is_err() {
+            self.fault(&VENDOR_TENANT, "is no tenant's id (2 to 40 of a-z, 0-9 and -, as a UUID is)");
+        }
+    }
+
     fn check_smtp(&mut self) {
         if !self.has(&SMTP_URL) {
+            if self.has(&SMTP_USER) {
+                self.fault(&SMTP_USER, "is set, and HELPDESK_SMTP_URL names no server to log in at");
+            }
             return;
         }
-        let Some(Smtp { is_private, has_login }) = Smtp::parse(self.text(&SMTP_URL)) else {
+        let Ok(server) = SmtpServer::parse(self.text(&SMTP_URL)) else {
             return self
                 .fault(&SMTP_URL, "is no smtp://HOST:PORT, smtp://HOST:PORT?tls=required or smtps://USER:PASSWORD@HOST:PORT (percent-encoded)");
         };
-        if (self.has(&SMTP_USER) || has_login) && !is_private {
+        let has_login = server.login.is_some();
+        if (self.has(&SMTP_USER) || has_login) && !server.is_private() {
             self.fault(&SMTP_URL, "would send a password in clear: begin it with smtps://, or end it in ?tls=required");
         }
         if self.has(&SMTP_USER) && has_login {
@@ -299,31 +315,6 @@ fn is_here(url: &Url) -> bool {
 fn is_uuid(text: &str) -> bool {
     text.len() == 36
         && text.bytes().enumerate().all(|(at, byte)| if matches!(at, 8 | 13 | 18 | 23) { byte == b'-' } else { byte.is_ascii_hexdigit() })
-}
-
-/// What the URL of an SMTP server says.
-struct Smtp {
-    /// TLS, but on this machine.
-    is_private: bool,
-    has_login: bool,
-}
-
-impl Smtp {
-    fn parse(text: &str) -> Option<Smtp> {
-        let url = Url::parse(text).ok()?;
-        let has_tls = match (url.scheme(), url.query()) {
-            ("smtp", None) => false,
-            ("smtp", Some("tls=required")) | ("smtps", None) => true,
-            _ => return None,
-        };
-        let has_login = match (url.username(), url.password()) {
-            ("", None) => false,
-            (user, Some(password)) if !user.is_empty() && [user, password].iter().all(|text| percent_decode_str(text).decode_utf8().is_ok()) => true,
-            _ => return None,
-        };
-        let is_a_server = url.host_str().is_some_and(|host| !host.is_empty()) && matches!(url.path(), "" | "/") && url.fragment().is_none();
-        is_a_server.then(|| Smtp { is_private: has_tls || is_here(&url), has_login })
-    }
 }
 
 #[cfg(test)]
@@ -403,10 +394,34 @@ mod tests {
             ("smtps://user@mail.example", false),
             ("smtps://user:%ff@mail.example", false),
             ("smtp://mail.example:99999", false),
+            ("smtp://mail.example:0", false),
             ("smtp://", false),
             ("smtp://mail.example/inbox", false),
         ] {
             assert_eq!(read(&[("HELPDESK_DATA", "folder"), ("HELPDESK_SMTP_URL", url)]).is_ok(), is_one, "{url}");
+        }
+    }
+
+    #[test]
+    fn what_would_be_ignored_or_fit_no_token_ends_the_start() {
+        for (setting, value, is_taken) in [
+            ("HELPDESK_SMTP_USER", "user", false),
+            ("HELPDESK_VENDOR_TENANT", "not a tenant !!", false),
+            ("HELPDESK_VENDOR_TENANT", "sys", false),
+            ("HELPDESK_VENDOR_TENANT", "Our-Own", true),
+            ("HELPDESK_VENDOR_TENANT", "0F8FAD5B-D9CB-469F-A165-70867728950E", true),
+            ("HELPDESK_ENTRA_APPLICATION", "helpdesk", false),
+            ("HELPDESK_ENTRA_APPLICATION", "5C0E5E0E-2b0f-4d2c-a5b5-6f0a3a0b7f11", true),
+        ] {
+            let read = read(&[("HELPDESK_DATA", "folder"), (setting, value)]);
+            assert_eq!(read.is_ok(), is_taken, "{setting} {value}");
+            assert!(read.err().is_none_or(|fault| fault.to_string().contains(setting)), "{setting}");
+        }
+        for (setting, value) in [("HELPDESK_VENDOR_TENANT", "our-own"), ("HELPDESK_ENTRA_APPLICATION", "helpdesk"), ("HELPDESK_LOGS", "logs")] {
+            let rest: Vec<_> = AZURE.into_iter().filter(|(name, _)| *name != setting).collect();
+            let handler = [&rest[..], &[(setting, value), ("FUNCTIONS_CUSTOMHANDLER_PORT", "7071")]].concat();
+            let line = read(&handler).unwrap_err().to_string();
+            assert!(line.contains(setting) && line.contains("UUID"), "{line}");
         }
     }
 

@@ -18,7 +18,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("wiring", &["adapters", "config", "functions", "access", "tickets", "outbox", "tenants", "keys", "ids", "ports"]),
     ("adapters", &["ports"]),
     ("handler", &["config", "functions", "access", "tenants", "ids", "ports"]),
-    ("config", &[]),
+    ("config", &["ids", "ports"]),
     ("functions", &["access", "tickets", "outbox", "audit", "tenants", "keys", "ids", "ports"]),
     ("access", &["tenants", "keys", "ids", "ports"]),
     ("tickets", &["outbox", "audit", "tenants", "keys", "mail", "ids", "ports"]),

@@ -1,5 +1,5 @@
 //! What we ask of the world. Ports know no domain type, and each is cut to what the weaker of its stores does natively. Here too:
-//! how long to wait for others who write the same.
+//! how long to wait for others who write the same, and how a URL names an SMTP server.
 //!
 //! One contract suite, `tests/ports_contract.rs`, runs against every adapter.
 
@@ -11,6 +11,7 @@ mod identity;
 mod logs;
 mod mailer;
 mod queues;
+mod smtp;
 mod tries;
 mod vault;
 
@@ -27,6 +28,7 @@ pub use identity::{DIRECTORY, Identity, IssuerKey, KeyAlgorithm};
 pub use logs::{LOG_LINES_MAX, LogLine, Logs};
 pub use mailer::{Mailer, OutgoingMail, Undelivered};
 pub use queues::{Lease, MESSAGE_BYTES_MAX, MessageTooLarge, Queues, decode_text, encode_text};
+pub use smtp::{NotAnSmtpUrl, SmtpServer, SmtpTls};
 pub use tries::{TRYING_FOR_A_CALLER, TRYING_IN_THE_QUEUE, Tries};
 pub use vault::{Secret, Vault, WRAPPED_BYTES_MAX, Wrapped};
 

@@ -14,23 +14,14 @@ use lettre::transport::smtp::{
     client::{AsyncSmtpConnection, AsyncTokioStream, TlsParameters},
     extension::ClientId,
 };
-use percent_encoding::percent_decode_str;
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
     net::TcpStream,
     time::timeout,
 };
-use url::Url;
 
-/// Ports of relays, of submission, and of submission over TLS (RFC 5321, 6409 and 8314).
-const RELAY_PORT: u16 = 25;
-const SUBMISSION_PORT: u16 = 587;
-const SUBMISSIONS_PORT: u16 = 465;
-
-/// The URL of an SMTP server is not one.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("the SMTP server is not given as smtp://host:port, smtp://host:port?tls=required or smtps://user:password@host:port (percent-encoded)")]
-pub struct NotAnSmtpUrl;
+pub use crate::ports::NotAnSmtpUrl;
+use crate::ports::{SmtpServer, SmtpTls};
 
 /// Why there is no conversation with the server.
 pub(super) enum NotConnected {
@@ -61,25 +52,15 @@ enum Tls {
 impl Server {
     /// `smtp://host:port`, with `?tls=required` behind it for STARTTLS, or `smtps://user:password@host:port`.
     pub(super) fn parse(url: &str) -> Result<Server, NotAnSmtpUrl> {
-        let url = Url::parse(url).map_err(|_| NotAnSmtpUrl)?;
-        // What follows there would be meant for a query, and TLS be missing.
-        if !matches!(url.path(), "" | "/") || url.fragment().is_some() {
-            return Err(NotAnSmtpUrl);
-        }
-        let host = url.host_str().filter(|host| !host.is_empty()).ok_or(NotAnSmtpUrl)?;
-        let parameters = || TlsParameters::new(host.to_owned()).map_err(|_| NotAnSmtpUrl);
-        let (port, tls) = match (url.scheme(), url.query()) {
-            ("smtp", None) => (RELAY_PORT, Tls::No),
-            ("smtp", Some("tls=required")) => (SUBMISSION_PORT, Tls::Required(parameters()?)),
-            ("smtps", None) => (SUBMISSIONS_PORT, Tls::FromTheStart(parameters()?)),
-            _ => return Err(NotAnSmtpUrl),
+        let SmtpServer { host, port, tls, login } = SmtpServer::parse(url)?;
+        let parameters = || TlsParameters::new(host.clone()).map_err(|_| NotAnSmtpUrl);
+        let tls = match tls {
+            SmtpTls::No => Tls::No,
+            SmtpTls::Required => Tls::Required(parameters()?),
+            SmtpTls::FromTheStart => Tls::FromTheStart(parameters()?),
         };
-        let decoded = |text| percent_decode_str(text).decode_utf8().map(String::from).map_err(|_| NotAnSmtpUrl);
-        let credentials = match url.password() {
-            Some(password) => Some(Credentials::new(decoded(url.username())?, decoded(password)?)),
-            None => None,
-        };
-        Ok(Server { host: host.to_owned(), port: url.port().unwrap_or(port), tls, credentials })
+        let credentials = login.map(|(user, password)| Credentials::new(user, String::clone(&password)));
+        Ok(Server { host, port, tls, credentials })
     }
 
     /// Who we are to it, if the URL says it.
