@@ -11,7 +11,7 @@ use tokio::{
     net::TcpListener,
     sync::{Mutex, Semaphore, SemaphorePermit, watch},
     task::JoinSet,
-    time::{Instant, timeout_at},
+    time::{Instant, sleep, timeout_at},
 };
 use tracing::warn;
 use warp::{
@@ -46,6 +46,9 @@ const ADMIN_RUNS_MAX: usize = 32;
 const ADMIN_BODY_BYTES_MAX: usize = 512 * 1024;
 /// A message that was not leased is hidden from nobody; the real host has a time there, so a call by hand has one too.
 const ADMIN_LEASE: Duration = Duration::from_secs(10 * 60);
+/// How long after the last answer, once the host is to stop, the front goes on: for the bytes of that answer, and for a request whose head has begun to come.
+/// A head that does not come keeps nobody waiting longer.
+const LINGER: Duration = Duration::from_secs(2);
 /// Headers of one connection, which do not travel on (RFC 9110 section 7.6.1); the length is counted anew.
 const HOP_HEADERS: &[&str] = &["connection", "keep-alive", "transfer-encoding", "content-length", "upgrade", "te", "trailer"];
 
@@ -56,6 +59,8 @@ pub struct Front {
     state: PathBuf,
     forwards: Semaphore,
     admin_runs: Mutex<JoinSet<()>>,
+    /// Has a receiver for each request that is being answered.
+    answering: watch::Sender<()>,
 }
 
 /// The host's body of a call by hand.
@@ -67,7 +72,8 @@ struct AdminCall {
 
 impl Front {
     pub fn new(table: &'static [Function], invoker: Invoker, state: PathBuf) -> Self {
-        Front { table, invoker, state, forwards: Semaphore::new(FORWARDS_AT_ONCE_MAX), admin_runs: Mutex::new(JoinSet::new()) }
+        let (forwards, admin_runs) = (Semaphore::new(FORWARDS_AT_ONCE_MAX), Mutex::new(JoinSet::new()));
+        Front { table, invoker, state, forwards, admin_runs, answering: watch::Sender::new(()) }
     }
 
     /// Serves until told to stop, then lets requests and calls by hand end.
@@ -82,13 +88,30 @@ impl Front {
             .and(warp::body::stream())
             .then(move |method: Method, path: String, query: String, headers: HeaderMap, body| {
                 let front = serving.clone();
-                async move { front.answer(&method, &path, &query, &headers, body).await }
+                async move {
+                    let _answering = front.answering.subscribe();
+                    front.answer(&method, &path, &query, &headers, body).await
+                }
             });
+        let mut stop_too = stop.clone();
         let stopped = async move {
             // A sender that is gone says stop as well.
             let _ = stop.wait_for(|stop| *stop).await;
         };
-        warp::serve(filter).incoming(listener).graceful(stopped).run().await;
+        let all_answered = async {
+            let _ = stop_too.wait_for(|stop| *stop).await;
+            loop {
+                front.answering.closed().await;
+                sleep(LINGER).await;
+                if front.answering.is_closed() {
+                    return;
+                }
+            }
+        };
+        tokio::select! {
+            () = warp::serve(filter).incoming(listener).graceful(stopped).run() => {}
+            () = all_answered => {}
+        }
         let mut runs = front.admin_runs.lock().await;
         while runs.join_next().await.is_some() {}
     }

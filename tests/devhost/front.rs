@@ -243,6 +243,33 @@ async fn a_client_that_goes_keeps_no_other_from_its_answer() {
 }
 
 #[tokio::test]
+async fn a_head_that_does_not_come_holds_up_no_stop() {
+    let host = host().await;
+    let mut half = TcpStream::connect(host.address).await.unwrap();
+    half.write_all(b"GET /api/tickets HTTP/1.1\r\nHos").await.unwrap();
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    host.stop.send(()).unwrap();
+    let ended = tokio::time::timeout(Duration::from_secs(5), host.running).await.expect("nobody is being answered").unwrap();
+    assert!(ended.is_ok());
+}
+
+#[tokio::test]
+async fn who_is_being_answered_is_waited_for() {
+    let host = host().await;
+    host.handler.shut();
+    let mut running = TcpStream::connect(host.address).await.unwrap();
+    running.write_all(b"GET /api/tickets HTTP/1.1\r\nHost: d\r\n\r\n").await.unwrap();
+    until(|| host.handler.calls().len() == 1).await;
+    host.stop.send(()).unwrap();
+    tokio::time::sleep(Duration::from_secs(4)).await;
+    host.handler.open(1);
+    let mut first = [0; 12];
+    tokio::time::timeout(PATIENCE, running.read_exact(&mut first)).await.unwrap().unwrap();
+    assert_eq!(&first, b"HTTP/1.1 200");
+    assert!(host.running.await.unwrap().is_ok());
+}
+
+#[tokio::test]
 async fn a_name_that_leads_here_fires_nothing() {
     let host = host().await;
     for (name, expected) in [
