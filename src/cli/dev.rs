@@ -85,11 +85,12 @@ pub(super) async fn run(arguments: Arguments, mut config: Config) -> Result<Exit
     let mut host = tokio::spawn(async move { devhost::run(settings, ports, until(host_stopped)).await });
 
     let mail_out = if config.smtp_url.is_some() { "the server of HELPDESK_SMTP_URL".to_owned() } else { folder.join("outbox").display().to_string() };
+    let takes_entras_tokens = config.entra_application.is_some();
     let show = async {
         if arguments.sample {
             add_demo_tenants(&app).await?;
         }
-        greet(&app, &folder, &mail_out, &format!("http://{public}")).await?;
+        greet(&app, &folder, &mail_out, &format!("http://{public}"), takes_entras_tokens).await?;
         if arguments.sample {
             take_in_samples(&app, &wakes, &mut invocations).await?;
         }
@@ -127,7 +128,7 @@ async fn until(mut stopped: watch::Receiver<bool>) {
     let _ = stopped.wait_for(|stopped| *stopped).await;
 }
 
-async fn greet(app: &Arc<App>, folder: &Path, mail_out: &str, url: &str) -> Result<()> {
+async fn greet(app: &Arc<App>, folder: &Path, mail_out: &str, url: &str, takes_entras_tokens: bool) -> Result<()> {
     let tenants = tenants::list(app.ports.documents.as_ref(), &app.keyring).await?;
     say(&format!("helpdesk dev {}  data in {}, logs in {}", env!("CARGO_PKG_VERSION"), folder.display(), folder.join("logs").display()))?;
     say(&format!("  API       {url}/api/tickets"))?;
@@ -141,6 +142,7 @@ async fn greet(app: &Arc<App>, folder: &Path, mail_out: &str, url: &str) -> Resu
     }
     say(&format!("  Mail out  {mail_out}"))?;
     match tenants.first() {
+        Some(_) if takes_entras_tokens => say("  Try       a token of Entra: HELPDESK_ENTRA_APPLICATION is set, and no other opens anything\n"),
         Some(tenant) => {
             let token = wiring::local_token(folder, &tenant.id, Role::Agent, None, time::Duration::hours(8)).await?;
             say(&format!("  Try       curl -s -H 'Authorization: Bearer {token}' {url}/api/tickets\n"))

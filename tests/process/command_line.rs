@@ -50,6 +50,23 @@ fn wrong_settings_end_the_start_with_one_line_that_names_all() {
     }
 }
 
+#[cfg(feature = "azure")]
+#[test]
+fn where_entras_tokens_are_wanted_no_other_is_shown() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path();
+    Dev::start(data, &[]).stop();
+    ran(data, &["tenant", "add", "contoso", "--name", "Contoso", "--mailbox", HELP]);
+    let mut command = helpdesk(&["dev", "--port", "0", "--data"]);
+    command.arg(data).env("HELPDESK_ENTRA_APPLICATION", "5c0e5e0e-2b0f-4d2c-a5b5-6f0a3a0b7f11");
+    let mut dev = Process::start(&mut command);
+    dev.stdout.wait_for("Ready.");
+    dev.terminate();
+    dev.ended();
+    let shown = dev.stdout.end();
+    assert!(shown.contains("a token of Entra") && !shown.contains("Bearer"), "{shown}");
+}
+
 #[test]
 fn a_setting_that_is_none_is_told() {
     let mut command = helpdesk(&["inspect", "/dev/null"]);
