@@ -27,11 +27,13 @@ use crate::{
     keys::{self, Keyring, Place, TenantKeys},
     ports::{
         DUE, Document, Etag, Fault, MessageTooLarge, NewDocument, OutgoingMail, Ports, Scan, Slot, Undelivered, Write, due_end, due_key, encode_text,
+        object,
     },
 };
 
 /// The queue that wakes the delivery for one tenant.
 pub const QUEUE: &str = "outbox";
+pub const POISON_QUEUE: &str = "outbox-poison";
 /// An announced wake-up comes after this long.
 const WAKE_DELAY: Duration = Duration::from_secs(60);
 /// Rows that one call delivers.
@@ -173,7 +175,7 @@ pub fn woken_for(message: &str) -> Option<TenantId> {
         v: u64,
         tenant: TenantId,
     }
-    serde_json::from_str::<WakeUp>(message).ok().filter(|wake| wake.v == 1).map(|wake| wake.tenant)
+    object::<WakeUp>(message.as_bytes())?.ok().filter(|wake| wake.v == 1).map(|wake| wake.tenant)
 }
 
 /// Sends what is due in a tenant who is served; of one who is not it is [held](held::hold). A row's trouble is its own: the others are sent.

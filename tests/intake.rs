@@ -243,10 +243,11 @@ async fn what_is_no_ticket_is_kept_once_and_says_why() {
     let large = vec![b'x'; 35 * 1024 * 1024 + 1];
     let long = "\"".repeat(20_000);
     let nowhere = format!(r#"{{"v":1,"mailbox":"{}","blob":"a.eml"}}"#, "m".repeat(20_000));
-    let cases: [(&str, String, &str); 8] = [
+    let cases: [(&str, String, &str); 9] = [
         ("sys", long, "bad_message"),
         ("sys", nowhere, "bad_message"),
         ("sys", "hello".to_owned(), "bad_message"),
+        ("sys", "[2]".to_owned(), "bad_message"),
         ("sys", r#"{"v":2,"mailbox":"help@contoso.example","blob":"a.eml"}"#.to_owned(), "unknown_version"),
         ("sys", r#"{"v":1,"mailbox":"help@contoso.example","blob":"../a.eml"}"#.to_owned(), "bad_message"),
         ("contoso", r#"{"v":1,"mailbox":"help@contoso.example","blob":"missing.eml"}"#.to_owned(), "blob_missing"),

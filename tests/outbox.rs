@@ -718,6 +718,7 @@ async fn the_sweep_wakes_each_tenant_once() {
     let mut woken: Vec<_> = leases.iter().map(|lease| outbox::woken_for(&decode_text(&lease.text).unwrap()).unwrap().to_string()).collect();
     woken.sort();
     assert_eq!(woken, ["contoso", "fabrikam"]);
+    assert_eq!(outbox::woken_for(r#"[1,"contoso"]"#), None, "a list is no wake-up");
     for tenant in woken {
         deliver(&desk.world.app, &tenant.parse().unwrap()).await;
     }

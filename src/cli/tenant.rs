@@ -15,14 +15,11 @@ use crate::{
     functions::{App, TenantBody},
     ids::TenantId,
     mail::sender::Trust,
-    ports::Versions,
-    tenants::{self, Change, DirectoryId, Mailbox, Region, Settings, State, Tenant},
+    ports::{Versions, object},
+    tenants::{self, Change, DirectoryId, Mailbox, Region, SETTINGS_BYTES_MAX, Settings, State, Tenant},
     tickets::{held, removal},
     wiring::House,
 };
-
-/// Bytes of a file of settings, as of a tenant's JSON in the API.
-const SETTINGS_BYTES_MAX: u64 = 64 * 1024;
 
 #[derive(clap::Args)]
 #[command(after_help = "Examples:\n  helpdesk tenant list\n  helpdesk tenant show contoso")]
@@ -244,9 +241,10 @@ async fn settings(app: &App, id: &TenantId, from: Option<&Path>) -> Result<Setti
     let Some(file) = from else {
         return Ok(tenants::get(app.ports.documents.as_ref(), &app.keyring, id).await?.ok_or(tenants::Error::NotFound)?.0.settings);
     };
-    let text = read(file, SETTINGS_BYTES_MAX).with_context(|| format!("{} cannot be read", file.display()))?;
-    ensure!(text.len() as u64 <= SETTINGS_BYTES_MAX, "{} has over {SETTINGS_BYTES_MAX} bytes, the limit of settings", file.display());
-    let settings = serde_json::from_slice(&text).with_context(|| format!("{} holds no settings", file.display()))?;
+    let text = read(file, SETTINGS_BYTES_MAX as u64).with_context(|| format!("{} cannot be read", file.display()))?;
+    ensure!(text.len() <= SETTINGS_BYTES_MAX, "{} has over {SETTINGS_BYTES_MAX} bytes, the limit of settings", file.display());
+    let settings = object(&text).with_context(|| format!("{} holds no JSON object", file.display()))?;
+    let settings = settings.with_context(|| format!("{} holds no settings", file.display()))?;
     let change = Change { settings: Some(settings), ..Change::default() };
     Ok(tenants::change(&app.ports, &app.keyring, COMMAND_LINE, id, &Versions::Any, &change).await?.0.settings)
 }

@@ -27,7 +27,10 @@ use super::{
     timers::tick_now,
     wire::{ChunkedBody, ClientRequest, HOST_VERSION, forwarded_request},
 };
-use crate::functions::{Function, Trigger, object, route};
+use crate::{
+    functions::{Function, Trigger, route},
+    ports::object,
+};
 
 /// As in Azure: bytes of a body, of path and query, of the query alone; names and values of all headers together as in ASP.NET Core.
 pub const BODY_BYTES_MAX: usize = 100 * 1024 * 1024;

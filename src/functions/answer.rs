@@ -13,7 +13,7 @@ use time::{OffsetDateTime, UtcOffset, format_description::well_known::Rfc3339};
 
 use super::{HttpAnswer, HttpRequest, Problem, route::Params};
 use crate::{
-    ports::{Etag, Versions},
+    ports::{Etag, Versions, object},
     tickets::{self, store::LIST_MAX},
 };
 
@@ -38,11 +38,6 @@ pub fn body<T: DeserializeOwned>(request: &HttpRequest, bytes_max: usize, exampl
         let reason = reason(&error).map(|reason| format!(": {reason}")).unwrap_or_default();
         wrong(format!("It is wrong at line {}, column {}{reason}.", error.line(), error.column()))
     })
-}
-
-/// What a JSON object holds; none if it is no object. Of a list serde would take the values as the members in their order.
-pub fn object<'a, T: Deserialize<'a>>(json: &'a [u8]) -> Option<serde_json::Result<T>> {
-    json.trim_ascii_start().starts_with(b"{").then(|| serde_json::from_slice(json))
 }
 
 /// Why JSON was not read, in the words of serde, without what was sent.

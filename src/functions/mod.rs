@@ -30,7 +30,6 @@ use bytes::Bytes;
 use futures::future::BoxFuture;
 
 pub use about::check_query;
-pub use answer::object;
 pub use contacts::known;
 pub use problem::{Problem, Verdict};
 use route::Params;
@@ -39,8 +38,12 @@ pub use tenants::TenantBody;
 use crate::{
     access::{Action, Caller},
     keys::Keyring,
+    outbox,
     ports::Ports,
-    tickets::Desk,
+    tickets::{
+        Desk,
+        unprocessed::{INTAKE_POISON_QUEUE, INTAKE_QUEUE},
+    },
 };
 
 /// What every function works with; made once a process in `wiring`.
@@ -255,10 +258,10 @@ pub static ALL: &[Function] = &[
         "api/operator/tenants/{tenant}/mailboxes",
         Access::Callers(Action::ManageTenants, |app, caller, request| Box::pin(tenants::mailbox(app, caller, request))),
     ),
-    queue("IntakeMail", "mail-intake", |app, message| Box::pin(mail::intake(app, message))),
-    queue("MailIntakePoison", "mail-intake-poison", |app, message| Box::pin(mail::poison(app, message))),
+    queue("IntakeMail", INTAKE_QUEUE, |app, message| Box::pin(mail::intake(app, message))),
+    queue("MailIntakePoison", INTAKE_POISON_QUEUE, |app, message| Box::pin(mail::poison(app, message))),
     Function { name: "ReleaseHeld", trigger: Trigger::Timer { schedule: "30 */5 * * * *", run: |app, tick| Box::pin(mail::release(app, tick)) } },
-    queue("DeliverOutbox", "outbox", |app, message| Box::pin(mail::deliver(app, message))),
+    queue("DeliverOutbox", outbox::QUEUE, |app, message| Box::pin(mail::deliver(app, message))),
     Function { name: "SweepOutbox", trigger: Trigger::Timer { schedule: "0 */5 * * * *", run: |app, tick| Box::pin(mail::sweep(app, tick)) } },
     Function { name: "SweepUploads", trigger: Trigger::Timer { schedule: "0 20 * * * *", run: |app, tick| Box::pin(uploads::sweep(app, tick)) } },
     Function {

@@ -6,11 +6,8 @@ use super::{
 };
 use crate::{
     access::Caller,
-    tenants::{self, Change, Settings},
+    tenants::{self, Change, SETTINGS_BYTES_MAX, Settings},
 };
-
-/// Bytes of the settings' JSON.
-pub const BODY_BYTES_MAX: usize = 256 * 1024;
 
 pub async fn get(app: &App, caller: Caller, _request: HttpRequest) -> Result<HttpAnswer, Problem> {
     let (tenant, etag) = tenants::get(app.ports.documents.as_ref(), &app.keyring, &caller.tenant).await?.ok_or(tenants::Error::NotFound)?;
@@ -21,7 +18,8 @@ pub async fn get(app: &App, caller: Caller, _request: HttpRequest) -> Result<Htt
 
 /// All of them: what is left out becomes as by default.
 pub async fn put(app: &App, caller: Caller, request: HttpRequest) -> Result<HttpAnswer, Problem> {
-    let settings: Settings = body(&request, BODY_BYTES_MAX, r#"all settings as `GET` shows them, {"acknowledge": true, "reopen_days": 14, ...}"#)?;
+    let settings: Settings =
+        body(&request, SETTINGS_BYTES_MAX, r#"all settings as `GET` shows them, {"acknowledge": true, "reopen_days": 14, ...}"#)?;
     let change = Change { settings: Some(settings), ..Change::default() };
     let (tenant, etag) = tenants::change(&app.ports, &app.keyring, &caller.subject, &caller.tenant, &versions(&request), &change).await?;
     let mut answer = json(200, &tenant.settings);

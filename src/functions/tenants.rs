@@ -6,17 +6,19 @@ use serde::{Deserialize, Serialize};
 use super::{
     App, HttpAnswer, HttpRequest, Problem,
     answer::{body, json, limit, never_null, present, quoted, versions},
-    cursor, settings,
+    cursor,
 };
 use crate::{
     access::Caller,
     ids::TenantId,
-    tenants::{self, Change, DirectoryId, Mailbox, Region, Settings, State, Tenant, Trust},
+    tenants::{self, Change, DirectoryId, Mailbox, Region, SETTINGS_BYTES_MAX, Settings, State, Tenant, Trust},
     tickets::{held, removal},
 };
 
-/// Bytes of a tenant's JSON: fifty mailboxes with their trust, and what he has set.
-const BODY_BYTES_MAX: usize = 64 * 1024 + settings::BODY_BYTES_MAX;
+/// Bytes of a tenant's JSON: fifty mailboxes with their trust.
+const BODY_BYTES_MAX: usize = 64 * 1024;
+/// The same with all settings.
+const CHANGE_BODY_BYTES_MAX: usize = BODY_BYTES_MAX + SETTINGS_BYTES_MAX;
 
 pub async fn list(app: &App, caller: Caller, request: HttpRequest) -> Result<HttpAnswer, Problem> {
     let documents = app.ports.documents.as_ref();
@@ -58,7 +60,7 @@ pub async fn get(app: &App, request: HttpRequest) -> Result<HttpAnswer, Problem>
 
 pub async fn change(app: &App, caller: Caller, request: HttpRequest) -> Result<HttpAnswer, Problem> {
     let id = id(&request)?;
-    let body: ChangeRequest = body(&request, BODY_BYTES_MAX, r#"{"name": "Contoso", "state": "suspended"}, or what else is to be changed"#)?;
+    let body: ChangeRequest = body(&request, CHANGE_BODY_BYTES_MAX, r#"{"name": "Contoso", "state": "suspended"}, or what else is to be changed"#)?;
     let change = Change { name: body.name, entra_tenant: body.entra_tenant, region: body.region, state: body.state, settings: body.settings };
     let (tenant, _) = tenants::change(&app.ports, &app.keyring, &caller.subject, &id, &versions(&request), &change).await?;
     if tenant.state == State::Active {

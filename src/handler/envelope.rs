@@ -7,7 +7,10 @@ use bytes::Bytes;
 use serde::Deserialize;
 use serde_json::{Value, json, value::RawValue};
 
-use crate::functions::{HttpAnswer, QueueMessage, Tick, Verdict, object};
+use crate::{
+    functions::{HttpAnswer, QueueMessage, Tick, Verdict},
+    ports::object,
+};
 
 /// Notes that travel to the host's log are cut here.
 const NOTE_CHARACTERS_MAX: usize = 500;

@@ -1,5 +1,6 @@
 //! What we ask of the world. Ports know no domain type, and each is cut to what the weaker of its stores does natively. Here too:
-//! how long to wait for others who write the same, and how a URL names an SMTP server.
+//! how long to wait for others who write the same, how a URL names an SMTP server, and what is a JSON
+//! object.
 //!
 //! One contract suite, `tests/ports_contract.rs`, runs against every adapter.
 
@@ -8,6 +9,7 @@ mod clock;
 mod documents;
 mod entropy;
 mod identity;
+mod json;
 mod logs;
 mod mailer;
 mod queues;
@@ -25,6 +27,7 @@ pub use documents::{
 };
 pub use entropy::{Entropy, first_ulid, new_ulid};
 pub use identity::{DIRECTORY, Identity, IssuerKey, KeyAlgorithm};
+pub use json::object;
 pub use logs::{LOG_LINES_MAX, LogLine, Logs};
 pub use mailer::{Mailer, OutgoingMail, Undelivered};
 pub use queues::{Lease, MESSAGE_BYTES_MAX, MessageTooLarge, Queues, decode_text, encode_text};

@@ -13,7 +13,7 @@ use time::OffsetDateTime;
 pub use hours::{BusinessHours, Span, date};
 pub use names::{DirectoryId, Mailbox, REGIONS, Region, State, without_mark};
 pub use removal::{BlobsOf, Removal, remove};
-pub use settings::{FieldKind, FieldRule, Settings};
+pub use settings::{FieldKind, FieldRule, SETTINGS_BYTES_MAX, Settings};
 pub use templates::{Language, Purpose, Template, filled};
 
 use names::ADDRESS_BYTES_MAX;

@@ -15,6 +15,8 @@ use crate::mail::{
     redact::redact_text,
 };
 
+/// Bytes of all settings as JSON, wherever they come from.
+pub const SETTINGS_BYTES_MAX: usize = 256 * 1024;
 /// Days after which an answer to a solved ticket opens a new one, if nobody says otherwise.
 const REOPEN_DAYS: u16 = 14;
 /// Mails of one sender, to one mailbox, and of one sender in one conversation that are taken in an hour, if nobody says otherwise.

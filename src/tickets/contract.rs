@@ -3,13 +3,13 @@
 use serde::Deserialize;
 
 use super::unprocessed::record::Reason;
-use crate::{ids::RecordId, mail::address::as_kept, tenants::Mailbox};
+use crate::{ids::RecordId, mail::address::as_kept, ports::object, tenants::Mailbox};
 
 /// The version of the contract.
 const VERSION: u64 = 1;
 /// Where pushed mails lie in the intake.
 pub(super) const PUSHED_PREFIX: &str = "pushed/";
-/// Bytes of a mailbox; an address has at most 320 (RFC 3696, erratum 1690).
+/// Bytes of a mailbox; an address has at most 320: 64, `@` and 255 (RFC 5321 sections 4.5.3.1.1 and 4.5.3.1.2).
 const MAILBOX_BYTES_MAX: usize = 320;
 /// Bytes of a blob's name.
 const BLOB_NAME_BYTES_MAX: usize = 500;
@@ -51,13 +51,15 @@ pub(super) fn read(message: &str) -> Result<Request, (Reason, String)> {
     struct Version {
         v: u64,
     }
-    let version: Version =
-        serde_json::from_str(message).map_err(|_| (Reason::BadMessage, "the queue message is no JSON object with a number `v`".to_owned()))?;
+    let version: Version = object(message.as_bytes())
+        .and_then(Result::ok)
+        .ok_or_else(|| (Reason::BadMessage, "the queue message is no JSON object with a number `v`".to_owned()))?;
     if version.v != VERSION {
         return Err((Reason::UnknownVersion, format!("the queue message is of version {}, this intake knows {VERSION}", version.v)));
     }
-    let mut request: Request =
-        serde_json::from_str(message).map_err(|_| (Reason::BadMessage, "the queue message lacks `mailbox` or `blob`".to_owned()))?;
+    let mut request: Request = object(message.as_bytes())
+        .and_then(Result::ok)
+        .ok_or_else(|| (Reason::BadMessage, "the queue message lacks `mailbox` or `blob`".to_owned()))?;
     let sane = !request.blob.is_empty()
         && request.blob.len() <= BLOB_NAME_BYTES_MAX
         && request.blob.split('/').all(|part| !part.is_empty() && part != "." && part != "..")

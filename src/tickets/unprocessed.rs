@@ -32,6 +32,7 @@ pub use record::{Message, Raw, Reason, State, Unprocessed};
 pub const INTAKE_CONTAINER: &str = "mail-intake";
 /// The queue that tells of them.
 pub const INTAKE_QUEUE: &str = "mail-intake";
+pub const INTAKE_POISON_QUEUE: &str = "mail-intake-poison";
 /// Records in one list.
 pub const LIST_MAX: usize = 1_000;
 /// Bytes of a queue message, as JSON, that is kept in its record: a body has at most 16 KiB.

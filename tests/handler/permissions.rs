@@ -9,7 +9,7 @@ use helpdesk::{
     access::{Action, Role, roles},
     functions::{ALL, Access, Method, Trigger},
     ports::{Clock, Ports, Versions},
-    tenants::State,
+    tenants::{SETTINGS_BYTES_MAX, State},
 };
 use serde_json::{Value, json};
 use time::{Duration, OffsetDateTime};
@@ -161,6 +161,11 @@ async fn an_operator_adds_changes_and_suspends_tenants() {
         assert_eq!(call("PATCH", path, body.clone()).await.0, status, "{body}");
     }
     assert_eq!(world.http("GET", "/api/tickets", Some(&agent), b"").await.status, 401, "the directory is nobody's any more");
+    // What an admin may set, an operator may.
+    for (padding, status) in [(SETTINGS_BYTES_MAX, 200), (SETTINGS_BYTES_MAX + 64 * 1024, 413)] {
+        let settings = format!("{{\"settings\": {{{}}}}}", " ".repeat(padding));
+        assert_eq!(world.http("PATCH", path, Some(&operator), settings.as_bytes()).await.status, status, "{padding}");
+    }
     let more = json!({ "address": "sales@northwind.example" });
     assert_eq!(call("POST", &format!("{path}/mailboxes"), more).await.1["mailboxes"].as_array().unwrap().len(), 3);
     let taken = json!({ "address": HELP });

@@ -513,6 +513,13 @@ async fn a_tenant_is_printed_as_the_api_shows_him() {
     let mut command = helpdesk(&["tenant", "settings", "contoso", "--from", "-", "--data"]);
     let changed = command.arg(data).stdin(fs::File::open(&file).unwrap()).output().unwrap();
     assert_eq!(serde_json::from_slice::<Value>(&changed.stdout).unwrap(), settings, "{}", String::from_utf8_lossy(&changed.stderr));
+    // As much as over HTTP, and no list in the place of an object: it would put all settings back to their defaults.
+    fs::write(&file, format!("{settings}{}", " ".repeat(200_000))).unwrap();
+    assert_eq!(of(&["tenant", "settings", "contoso", "--from", file.to_str().unwrap()]), settings);
+    fs::write(&file, "[]").unwrap();
+    let refused = run_on(data, &["tenant", "settings", "contoso", "--from", file.to_str().unwrap()]);
+    assert!(refused.code == Some(1) && refused.stderr.contains("holds no JSON object"), "{}", refused.stderr);
+    assert_eq!(of(&["tenant", "settings", "contoso"]), settings);
     dev.stop();
 }
 
