@@ -9,15 +9,14 @@ use super::House;
 use crate::{
     ids::{Kind, TenantId, partition},
     keys::WRAPPING_KEY,
-    outbox::given_up,
+    outbox::{self, given_up},
     ports::Fault,
     tenants,
-    tickets::unprocessed::{INTAKE_CONTAINER, INTAKE_QUEUE},
+    tickets::unprocessed::{INTAKE_CONTAINER, INTAKE_POISON_QUEUE, INTAKE_QUEUE},
 };
 
 /// What a check asks for: it is nowhere.
 const CHECK_NAME: &str = "no-such-thing";
-const INTAKE_POISON_QUEUE: &str = "mail-intake-poison";
 const BACKUPS_CHECKED: &str = "daily";
 
 /// Tenants whose mail is counted at the same time.
@@ -43,17 +42,18 @@ impl House {
         let place = partition(&TenantId::system(), Kind::Tenant);
         let documents = async { ports.documents.get(&place, CHECK_NAME).await.map(|_| "read") };
         let blobs = async { ports.blobs.size(INTAKE_CONTAINER, CHECK_NAME).await.map(|_| "read") };
-        let queues = async { ports.queues.depth(INTAKE_QUEUE).await.map(|_| "read") };
+        let depth = async |queue: &'static str| ports.queues.depth(queue).await;
+        let queues = async { futures::try_join!(depth(INTAKE_QUEUE), depth(outbox::QUEUE)) };
         let vault = async { ports.vault.wrap(WRAPPING_KEY, CHECK_NAME.as_bytes()).await.map(|_| "wraps") };
         let identity = async { ports.identity.key(CHECK_NAME).await.map(|_| "read") };
         let now = ports.clock.now();
         let logs = async { ports.logs.slice(now - Duration::minutes(1)..now, 1).await.map(|_| "read") };
-        let stuck = async { ports.queues.depth(INTAKE_POISON_QUEUE).await };
+        let stuck = async { futures::try_join!(depth(INTAKE_POISON_QUEUE), depth(outbox::POISON_QUEUE)) };
         let (documents, blobs, queues, vault, identity, logs, stuck) = futures::join!(documents, blobs, queues, vault, identity, logs, stuck);
         let mut checks = vec![
             Check::new("documents", documents),
             Check::new("blobs", blobs),
-            Check::new("queues", queues),
+            Check::queues(queues),
             Check::new("vault", vault),
             Check::new("keys of token issuers", identity),
             Check::new("log", logs),
@@ -108,14 +108,25 @@ impl House {
 }
 
 impl Check {
-    /// What the Functions host put aside is taken out at once and kept as a record; what cannot even be decoded stays.
-    fn stuck(found: Result<u64, Fault>) -> Check {
+    fn queues(waiting: Result<(u64, u64), Fault>) -> Check {
+        let found = waiting.map(|(mails, wakes)| format!("read; {mails} messages in {INTAKE_QUEUE}, {wakes} in {}", outbox::QUEUE));
+        Check { part: "queues", well: found.is_ok(), found: found.unwrap_or_else(|fault| fault.to_string()) }
+    }
+
+    /// What the Functions host put aside of the intake is taken out at once and kept as a record; what cannot even be decoded stays. Of the outbox nothing is
+    /// taken out, and nothing is lost: the sweep delivers what the messages stood for.
+    fn stuck(found: Result<(u64, u64), Fault>) -> Check {
         let (well, found) = match found {
-            Ok(0) => (true, "empty".to_owned()),
-            Ok(messages) => (
-                false,
-                format!("{messages} messages in {INTAKE_POISON_QUEUE}: if they stay, they are no base64, and the queue drops them after seven days"),
-            ),
+            Ok((0, 0)) => (true, "empty".to_owned()),
+            Ok((intake, deliveries)) => {
+                let of_intake = format!(
+                    "{intake} messages in {INTAKE_POISON_QUEUE}: if they stay, they are no base64, and the queue drops them after seven days"
+                );
+                let of_outbox =
+                    format!("{deliveries} in {}: wake-ups of the outbox that failed each time, which the sweep repeats", outbox::POISON_QUEUE);
+                let told = [(intake, of_intake), (deliveries, of_outbox)].into_iter().filter(|(messages, _)| *messages > 0);
+                (intake == 0, told.map(|(_, words)| words).collect::<Vec<_>>().join("; "))
+            }
             Err(fault) => (false, fault.to_string()),
         };
         Check { part: "what was put aside", well, found }
@@ -124,5 +135,27 @@ impl Check {
     fn new(part: &'static str, found: Result<&'static str, Fault>) -> Check {
         let well = found.is_ok();
         Check { part, well, found: found.map_or_else(|fault| fault.to_string(), str::to_owned) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_put_aside_is_counted_in_both_queues() {
+        for (found, well, words) in [
+            ((0, 0), true, &["empty"][..]),
+            ((2, 0), false, &["2 messages in mail-intake-poison"]),
+            ((0, 3), true, &["3 in outbox-poison"]),
+            ((2, 3), false, &["2 messages in mail-intake-poison", "; 3 in outbox-poison"]),
+        ] {
+            let check = Check::stuck(Ok(found));
+            assert_eq!(check.well, well, "{found:?}");
+            assert!(words.iter().all(|word| check.found.contains(word)), "{}", check.found);
+        }
+        let fault = Fault::Unavailable("away".to_owned());
+        assert!(!Check::stuck(Err(fault.clone())).well && !Check::queues(Err(fault)).well);
+        assert_eq!(Check::queues(Ok((4, 1))).found, "read; 4 messages in mail-intake, 1 in outbox");
     }
 }
