@@ -3,6 +3,7 @@
 use std::process::ExitCode;
 
 use anyhow::Result;
+use clap::builder::{PossibleValuesParser, TypedValueParser};
 
 use super::{Data, FOLDER, complain, say};
 use crate::{
@@ -27,8 +28,8 @@ pub(super) struct Arguments {
     #[arg(long)]
     tenant: TenantId,
     /// What the caller is
-    #[arg(long, value_enum)]
-    role: RoleName,
+    #[arg(long, value_parser = role())]
+    role: Role,
     /// The address of a requester, whose tickets he sees
     #[arg(long, value_parser = |text: &str| address::given(text).ok_or("is no address that mail goes to"))]
     address: Option<String>,
@@ -39,25 +40,23 @@ pub(super) struct Arguments {
     data: Data,
 }
 
-#[derive(Clone, Copy, clap::ValueEnum)]
-enum RoleName {
-    Requester,
-    Agent,
-    Admin,
-    Feeder,
-    Operator,
-    PrivacyOfficer,
+/// As it is said at the command line.
+fn spelt(role: Role) -> String {
+    role.name().replace('_', "-")
+}
+
+fn role() -> impl TypedValueParser<Value = Role> {
+    // In the order of their description, which goes from who asks for help to the vendor.
+    let mut roles = Role::ALL;
+    roles.sort_by_key(|role| *role as u8);
+    PossibleValuesParser::new(roles.map(spelt)).map(|text| {
+        // Unwrap safety: the parser takes only what `spelt` makes of one of these.
+        Role::ALL.into_iter().find(|role| spelt(*role) == text).expect("one of all roles")
+    })
 }
 
 pub(super) async fn run(arguments: Arguments, config: Config) -> Result<ExitCode> {
-    let role = match arguments.role {
-        RoleName::Requester => Role::Requester,
-        RoleName::Agent => Role::Agent,
-        RoleName::Admin => Role::Admin,
-        RoleName::Feeder => Role::Feeder,
-        RoleName::Operator => Role::Operator,
-        RoleName::PrivacyOfficer => Role::PrivacyOfficer,
-    };
+    let role = arguments.role;
     let (folder, is_entras) = (arguments.data.folder(&config), config.entra_application.is_some());
     let app = arguments.data.visit_folder(config).await?.app;
     let valid_for = time::Duration::hours(arguments.hours);

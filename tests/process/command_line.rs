@@ -197,6 +197,8 @@ fn the_help_says_what_an_argument_is() {
         let help = help(&[command]);
         assert!(help.contains("[default: HELPDESK_DATA, else ./.helpdesk]") && !help.contains("Azure"), "{help}");
     }
+    let roles = "[possible values: requester, agent, admin, feeder, operator, privacy-officer]";
+    assert!(help(&["token"]).contains(roles), "{}", help(&["token"]));
     assert!(help(&["check"]).contains("else what settings name in Azure, else ./.helpdesk"));
 }
 
