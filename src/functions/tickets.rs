@@ -1,4 +1,4 @@
-//! Tickets over HTTP: lists, one ticket, its comments, attachments and mails.
+//! Tickets over HTTP: one ticket, its comments, attachments and mails.
 
 use std::collections::BTreeMap;
 

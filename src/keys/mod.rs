@@ -1,4 +1,4 @@
-//! Keys of the tenants, and the only cipher of the house.
+//! Keys of the tenants, and the cipher of all that is kept. The embedded vault has another, which wraps keys as Key Vault does behind its door.
 //!
 //! Every tenant has a data key (rotates), an index key and a signing key (do not rotate with it), each wrapped by the vault and kept in his keyring.
 

@@ -476,7 +476,7 @@ mod tests {
     }
 
     #[test]
-    fn hostile_lists_take_no_longer_than_their_length() {
+    fn the_reading_of_hostile_lists_ends() {
         for hostile in ["(", "\"", "<", "=?", "a@a.example,", "<a@", "\"a\"@", "a\\\"", ":("] {
             list(hostile.repeat(100_000).as_bytes(), None);
         }

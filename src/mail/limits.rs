@@ -22,7 +22,7 @@ pub const REFERENCES_MAX: usize = 100;
 pub const SUBJECT_CHARS_MAX: usize = 998;
 /// Bytes of the name beside an address; the rest is cut.
 pub const ADDRESS_NAME_BYTES_MAX: usize = 200;
-/// Bytes of an address (RFC 5321, section 4.5.3.1). What is longer is no address.
+/// Bytes of an address: 64, `@` and 255 (RFC 5321, sections 4.5.3.1.1 and 4.5.3.1.2). What is longer is no address.
 pub const ADDRESS_BYTES_MAX: usize = 320;
 /// Bytes of a Message-ID or Content-ID. What is longer is none.
 pub const MESSAGE_ID_BYTES_MAX: usize = 998;

@@ -216,7 +216,7 @@ mod tests {
     }
 
     #[test]
-    fn hostile_parameters_take_no_longer_than_their_length() {
+    fn the_reading_of_hostile_parameters_ends() {
         for hostile in ["a*0=b;", ";", "(", "\"", "=\"", "a='';", "%"] {
             let parameters = Parameters::read(hostile.repeat(100_000).as_bytes(), None);
             parameters.get("a");

@@ -11,7 +11,7 @@ pub const CONTAINER: &str = "outbox";
 const SHARED: &str = "mail:";
 /// Stands between a mail's record and the rest of its blob's name.
 const TRY_MARK: char = '-';
-/// Blobs of one mail that go with it; a story is tried for ten seconds.
+/// Blobs of one mail that go with it; a story is tried for ten seconds, the intake's for thirty.
 const LOST_TRIES_MAX: usize = 100;
 
 /// The blob of a mail that one try of its story made. A second try may say something else, to others, and has a blob of its own: which of them was stored

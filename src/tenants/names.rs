@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::Error;
 use crate::mail::address;
 
-/// Bytes of a mailbox's address (RFC 5321 section 4.5.3.1).
+/// Bytes of a mailbox's address: the 256 of a path (RFC 5321 section 4.5.3.1.3) without its brackets, so that mail can come to it.
 pub(super) const ADDRESS_BYTES_MAX: usize = 254;
 /// Azure's regions in the European Union, by their names in the API: data is hosted nowhere else.
 pub const REGIONS: [&str; 13] = [

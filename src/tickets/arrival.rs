@@ -37,7 +37,7 @@ pub(super) struct Arrival<'a> {
     pub(super) let_go: bool,
     pub(super) mail: Mail,
     pub(super) altered: bool,
-    /// Names the mail in this mailbox: of its bytes as they came.
+    /// Names the mail in this mailbox: of its bytes as they are kept, without card numbers.
     pub(super) content: String,
     /// Names what it says, if that may be compared.
     pub(super) words: Option<String>,
