@@ -80,6 +80,7 @@ fn mail(parts: &[Part<'_>], trust: &Trust) -> Result<Mail, Unreadable> {
     let kind = kind::kind(&seen);
     let is_persons = kind == MailKind::Person;
     let written_by = sender::written_by(&lines, from.as_ref(), &original, &answers_to).filter(|_| is_persons);
+    let no_automatic_answer = kind::takes_no_automatic_answer(&lines, from.as_ref());
     let reading = match kind {
         MailKind::Person | MailKind::AutoReply | MailKind::Calendar => {
             let answers = !(in_reply_to.is_empty() && references.is_empty());
@@ -110,7 +111,7 @@ fn mail(parts: &[Part<'_>], trust: &Trust) -> Result<Mail, Unreadable> {
         in_reply_to,
         references,
         loop_mark: Some(header.text(LOOP_HEADER)).filter(|mark| !mark.is_empty() && mark.len() <= MESSAGE_ID_BYTES_MAX),
-        no_automatic_answer: kind::takes_no_automatic_answer(&lines),
+        no_automatic_answer,
         date: header.date(),
         text,
         html,

@@ -67,7 +67,9 @@ impl Arrival<'_> {
     /// Whether we sent the mail ourselves, from one of the tenant's mailboxes: it came back by a rule that passes mail on.
     pub(super) fn is_our_own(&self) -> bool {
         let mark = |mailbox: &Mailbox| thread::loop_mark(self.keys, mailbox);
-        self.mail.loop_mark.as_ref().is_some_and(|found| self.tenant.mailboxes.iter().any(|mailbox| mark(mailbox) == *found))
+        let is_marked = self.mail.loop_mark.as_ref().is_some_and(|found| self.tenant.mailboxes.iter().any(|mailbox| mark(mailbox) == *found));
+        // Some gateways drop headers that they do not know.
+        is_marked || self.mail.message_id.as_deref().is_some_and(|id| thread::own_ticket(self.keys, id).is_some())
     }
 
     /// Whether a person speaks, for himself or to a list.

@@ -138,6 +138,26 @@ async fn a_proven_sender_says_where_else_answers_are_to_go() {
 }
 
 #[tokio::test]
+async fn a_list_and_those_who_run_it_are_told_nothing() {
+    let world = world().await;
+    let posted =
+        "In-Reply-To: <before@a.example>\r\nList-Id: <users.lists.example>\r\nList-Post: <mailto:users@lists.example>\r\nPrecedence: list\r\n";
+    let mails = [
+        (proven("Bob via Users <users@lists.example>", "0@a.example", "The scanner", posted, "Words."), 0),
+        (proven("owner-users@lists.example", "1@a.example", "The scanner", "", "Words."), 0),
+        (proven("users-request@lists.example", "2@a.example", "The scanner", "", "Words."), 0),
+        (proven("postmaster@lists.example", "3@a.example", "The scanner", "", "Words."), 0),
+        // Through a list, but in his own name.
+        (proven(ANN, "4@a.example", "The scanner", &posted.replace("before", "other"), "Words."), 1),
+    ];
+    for (at, (raw, told)) in mails.iter().enumerate() {
+        assert_eq!(parse(raw, &Trust::Nobody).unwrap().kind, MailKind::Person, "{at}");
+        assert!(world.mail(HELP, &format!("{at}.eml"), raw).await.1.starts_with("opened ticket"), "{at}");
+        assert_eq!(sent(&world).await.len(), *told, "{at}");
+    }
+}
+
+#[tokio::test]
 async fn the_desk_speaks_its_tenants_language_or_in_his_own_words() {
     let world = world().await;
     for (at, (language, words)) in [

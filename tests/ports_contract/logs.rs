@@ -1,6 +1,8 @@
 //! What `Logs` promises, on the files of `helpdesk dev` and on a stand-in of Log Analytics.
 
-use std::{fs, sync::Arc};
+use std::fs;
+#[cfg(feature = "azure")]
+use std::sync::Arc;
 
 use helpdesk::{
     adapters::embedded::LogFiles,

@@ -64,6 +64,7 @@ impl Server {
     }
 
     /// Mails that have come.
+    #[cfg(feature = "azure")]
     pub fn received(&self) -> usize {
         std::fs::read_dir(self.maildir.join("new")).map_or(0, |files| files.count())
     }

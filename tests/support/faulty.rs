@@ -40,6 +40,7 @@ impl Plan {
         self.after.store(after, Ordering::SeqCst);
     }
 
+    #[cfg(feature = "azure")]
     pub fn fail_every(&self, calls: usize) {
         self.every.store(calls, Ordering::SeqCst);
     }

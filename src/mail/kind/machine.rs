@@ -7,7 +7,7 @@ use super::{
     subject::{begins_as_an_absence, is_absence, is_made_by_a_responder},
     token, value,
 };
-use crate::mail::{MailKind, header::Headers, line::cut_bytes};
+use crate::mail::{MailKind, header::Headers, line::cut_bytes, sender::UNREAD_ACCOUNTS};
 
 /// Bytes of a text in which a note about an absence says so. People come to it later.
 const OPENING_BYTES_MAX: usize = 300;
@@ -67,25 +67,6 @@ const MACHINE_HEADERS: [(&str, &str); 6] = [
     ("x-amazon-mail-relay-type", "notification"),
     ("x-rt-loop-prevention", ""),
     ("x-otrs-loop", ""),
-];
-
-/// Local parts of accounts behind which nobody reads.
-pub const UNREAD_ACCOUNTS: [&str; 15] = [
-    "noreply",
-    "no-reply",
-    "no_reply",
-    "no.reply",
-    "donotreply",
-    "do-not-reply",
-    "do_not_reply",
-    "nicht-antworten",
-    "ne-pas-repondre",
-    "noresponder",
-    "notification",
-    "notifications",
-    "nagios",
-    "icinga",
-    "zabbix",
 ];
 
 /// Local parts of the accounts of services, whose mails come from programs where they are handed in on the machine itself.

@@ -9,12 +9,14 @@ mod subject;
 mod failure;
 mod words;
 
-pub(super) use machine::UNREAD_ACCOUNTS;
-
-use super::{MailKind, bounce, header::Headers, seen::Seen};
+use super::{Address, MailKind, bounce, header::Headers, seen::Seen, sender};
 
 /// Bytes of a calendar part that are searched for its method.
 const CALENDAR_BYTES_MAX: usize = 64 * 1024;
+
+/// Accounts of lists and of mail systems.
+const NOBODYS_OWN: [&str; 3] = ["mailer-daemon", "postmaster", "listserv"];
+const NOBODYS_ENDINGS: [&str; 4] = ["-request", "-owner", "-bounces", "-relay"];
 
 /// Methods by which somebody answers an invitation or asks about one (RFC 5546). Invitations themselves are written by people.
 const CALENDAR_ANSWERS: [&str; 4] = ["reply", "counter", "refresh", "declinecounter"];
@@ -30,9 +32,15 @@ pub fn kind(seen: &Seen<'_>) -> MailKind {
         .unwrap_or(MailKind::Person)
 }
 
-/// Whether no program may answer the mail, whoever wrote it: it asks for that, or it names nobody to answer (RFC 3834, section 2).
-pub fn takes_no_automatic_answer(headers: &Headers<'_>) -> bool {
-    machine::asks_for_silence(headers) || has_null_return_path(headers)
+/// Whether no program may answer the mail, whoever wrote it: it asks for that, it names nobody to answer, or an answer would go to a list or to those who run
+/// one (RFC 3834, section 2).
+pub fn takes_no_automatic_answer(headers: &Headers<'_>, from: Option<&Address>) -> bool {
+    let is_nobodys_own = |from: &Address| {
+        let local = from.address.split('@').next().unwrap_or_default();
+        local.starts_with("owner-") || NOBODYS_ENDINGS.iter().any(|end| local.ends_with(end)) || NOBODYS_OWN.contains(&local)
+    };
+    let is_group = || from.is_some_and(|from| sender::is_a_group(headers, from));
+    machine::asks_for_silence(headers) || has_null_return_path(headers) || from.is_some_and(is_nobodys_own) || is_group()
 }
 
 /// An answer to an invitation.
@@ -77,7 +85,7 @@ fn is_answer(headers: &Headers<'_>) -> bool {
 mod tests {
     use super::*;
     use crate::mail::{
-        Address, Attachment,
+        Attachment,
         header::{HeaderLine, Line},
     };
 

@@ -7,7 +7,6 @@ use super::{
     Seen,
     failure::is_failure,
     has_null_return_path, is_answer,
-    machine::UNREAD_ACCOUNTS,
     subject::{begins_as_an_absence, is_answer_or_forwarded},
     token, value,
     words::{DELAY_WORDS, FAILURE_WORDS, FINAL_WORDS, SYSTEM_OPENINGS},
@@ -18,6 +17,7 @@ use crate::mail::{
     header::Headers,
     line::{cut_bytes, lines},
     phrase_set::PhraseSet,
+    sender::UNREAD_ACCOUNTS,
 };
 
 static FAILURE: LazyLock<PhraseSet> = LazyLock::new(|| PhraseSet::of(FAILURE_WORDS.iter().copied()));

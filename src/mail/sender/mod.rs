@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Address, Proof, Warning, address::in_ascii, header::Headers};
 use domain::{is_aligned, of_address, of_results};
-pub use passed_on::written_by;
+pub use passed_on::{UNREAD_ACCOUNTS, is_a_group, written_by};
 use results::Results;
 
 /// Authentication-Results headers that are looked at. Servers write one each, and a mail passes a dozen of them.

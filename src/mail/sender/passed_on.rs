@@ -1,6 +1,25 @@
 //! Who wrote a mail whose From names only who passed it on: a website's form, or a group that may not send as its members (DMARC, RFC 7489 section 10.5).
 
-use crate::mail::{Address, header::Headers, kind::UNREAD_ACCOUNTS};
+use crate::mail::{Address, header::Headers};
+
+/// Local parts of accounts behind which nobody reads.
+pub const UNREAD_ACCOUNTS: [&str; 15] = [
+    "noreply",
+    "no-reply",
+    "no_reply",
+    "no.reply",
+    "donotreply",
+    "do-not-reply",
+    "do_not_reply",
+    "nicht-antworten",
+    "ne-pas-repondre",
+    "noresponder",
+    "notification",
+    "notifications",
+    "nagios",
+    "icinga",
+    "zabbix",
+];
 
 /// The headers by which a group or a mailing list is known.
 const LIST_HEADERS: [&str; 4] = ["list-id", "list-post", "x-google-group-id", "x-beenthere"];
@@ -14,12 +33,17 @@ pub fn written_by(headers: &Headers<'_>, from: Option<&Address>, original: &[Add
     let from = from?;
     let local = from.address.split('@').next().unwrap_or_default();
     let is_form = UNREAD_ACCOUNTS.contains(&local);
+    let is_group = is_a_group(headers, from);
+    let candidates = original.iter().filter(|_| is_group).chain(reply_to);
+    candidates.into_iter().find(|address| (is_form || is_group) && address.address != from.address).cloned()
+}
+
+/// Whether a mail comes from the address of the group or list that passes it on, and not from one of its members.
+pub fn is_a_group(headers: &Headers<'_>, from: &Address) -> bool {
     let named = || from.name.as_deref().is_some_and(|name| VIA.iter().any(|via| name.to_lowercase().contains(via)));
     let posts =
         || headers.iter().any(|(name, value)| *name == "list-post" && value.to_ascii_lowercase().contains(&format!("mailto:{}", from.address)));
-    let is_group = headers.iter().any(|(name, _)| LIST_HEADERS.contains(name)) && (named() || posts());
-    let candidates = original.iter().filter(|_| is_group).chain(reply_to);
-    candidates.into_iter().find(|address| (is_form || is_group) && address.address != from.address).cloned()
+    headers.iter().any(|(name, _)| LIST_HEADERS.contains(name)) && (named() || posts())
 }
 
 #[cfg(test)]
