@@ -198,7 +198,7 @@ pub async fn deliver(ports: &Ports, keyring: &Keyring, tenant: &TenantId) -> Res
         }
         Err(error) => return Err(error.into()),
     };
-    let mut more = found.len() == BATCH_MAX;
+    let (mut more, mut removed) = (found.len() == BATCH_MAX, 0);
     for document in found {
         // The rows before this one took their time: its claim begins now.
         let now = ports.clock.now();
@@ -206,6 +206,10 @@ pub async fn deliver(ports: &Ports, keyring: &Keyring, tenant: &TenantId) -> Res
             // A slow server is left to the sweep, so that its tenant does not keep the queue busy.
             more = false;
             break;
+        }
+        if given_up::ends(&document) {
+            removed += usize::from(given_up::remove(ports, tenant, document).await?);
+            continue;
         }
         let record = document.id.clone();
         match deliver_one(ports, &keys, tenant, document, now).await {
@@ -220,8 +224,8 @@ pub async fn deliver(ports: &Ports, keyring: &Keyring, tenant: &TenantId) -> Res
             }
         }
     }
-    // What was sent is due no more, so this comes to an end.
-    if more && delivered.sent > 0 {
+    // What was sent or removed is due no more, so this comes to an end.
+    if more && delivered.sent + removed > 0 {
         wake(ports, tenant).await?;
     }
     Ok(delivered)
@@ -259,7 +263,7 @@ pub async fn sweep(ports: &Ports) -> Result<usize, Error> {
     Ok(woken.len())
 }
 
-/// Claim, send, say how it went. `None` if the row was taken by somebody else, or its time is over; an error if that could not be stored.
+/// Claim, send, say how it went. `None` if the row was taken by somebody else; an error if that could not be stored.
 async fn deliver_one(
     ports: &Ports,
     keys: &Arc<TenantKeys>,
@@ -267,12 +271,6 @@ async fn deliver_one(
     stored: Document,
     now: OffsetDateTime,
 ) -> Result<Option<State>, Error> {
-    if given_up::is_given_up(&stored) {
-        return match given_up::delete(ports, tenant, stored, Vec::new()).await {
-            Ok(()) | Err(Fault::Conflict) => Ok(None),
-            Err(fault) => Err(fault.into()),
-        };
-    }
     let id = name_of(&stored).parse::<RecordId>().ok();
     let (id, mut row) = match (id, keys.open_document::<Row>(&stored)) {
         (Some(id), Ok(row)) => (id, row),

@@ -114,6 +114,7 @@ async fn a_port_that_fails_at_any_call_loses_and_doubles_nothing() {
             let second = world.leave(HELP, "b.eml", &answer("q1@adventure-works.example", "q2@adventure-works.example")).await;
             let unknown = world.leave("nobody@contoso.example", "c.eml", &question()).await;
             let garbage = world.leave(HELP, "d.eml", b"\0\x01\x02").await;
+            world.leases().await;
             plan.fail_at(call, after);
             let mut failed = 0;
             // Each message comes until it is answered, as the queue would bring it.

@@ -261,9 +261,34 @@ async fn who_waited_for_keys_with_somebody_who_waited_in_vain_does_not_wait_once
     let answers = futures::future::join_all((0..20).map(|_| ring.keys(&TENANT))).await;
     assert!(answers.iter().all(|answer| matches!(answer, Err(Error::Fault(Fault::Unavailable(_))))));
     assert_eq!(vault.asked.load(Ordering::SeqCst), 1);
-    // Who comes later tries by himself.
+    // Who comes later tries by himself, also if the clock was put back.
+    world.clock.advance(-time::Duration::HOUR);
     assert!(ring.keys(&TENANT).await.is_err());
     assert_eq!(vault.asked.load(Ordering::SeqCst), 2);
+}
+
+#[tokio::test]
+async fn who_has_keys_reads_and_seals_on_while_no_more_seals_can_be_had() {
+    let world = World::new().await;
+    let sealed = keyring(&world).keys(&contoso()).await.unwrap().seal(&PLACE, b"words").unwrap();
+    let plan = Arc::new(Plan::default());
+    let vault = Arc::new(Counting { inner: world.ports.vault.clone(), unwrapped: AtomicUsize::new(0) });
+    let ports = Ports { vault: vault.clone(), ..faulty(&world.ports, &plan) };
+    let ring = Keyring::new(&ports, Duration::from_secs(600));
+    ring.keys(&TENANT).await.unwrap().seal(&PLACE, b"words").unwrap();
+    // It asks for more, does not get them, and asks again later.
+    plan.fail_at(1, false);
+    for _ in 0..3 {
+        let keys = ring.keys(&TENANT).await.unwrap();
+        assert_eq!(keys.open(&PLACE, &sealed).unwrap().as_slice(), b"words");
+        keys.seal(&PLACE, b"words").unwrap();
+    }
+    assert_eq!(plan.calls(), 1);
+    world.clock.advance(time::Duration::seconds(10));
+    for _ in 0..70_000 {
+        ring.keys(&TENANT).await.unwrap().seal(&PLACE, b"").unwrap();
+    }
+    assert_eq!(vault.unwrapped.load(Ordering::SeqCst), 3, "what is in memory is not unwrapped again");
 }
 
 /// A vault that is waited for for ten seconds, and does not answer.

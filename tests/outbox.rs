@@ -23,6 +23,7 @@ use ulid::Ulid;
 
 use crate::support::{
     TestClock,
+    faulty::{Plan, faulty},
     world::{HELP, World, mail, queue, tick},
 };
 
@@ -515,6 +516,64 @@ async fn what_was_given_up_is_dropped_and_nothing_else_is() {
 }
 
 #[tokio::test]
+async fn a_mail_that_is_dropped_and_sent_again_at_once_is_one_or_the_other() {
+    for round in 0..10 {
+        let (desk, id) = desk_that_gave_up(&[ANN]).await;
+        let (ports, keyring) = (&desk.world.ports, &desk.world.app.keyring);
+        let retry = async {
+            for _ in 0..round {
+                tokio::task::yield_now().await;
+            }
+            given_up::retry(ports, keyring, &desk.tenant, id, "test").await
+        };
+        let (dropped, again) = tokio::join!(given_up::drop_mail(ports, keyring, &desk.tenant, id, "test"), retry);
+        let is_again = matches!(again, Ok(true));
+        assert_ne!(matches!(dropped, Ok(true)), is_again, "round {round}: {dropped:?} {again:?}");
+        assert_eq!(desk.deliver().await, if is_again { SENT } else { NOTHING }, "round {round}");
+        assert_eq!(desk.blobs().await, 0);
+    }
+}
+
+#[tokio::test]
+async fn a_drop_that_is_cut_off_anywhere_is_finished_by_the_next_delivery() {
+    let (desk, id) = desk_that_gave_up(&[ANN]).await;
+    let plan = Arc::new(Plan::default());
+    for call in 1.. {
+        plan.fail_at(call, true);
+        let ports = faulty(&desk.world.ports, &plan);
+        let dropped = given_up::drop_mail(&ports, &desk.world.app.keyring, &desk.tenant, id, "test").await;
+        plan.fail_at(0, false);
+        if desk.given_up().await.is_empty() {
+            assert!(dropped.is_err(), "the claim was made, and its answer was lost");
+            break;
+        }
+    }
+    assert!(!given_up::retry(&desk.world.ports, &desk.world.app.keyring, &desk.tenant, id, "test").await.unwrap(), "nobody sends it any more");
+    assert_eq!((desk.deliver().await, desk.blobs().await), (NOTHING, 0));
+    assert_eq!(desk.world.ports.documents.get("t:contoso", &format!("outbox:{id}")).await.unwrap(), None);
+}
+
+#[tokio::test]
+async fn many_that_end_keep_no_new_mail_waiting() {
+    let to: Vec<String> = (0..60).map(|at| format!("p{at}@a.example")).collect();
+    let (desk, _) = desk_that_gave_up(&to.iter().map(String::as_str).collect::<Vec<_>>()[..45]).await;
+    let later = desk.leave_to("contoso", 10, &to.iter().map(String::as_str).collect::<Vec<_>>()[45..]).await;
+    desk.will((45..60).map(|_| Step::Refuses(Fault::Corrupt("refused for good".to_owned()), "5.1.1")));
+    assert_eq!(desk.deliver().await, Delivered { given_up: 15, ..NOTHING });
+    assert_ne!(later.to_string(), "");
+    desk.world.clock.advance(Duration::days(31));
+    desk.leave("contoso", 10).await;
+    let wakes = async || {
+        let leased = desk.world.ports.queues.lease("outbox", 32, std::time::Duration::ZERO).await.unwrap();
+        leased.len()
+    };
+    let before = wakes().await;
+    assert_eq!(desk.deliver().await, NOTHING, "the first fifty end");
+    assert_eq!(wakes().await, before + 1, "and it is woken for the rest");
+    assert_eq!(desk.deliver().await, SENT);
+}
+
+#[tokio::test]
 async fn a_busy_server_is_left_alone_as_long_as_it_asks() {
     let desk = Desk::new().await;
     desk.leave("contoso", 10).await;
@@ -639,8 +698,8 @@ async fn a_broken_row_stops_no_other_and_is_given_up_in_the_end() {
 async fn a_row_that_cannot_be_claimed_makes_the_call_come_again() {
     let desk = Desk::new().await;
     let id = desk.leave("contoso", 10).await;
-    let plan = Arc::new(crate::support::faulty::Plan::default());
-    let app = helpdesk::wiring::app(crate::support::faulty::faulty(&desk.world.ports, &plan), &crate::support::world::config());
+    let plan = Arc::new(Plan::default());
+    let app = helpdesk::wiring::app(faulty(&desk.world.ports, &plan), &crate::support::world::config());
     app.keyring.keys(&desk.tenant).await.unwrap();
     app.keyring.keys(&TenantId::system()).await.unwrap();
     // Tenant, scan, delivery, claim.
@@ -658,8 +717,8 @@ async fn what_was_sent_is_not_sent_again_because_that_could_not_be_stored_at_onc
     for answer_is_lost in [false, true] {
         let desk = Desk::new().await;
         let id = desk.leave("contoso", 10).await;
-        let plan = Arc::new(crate::support::faulty::Plan::default());
-        let app = helpdesk::wiring::app(crate::support::faulty::faulty(&desk.world.ports, &plan), &crate::support::world::config());
+        let plan = Arc::new(Plan::default());
+        let app = helpdesk::wiring::app(faulty(&desk.world.ports, &plan), &crate::support::world::config());
         app.keyring.keys(&desk.tenant).await.unwrap();
         app.keyring.keys(&TenantId::system()).await.unwrap();
         // Tenant, scan, delivery, claim, send, settle.

@@ -198,6 +198,19 @@ async fn who_may_write_the_store_does_not_give_himself_a_tenant() {
 }
 
 #[tokio::test]
+async fn a_tenant_who_was_added_by_a_commit_whose_answer_was_lost_is_added() {
+    let plan = Arc::new(Plan::default());
+    let world = World::with(|ports| faulty(&ports, &plan)).await;
+    let tenant = Tenant::new("northwind".parse().unwrap(), "Northwind", vec![Mailbox::parse("it@northwind.example").unwrap()]);
+    let add = async || tenants::add(&world.app.ports, &world.app.keyring, "test", &tenant, &Trust::Nobody).await;
+    // Its keys are there: the next commit is the tenant's.
+    world.app.keyring.keys(&TenantId::system()).await.unwrap();
+    plan.send_commits_twice(1);
+    add().await.unwrap();
+    assert!(matches!(add().await, Err(Error::Exists)));
+}
+
+#[tokio::test]
 async fn a_change_is_of_the_tenant_that_was_read() {
     let world = World::new().await;
     let (documents, keyring, id) = (world.ports.documents.as_ref(), &world.app.keyring, "contoso".parse().unwrap());
@@ -405,6 +418,7 @@ async fn a_removal_that_is_cut_off_anywhere_is_finished_by_the_next() {
             set_state(&world, State::Suspended).await;
             let contoso: TenantId = "contoso".parse().unwrap();
             let ports = &world.app.ports;
+            world.leases().await;
             plan.fail_at(call, after);
             let first = removal::remove(&world.app.desk, "test", &contoso, &Versions::Any).await;
             let planned = plan.calls();

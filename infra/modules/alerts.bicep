@@ -54,7 +54,13 @@ StorageQueueLogs
 | where AccountName == '{0}' and OperationName in ('PutMessage', 'DeleteMessage') and StatusCode startswith '2'
 | extend Queue = extract('/(mail-intake|outbox)/', 1, Uri)
 | where isnotempty(Queue)
-| summarize Waiting = countif(OperationName == 'PutMessage' and TimeGenerated < ago(45m)) - countif(OperationName == 'DeleteMessage') by Queue
+| summarize
+    Old = countif(OperationName == 'PutMessage' and TimeGenerated < ago(45m)),
+    Late = countif(OperationName == 'PutMessage' and TimeGenerated between (ago(2h) .. ago(45m))),
+    Gone = countif(OperationName == 'DeleteMessage'),
+    GoneLately = countif(OperationName == 'DeleteMessage' and TimeGenerated > ago(2h)) by Queue
+// What came before these two days and went within them would hide as much that waits: that nothing goes at all tells it too.
+| extend Waiting = iff(GoneLately == 0, max_of(Late, Old - Gone), Old - Gone)
 '''
 
 // The storage account's own word, not the application's: a run is done when its manifest lies there, which is written last.

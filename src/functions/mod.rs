@@ -127,147 +127,62 @@ pub struct Tick {
     pub past_due: bool,
 }
 
+/// A function as a row holds it: its future in a box.
+macro_rules! boxed {
+    ($run:path) => {
+        |app, input| Box::pin($run(app, input))
+    };
+}
+
+/// The same for callers who may do this.
+macro_rules! callers {
+    ($action:ident, $run:path) => {
+        Access::Callers(Action::$action, |app, caller, request| Box::pin($run(app, caller, request)))
+    };
+}
+
 /// The one table. The order is the order of the documentation.
 pub static ALL: &[Function] = &[
-    get("Health", "api/health", Access::Everyone(|app, request| Box::pin(health::health(app, request)))),
-    get("OpenApi", "api/openapi.json", Access::Everyone(|app, request| Box::pin(openapi::openapi(app, request)))),
-    get("ListTickets", "api/tickets", Access::Callers(Action::ReadTickets, |app, caller, request| Box::pin(list::list(app, caller, request)))),
-    post(
-        "SearchTickets",
-        "api/tickets/search",
-        Access::Callers(Action::ReadTickets, |app, caller, request| Box::pin(list::search(app, caller, request))),
-    ),
-    post(
-        "CreateTicket",
-        "api/tickets",
-        Access::Callers(Action::CreateTickets, |app, caller, request| Box::pin(create::create(app, caller, request))),
-    ),
-    get("GetTicket", "api/tickets/{id}", Access::Callers(Action::ReadTickets, |app, caller, request| Box::pin(tickets::get(app, caller, request)))),
-    patch(
-        "ChangeTicket",
-        "api/tickets/{id}",
-        Access::Callers(Action::ChangeTickets, |app, caller, request| Box::pin(tickets::change(app, caller, request))),
-    ),
-    get(
-        "ListHistory",
-        "api/tickets/{id}/history",
-        Access::Callers(Action::ReadHistory, |app, caller, request| Box::pin(history::list(app, caller, request))),
-    ),
-    post(
-        "LinkTicket",
-        "api/tickets/{id}/links",
-        Access::Callers(Action::ChangeTickets, |app, caller, request| Box::pin(links::link(app, caller, request))),
-    ),
-    delete(
-        "UnlinkTicket",
-        "api/tickets/{id}/links/{other}",
-        Access::Callers(Action::ChangeTickets, |app, caller, request| Box::pin(links::unlink(app, caller, request))),
-    ),
-    post(
-        "MergeTicket",
-        "api/tickets/{id}/merge",
-        Access::Callers(Action::ChangeTickets, |app, caller, request| Box::pin(links::merge(app, caller, request))),
-    ),
-    get(
-        "ListComments",
-        "api/tickets/{id}/comments",
-        Access::Callers(Action::ReadTickets, |app, caller, request| Box::pin(tickets::comments(app, caller, request))),
-    ),
-    post(
-        "AddComment",
-        "api/tickets/{id}/comments",
-        Access::Callers(Action::Comment, |app, caller, request| Box::pin(tickets::comment(app, caller, request))),
-    ),
-    get(
-        "GetAttachment",
-        "api/tickets/{id}/comments/{comment}/attachments/{number}",
-        Access::Callers(Action::ReadTickets, |app, caller, request| Box::pin(tickets::attachment(app, caller, request))),
-    ),
-    get(
-        "GetOriginalMail",
-        "api/tickets/{id}/comments/{comment}/mail",
-        Access::Callers(Action::ReadOriginalMail, |app, caller, request| Box::pin(tickets::original(app, caller, request))),
-    ),
-    post("UploadFile", "api/uploads", Access::Callers(Action::Comment, |app, caller, request| Box::pin(uploads::upload(app, caller, request)))),
-    get(
-        "GetSignature",
-        "api/me/signature",
-        Access::Callers(Action::SignAnswers, |app, caller, request| Box::pin(signature::get(app, caller, request))),
-    ),
-    put(
-        "PutSignature",
-        "api/me/signature",
-        Access::Callers(Action::SignAnswers, |app, caller, request| Box::pin(signature::put(app, caller, request))),
-    ),
-    post(
-        "SearchContacts",
-        "api/contacts/search",
-        Access::Callers(Action::ReadContacts, |app, caller, request| Box::pin(contacts::search(app, caller, request))),
-    ),
-    get(
-        "ListUnprocessed",
-        "api/unprocessed",
-        Access::Callers(Action::ManageUnprocessed, |app, caller, request| Box::pin(unprocessed::list(app, caller, request))),
-    ),
-    get(
-        "GetUnprocessed",
-        "api/unprocessed/{record}",
-        Access::Callers(Action::ManageUnprocessed, |app, caller, request| Box::pin(unprocessed::get(app, caller, request))),
-    ),
-    get(
-        "GetUnprocessedMail",
-        "api/unprocessed/{record}/mail",
-        Access::Callers(Action::ManageUnprocessed, |app, caller, request| Box::pin(unprocessed::mail(app, caller, request))),
-    ),
-    post(
-        "ReplayUnprocessed",
-        "api/unprocessed/{record}/replay",
-        Access::Callers(Action::ManageUnprocessed, |app, caller, request| Box::pin(unprocessed::replay(app, caller, request))),
-    ),
-    post(
-        "ReleaseUnprocessed",
-        "api/unprocessed/{record}/release",
-        Access::Callers(Action::ManageUnprocessed, |app, caller, request| Box::pin(unprocessed::release(app, caller, request))),
-    ),
-    post("PushMail", "api/mail", Access::Callers(Action::PushMail, |app, caller, request| Box::pin(mail::push(app, caller, request)))),
-    get("GetSettings", "api/settings", Access::Callers(Action::ReadSettings, |app, caller, request| Box::pin(settings::get(app, caller, request)))),
-    put("PutSettings", "api/settings", Access::Callers(Action::ChangeSettings, |app, caller, request| Box::pin(settings::put(app, caller, request)))),
-    get(
-        "ListTenants",
-        "api/operator/tenants",
-        Access::Callers(Action::ReadTenants, |app, caller, request| Box::pin(tenants::list(app, caller, request))),
-    ),
-    post(
-        "AddTenant",
-        "api/operator/tenants",
-        Access::Callers(Action::ManageTenants, |app, caller, request| Box::pin(tenants::add(app, caller, request))),
-    ),
-    get("GetTenant", "api/operator/tenants/{tenant}", Access::Callers(Action::ReadTenants, |app, _, request| Box::pin(tenants::get(app, request)))),
-    patch(
-        "ChangeTenant",
-        "api/operator/tenants/{tenant}",
-        Access::Callers(Action::ManageTenants, |app, caller, request| Box::pin(tenants::change(app, caller, request))),
-    ),
-    delete(
-        "RemoveTenant",
-        "api/operator/tenants/{tenant}",
-        Access::Callers(Action::ManageTenants, |app, caller, request| Box::pin(tenants::remove(app, caller, request))),
-    ),
-    post(
-        "AddMailbox",
-        "api/operator/tenants/{tenant}/mailboxes",
-        Access::Callers(Action::ManageTenants, |app, caller, request| Box::pin(tenants::mailbox(app, caller, request))),
-    ),
-    queue("IntakeMail", INTAKE_QUEUE, |app, message| Box::pin(mail::intake(app, message))),
-    queue("MailIntakePoison", INTAKE_POISON_QUEUE, |app, message| Box::pin(mail::poison(app, message))),
-    Function { name: "ReleaseHeld", trigger: Trigger::Timer { schedule: "30 */5 * * * *", run: |app, tick| Box::pin(mail::release(app, tick)) } },
-    queue("DeliverOutbox", outbox::QUEUE, |app, message| Box::pin(mail::deliver(app, message))),
-    Function { name: "SweepOutbox", trigger: Trigger::Timer { schedule: "0 */5 * * * *", run: |app, tick| Box::pin(mail::sweep(app, tick)) } },
-    Function { name: "SweepUploads", trigger: Trigger::Timer { schedule: "0 20 * * * *", run: |app, tick| Box::pin(uploads::sweep(app, tick)) } },
-    Function {
-        name: "SweepUnprocessed",
-        trigger: Trigger::Timer { schedule: "0 50 * * * *", run: |app, tick| Box::pin(unprocessed::sweep(app, tick)) },
-    },
+    get("Health", "api/health", Access::Everyone(boxed!(health::health))),
+    get("OpenApi", "api/openapi.json", Access::Everyone(boxed!(openapi::openapi))),
+    get("ListTickets", "api/tickets", callers!(ReadTickets, list::list)),
+    post("SearchTickets", "api/tickets/search", callers!(ReadTickets, list::search)),
+    post("CreateTicket", "api/tickets", callers!(CreateTickets, create::create)),
+    get("GetTicket", "api/tickets/{id}", callers!(ReadTickets, tickets::get)),
+    patch("ChangeTicket", "api/tickets/{id}", callers!(ChangeTickets, tickets::change)),
+    get("ListHistory", "api/tickets/{id}/history", callers!(ReadHistory, history::list)),
+    post("LinkTicket", "api/tickets/{id}/links", callers!(ChangeTickets, links::link)),
+    delete("UnlinkTicket", "api/tickets/{id}/links/{other}", callers!(ChangeTickets, links::unlink)),
+    post("MergeTicket", "api/tickets/{id}/merge", callers!(ChangeTickets, links::merge)),
+    get("ListComments", "api/tickets/{id}/comments", callers!(ReadTickets, tickets::comments)),
+    post("AddComment", "api/tickets/{id}/comments", callers!(Comment, tickets::comment)),
+    get("GetAttachment", "api/tickets/{id}/comments/{comment}/attachments/{number}", callers!(ReadTickets, tickets::attachment)),
+    get("GetOriginalMail", "api/tickets/{id}/comments/{comment}/mail", callers!(ReadOriginalMail, tickets::original)),
+    post("UploadFile", "api/uploads", callers!(Comment, uploads::upload)),
+    get("GetSignature", "api/me/signature", callers!(SignAnswers, signature::get)),
+    put("PutSignature", "api/me/signature", callers!(SignAnswers, signature::put)),
+    post("SearchContacts", "api/contacts/search", callers!(ReadContacts, contacts::search)),
+    get("ListUnprocessed", "api/unprocessed", callers!(ManageUnprocessed, unprocessed::list)),
+    get("GetUnprocessed", "api/unprocessed/{record}", callers!(ManageUnprocessed, unprocessed::get)),
+    get("GetUnprocessedMail", "api/unprocessed/{record}/mail", callers!(ManageUnprocessed, unprocessed::mail)),
+    post("ReplayUnprocessed", "api/unprocessed/{record}/replay", callers!(ManageUnprocessed, unprocessed::replay)),
+    post("ReleaseUnprocessed", "api/unprocessed/{record}/release", callers!(ManageUnprocessed, unprocessed::release)),
+    post("PushMail", "api/mail", callers!(PushMail, mail::push)),
+    get("GetSettings", "api/settings", callers!(ReadSettings, settings::get)),
+    put("PutSettings", "api/settings", callers!(ChangeSettings, settings::put)),
+    get("ListTenants", "api/operator/tenants", callers!(ReadTenants, tenants::list)),
+    post("AddTenant", "api/operator/tenants", callers!(ManageTenants, tenants::add)),
+    get("GetTenant", "api/operator/tenants/{tenant}", callers!(ReadTenants, tenants::get)),
+    patch("ChangeTenant", "api/operator/tenants/{tenant}", callers!(ManageTenants, tenants::change)),
+    delete("RemoveTenant", "api/operator/tenants/{tenant}", callers!(ManageTenants, tenants::remove)),
+    post("AddMailbox", "api/operator/tenants/{tenant}/mailboxes", callers!(ManageTenants, tenants::mailbox)),
+    queue("IntakeMail", INTAKE_QUEUE, boxed!(mail::intake)),
+    queue("MailIntakePoison", INTAKE_POISON_QUEUE, boxed!(mail::poison)),
+    timer("ReleaseHeld", "30 */5 * * * *", boxed!(mail::release)),
+    queue("DeliverOutbox", outbox::QUEUE, boxed!(mail::deliver)),
+    timer("SweepOutbox", "0 */5 * * * *", boxed!(mail::sweep)),
+    timer("SweepUploads", "0 20 * * * *", boxed!(uploads::sweep)),
+    timer("SweepUnprocessed", "0 50 * * * *", boxed!(unprocessed::sweep)),
 ];
 
 const fn get(name: &'static str, route: &'static str, access: Access) -> Function {
@@ -292,6 +207,10 @@ const fn delete(name: &'static str, route: &'static str, access: Access) -> Func
 
 const fn queue(name: &'static str, queue: &'static str, run: for<'a> fn(&'a App, QueueMessage) -> BoxFuture<'a, Verdict>) -> Function {
     Function { name, trigger: Trigger::Queue { queue, run } }
+}
+
+const fn timer(name: &'static str, schedule: &'static str, run: for<'a> fn(&'a App, Tick) -> BoxFuture<'a, Verdict>) -> Function {
+    Function { name, trigger: Trigger::Timer { schedule, run } }
 }
 
 /// The function of this name.

@@ -54,7 +54,7 @@ pub async fn add(app: &App, caller: Caller, request: HttpRequest) -> Result<Http
     shown(app, &body.id, 201).await
 }
 
-pub async fn get(app: &App, request: HttpRequest) -> Result<HttpAnswer, Problem> {
+pub async fn get(app: &App, _caller: Caller, request: HttpRequest) -> Result<HttpAnswer, Problem> {
     shown(app, &id(&request)?, 200).await
 }
 

@@ -34,6 +34,8 @@ const SEALS_LEASED: u64 = 1 << 16;
 /// With fewer left, the next look at the keys leases more. A process begins with as many that nobody counts, so that whoever only reads writes no keyring;
 /// between [`SEALS_WAITING_MAX`] and the limit there is room for those of 2^18 processes.
 const SEALS_LOW: u64 = 1 << 12;
+/// How long a process goes on with the seals that it has left, after it asked for more in vain.
+const LEASED_AGAIN_AFTER: time::Duration = time::Duration::seconds(10);
 /// A data key older than this is followed by a new one.
 const DATA_KEY_AGE_MAX: time::Duration = time::Duration::days(365);
 /// A new data key seals only after this long. Until then it is in the keyring for all to know: nobody keeps keys in memory for more than an hour, so
@@ -55,17 +57,24 @@ pub struct Keyring {
     clock: Arc<dyn Clock>,
     entropy: Arc<dyn Entropy>,
     cache_for: Duration,
-    cache: Mutex<HashMap<TenantId, Arc<tokio::sync::Mutex<Slot>>>>,
+    cache: Mutex<HashMap<TenantId, Arc<Slot>>>,
 }
 
 /// What this process knows of a tenant.
 #[derive(Default)]
 struct Slot {
+    /// How often somebody waited in vain for the store or the vault.
+    failures: AtomicU64,
+    known: tokio::sync::Mutex<Known>,
+}
+
+#[derive(Default)]
+struct Known {
     cached: Option<Cached>,
     /// The seals that it has left, and under which data key. They outlive the keys.
     left: Option<(u32, Arc<AtomicU64>)>,
-    /// When somebody last waited in vain for the store or the vault.
-    failed_at: Option<OffsetDateTime>,
+    /// When more of them were last asked for in vain.
+    refused_at: Option<OffsetDateTime>,
 }
 
 struct Cached {
@@ -75,7 +84,7 @@ struct Cached {
 
 /// A tenant's keys, unwrapped; wiped when the last holder lets go.
 pub struct TenantKeys {
-    opened: Opened,
+    opened: Arc<Opened>,
     current: u32,
     /// Shared with the keys that these follow, if they seal under the same data key.
     seals_left: Arc<AtomicU64>,
@@ -83,6 +92,8 @@ pub struct TenantKeys {
 }
 
 struct Opened {
+    /// The keys as they are wrapped.
+    of: Vec<RingKey>,
     data: BTreeMap<u32, PurposeKeys>,
     index: Zeroizing<[u8; 32]>,
     signing: BTreeMap<u32, Zeroizing<[u8; 32]>>,
@@ -134,39 +145,48 @@ impl Keyring {
         }
     }
 
-    /// The tenant's keys, with seals to spare; made if he has none yet.
+    /// The tenant's keys, made if he has none yet. They have seals to spare, unless the store or the vault is away: then there are as many as are left.
     pub async fn keys(&self, tenant: &TenantId) -> Result<Arc<TenantKeys>, Error> {
-        let (slot, asked_at) = (self.slot(tenant), self.clock.now());
+        let slot = self.slot(tenant);
+        let failures = slot.failures.load(Ordering::Relaxed);
         // Held while loading, so that a tenant's keys are asked for once however many wait for them.
-        let mut known = slot.lock().await;
+        let mut known = slot.known.lock().await;
         let now = self.clock.now();
-        // Also if in vain: each of many would wait for the vault as long again.
-        if known.failed_at.is_some_and(|at| at > asked_at) {
-            return Err(Fault::Unavailable("the keys that somebody else asked for did not come".to_owned()).into());
-        }
-        if let Some(Cached { keys, until }) = &known.cached
-            && now < *until
-            && keys.seals_left.load(Ordering::Relaxed) >= SEALS_LOW
-        {
+        let cached = known.cached.as_ref().filter(|cached| now < cached.until).map(|cached| cached.keys.clone());
+        let usable = cached.as_ref().filter(|keys| keys.seals_left.load(Ordering::Relaxed) > 0).cloned();
+        let is_refused = known.refused_at.is_some_and(|at| (time::Duration::ZERO..LEASED_AGAIN_AFTER).contains(&(now - at)));
+        if let Some(keys) = usable.as_ref().filter(|keys| is_refused || keys.seals_left.load(Ordering::Relaxed) >= SEALS_LOW) {
             return Ok(keys.clone());
         }
-        let loaded = self.load(tenant, now, known.left.clone()).await;
-        known.failed_at = matches!(loaded, Err(Error::Fault(Fault::Unavailable(_) | Fault::Throttled { .. }))).then(|| self.clock.now());
-        let keys = Arc::new(loaded?);
+        if slot.failures.load(Ordering::Relaxed) != failures {
+            // Who waited with somebody who waited in vain does not wait as long again.
+            return usable.ok_or_else(|| Fault::Unavailable("the keys that somebody else asked for did not come".to_owned()).into());
+        }
+        let keys = match self.load(tenant, now, known.left.clone(), cached.as_ref()).await {
+            Ok(keys) => keys,
+            Err(error) if is_away(&error) => {
+                slot.failures.fetch_add(1, Ordering::Relaxed);
+                known.refused_at = Some(self.clock.now());
+                return usable.ok_or(error);
+            }
+            Err(error) => return Err(error),
+        };
+        known.refused_at = None;
         known.left = Some((keys.current, keys.seals_left.clone()));
-        known.cached = Some(Cached { keys: keys.clone(), until: now + self.cache_for });
-        drop(known);
-        self.let_go_later(&slot, &keys);
+        if cached.is_none_or(|cached| !Arc::ptr_eq(&cached, &keys)) {
+            known.cached = Some(Cached { keys: keys.clone(), until: now + self.cache_for });
+            self.let_go_later(&slot, &keys);
+        }
         Ok(keys)
     }
 
     /// Nobody may ask for these keys again: they go when their time is over, whoever is still at work with them aside.
-    fn let_go_later(&self, slot: &Arc<tokio::sync::Mutex<Slot>>, keys: &Arc<TenantKeys>) {
+    fn let_go_later(&self, slot: &Arc<Slot>, keys: &Arc<TenantKeys>) {
         let (slot, keys, cache_for) = (Arc::downgrade(slot), Arc::downgrade(keys), self.cache_for);
         tokio::spawn(async move {
             tokio::time::sleep(cache_for).await;
             if let Some(slot) = slot.upgrade() {
-                let mut known = slot.lock().await;
+                let mut known = slot.known.lock().await;
                 // Others may have taken their place.
                 known.cached = known.cached.take().filter(|cached| !std::ptr::eq(Arc::as_ptr(&cached.keys), keys.as_ptr()));
             }
@@ -200,7 +220,7 @@ impl Keyring {
         Ok(self.documents.get(&partition(tenant, Kind::Keyring), tenant.as_str()).await?)
     }
 
-    fn slot(&self, tenant: &TenantId) -> Arc<tokio::sync::Mutex<Slot>> {
+    fn slot(&self, tenant: &TenantId) -> Arc<Slot> {
         let mut cache = self.cache.lock().unwrap_or_else(PoisonError::into_inner);
         if cache.len() >= TENANTS_CACHED_MAX && !cache.contains_key(tenant) {
             cache.clear();
@@ -208,9 +228,17 @@ impl Keyring {
         cache.entry(tenant.clone()).or_default().clone()
     }
 
-    /// `left` is what this process may still seal, and under which data key. The keyring is written only if that is not enough, or if it lacks a key.
-    async fn load(&self, tenant: &TenantId, now: OffsetDateTime, left: Option<(u32, Arc<AtomicU64>)>) -> Result<TenantKeys, Error> {
-        let (partition, mut tries, mut known) = (partition(tenant, Kind::Keyring), Tries::within(STORING_MAX), None);
+    /// `left` is what this process may still seal, and under which data key; `cached` are keys that it has in memory. The keyring is written only if that is
+    /// not enough, or if it lacks a key, and keys are unwrapped that nobody has.
+    async fn load(
+        &self,
+        tenant: &TenantId,
+        now: OffsetDateTime,
+        left: Option<(u32, Arc<AtomicU64>)>,
+        cached: Option<&Arc<TenantKeys>>,
+    ) -> Result<Arc<TenantKeys>, Error> {
+        let (partition, mut tries) = (partition(tenant, Kind::Keyring), Tries::within(STORING_MAX));
+        let mut known = cached.map(|keys| keys.opened.clone());
         loop {
             let (mut ring, etag) = match self.stored(tenant).await? {
                 Some(document) if is_empty(&document) => return Err(Error::Gone),
@@ -232,9 +260,9 @@ impl Keyring {
                 ring.keys.push(self.new_key(Purpose::Data, newest + 1, now).await?);
             }
             // Before the commit: keys that do not open lease no seals. Of those who store it at once each opens them once.
-            let opened = match known.take() {
-                Some((keys, opened)) if keys == ring.keys => opened,
-                _ => self.unwrap(&ring.keys).await?,
+            let opened = match known.take().filter(|opened| opened.of == ring.keys) {
+                Some(opened) => opened,
+                None => Arc::new(self.unwrap(&ring.keys).await?),
             };
             if !opened.data.contains_key(&sealing.number) {
                 return Err(lacks_a_key());
@@ -244,14 +272,18 @@ impl Keyring {
                 match self.documents.commit(&partition, vec![Write::put(ring_document(tenant, &ring)?, etag)]).await {
                     Ok(_) => drop(left.fetch_add(SEALS_LEASED, Ordering::Relaxed)),
                     Err(Fault::Conflict) if tries.again(self.entropy.as_ref()).await => {
-                        known = Some((ring.keys, opened));
+                        known = Some(opened);
                         continue;
                     }
                     Err(Fault::Conflict) => return Err(Fault::Unavailable("a keyring is stored by too many at once".to_owned()).into()),
                     Err(fault) => return Err(fault.into()),
                 }
             }
-            return Ok(TenantKeys { opened, current: sealing.number, seals_left: left, entropy: self.entropy.clone() });
+            let is_cached = |keys: &&Arc<TenantKeys>| keys.current == sealing.number && Arc::ptr_eq(&keys.opened, &opened);
+            return Ok(match cached.filter(is_cached) {
+                Some(keys) => keys.clone(),
+                None => Arc::new(TenantKeys { opened, current: sealing.number, seals_left: left, entropy: self.entropy.clone() }),
+            });
         }
     }
 
@@ -284,7 +316,7 @@ impl Keyring {
             }
         }
         match index {
-            Some(index) if !signing.is_empty() => Ok(Opened { data, index, signing }),
+            Some(index) if !signing.is_empty() => Ok(Opened { of: keys.to_vec(), data, index, signing }),
             _ => Err(lacks_a_key()),
         }
     }
@@ -329,6 +361,11 @@ fn is_empty(document: &Document) -> bool {
 
 fn unknown_shape() -> Error {
     Error::UnknownShape { kind: Kind::Keyring.name().to_owned() }
+}
+
+/// Whether the store or the vault did not answer, or not now.
+fn is_away(error: &Error) -> bool {
+    matches!(error, Error::Fault(Fault::Unavailable(_) | Fault::Throttled { .. }))
 }
 
 fn lacks_a_key() -> Error {

@@ -3,7 +3,7 @@
 
 use mail_parser::decoders::base64::base64_decode;
 
-use super::charset;
+use super::{charset, transfer::hexadecimal};
 
 /// How often a word may itself be the encoding of encoded words.
 const ROUNDS_MAX: usize = 2;
@@ -184,8 +184,7 @@ fn quoted(payload: &[u8]) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(payload.len());
     let mut at = 0;
     while at < payload.len() {
-        let encoded = payload.get(at + 1..at + 3).filter(|_| payload[at] == b'=');
-        let value = encoded.and_then(|two| std::str::from_utf8(two).ok()).and_then(|two| u8::from_str_radix(two, 16).ok());
+        let value = payload.get(at + 1..at + 3).filter(|_| payload[at] == b'=').and_then(hexadecimal);
         match (value, payload[at]) {
             (Some(value), _) => {
                 bytes.push(value);
@@ -239,6 +238,7 @@ mod tests {
             // One that begins ends the one before, whatever its charset is called; what begins none does not.
             ("=?utf-8?Q?x =?-?Q?y?=", "xy"),
             ("=?utf-8?Q?a=?b?=", "a=?b"),
+            ("=?utf-8?Q?1=+5=-a?=", "1=+5=-a"),
             // Encoded twice.
             ("=?utf-8?Q?=3D=3Futf-8=3FQ=3FK=3DC3=3DB6ln=3F=3D?=", "Köln"),
             ("=?utf-8?X?abc?=", "=?utf-8?X?abc?="),

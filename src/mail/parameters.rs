@@ -1,6 +1,10 @@
 //! The value of a Content-Type or Content-Disposition and its parameters (RFC 2045, section 5; RFC 2231), and what is written in their place: blanks
 //! without quotes, raw 8-bit letters, encoded words, percent signs without a charset.
 
+use std::borrow::Cow;
+
+use percent_encoding::percent_decode;
+
 use super::{charset, encoded_word, line::own_line};
 
 /// Pieces of one parameter (RFC 2231, section 3).
@@ -69,7 +73,7 @@ impl<'a> Parameters<'a> {
             expected = expected.map(|number| number + 1);
             let value = if at == 0 { &piece.value[skipped..] } else { &piece.value[..] };
             if piece.is_encoded {
-                bytes.extend(unpercent(value));
+                bytes.extend(percent_decode(value));
             } else {
                 bytes.extend_from_slice(value);
             }
@@ -84,10 +88,10 @@ impl<'a> Parameters<'a> {
         if let (Some(label), skipped) = charset_of(value)
             && charset::is_known(&label)
         {
-            return charset::decode(&unpercent(&value[skipped..]), Some(&label)).into_owned();
+            return charset::decode(&Cow::from(percent_decode(&value[skipped..])), Some(&label)).into_owned();
         }
         if value.is_ascii() && value.contains(&b'%') {
-            let bytes = unpercent(value);
+            let bytes: Vec<u8> = percent_decode(value).collect();
             if let Some(text) = String::from_utf8(bytes).ok().filter(|text| !text.is_ascii()) {
                 return text;
             }
@@ -155,25 +159,6 @@ fn charset_of(value: &[u8]) -> (Option<String>, usize) {
         return (None, 0);
     }
     (Some(String::from_utf8_lossy(&value[..first]).into_owned()).filter(|label| !label.is_empty()), second + 1)
-}
-
-pub(super) fn unpercent(value: &[u8]) -> Vec<u8> {
-    let mut bytes = Vec::with_capacity(value.len());
-    let mut at = 0;
-    while at < value.len() {
-        let digits = value.get(at + 1..at + 3).filter(|two| value[at] == b'%' && two.iter().all(u8::is_ascii_hexdigit));
-        match digits.and_then(|two| std::str::from_utf8(two).ok()).and_then(|two| u8::from_str_radix(two, 16).ok()) {
-            Some(byte) => {
-                bytes.push(byte);
-                at += 3;
-            }
-            None => {
-                bytes.push(value[at]);
-                at += 1;
-            }
-        }
-    }
-    bytes
 }
 
 #[cfg(test)]

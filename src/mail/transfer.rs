@@ -182,6 +182,12 @@ fn quoted_printable(encoded: &[u8]) -> Option<Vec<u8>> {
     Some(bytes)
 }
 
+/// The byte that two hexadecimal digits stand for.
+pub(super) fn hexadecimal(two: &[u8]) -> Option<u8> {
+    let [high, low] = two else { return None };
+    Some(digit(*high)? << 4 | digit(*low)?)
+}
+
 fn digit(letter: u8) -> Option<u8> {
     char::from(letter).to_digit(16).and_then(|digit| u8::try_from(digit).ok())
 }
@@ -196,8 +202,7 @@ fn quoted_printable_with_strays(encoded: &[u8]) -> Vec<u8> {
         rest = if soft { &rest[..rest.len() - 1] } else { rest };
         let mut at = 0;
         while at < rest.len() {
-            let digits = rest.get(at + 1..at + 3).filter(|two| rest[at] == b'=' && two.iter().all(u8::is_ascii_hexdigit));
-            match digits.and_then(|two| std::str::from_utf8(two).ok()).and_then(|two| u8::from_str_radix(two, 16).ok()) {
+            match rest.get(at + 1..at + 3).filter(|_| rest[at] == b'=').and_then(hexadecimal) {
                 Some(byte) => {
                     bytes.push(byte);
                     at += 3;

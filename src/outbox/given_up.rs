@@ -14,13 +14,15 @@ use crate::{
     audit::{self, Action},
     ids::{Kind, RecordId, TenantId, partition},
     keys::{self, Keyring, TenantKeys},
-    ports::{Document, Fault, Ports, Scan, Slot, Write, due_key, new_ulid, timestamp},
+    ports::{Document, Fault, NewDocument, Ports, Scan, Slot, Write, due_key, new_ulid, timestamp},
 };
 
 /// How long a mail is kept after it was given up.
 pub const KEPT: Duration = Duration::days(30);
 /// The `k2` of a row that was given up begins with this; the instant and the row's name follow.
 pub const GIVEN_UP: &str = "given_up:";
+/// The `k2` of a row that is being deleted.
+const GOING: &str = "going";
 /// Stands between the instant and the name.
 const NAME_MARK: char = '+';
 /// Rows of a tenant that are listed, or counted.
@@ -103,8 +105,12 @@ pub async fn drop_mail(ports: &Ports, keyring: &Keyring, tenant: &TenantId, id: 
     Ok(true)
 }
 
-/// Whether this is the row of a mail that was given up: it is due when its time is over.
-pub(super) fn is_given_up(stored: &Document) -> bool {
+/// Whether nothing but the end of this row is due: of a mail that was given up, when its time is over, or of one that is being deleted.
+pub(super) fn ends(stored: &Document) -> bool {
+    is_given_up(stored) || stored.keys[1].as_deref() == Some(GOING)
+}
+
+fn is_given_up(stored: &Document) -> bool {
     stored.keys[1].as_deref().is_some_and(|key| key.starts_with(GIVEN_UP))
 }
 
@@ -113,13 +119,30 @@ pub(super) fn clear(at: OffsetDateTime, name: &str) -> [Option<String>; 4] {
     [Some(due_key(at + KEPT, name)), Some(format!("{GIVEN_UP}{}{NAME_MARK}{name}", timestamp(at))), None, None]
 }
 
-/// Deletes a row, which need not open, with these writes beside. Its blob goes before it: nothing else names it.
+/// Deletes a row, which need not open, with these writes beside. It is marked first, so that nobody sends it again meanwhile; then its blob goes, which nothing
+/// else names. Whoever dies in between leaves it due, and the next one goes on.
 pub(super) async fn delete(ports: &Ports, tenant: &TenantId, stored: Document, mut writes: Vec<Write>) -> Result<(), Fault> {
+    let mut etag = stored.etag.clone();
+    if is_given_up(&stored) {
+        let keys = [Some(due_key(ports.clock.now(), name_of(&stored))), Some(GOING.to_owned()), stored.keys[2].clone(), None];
+        let Document { id, kind, expires_at, body, .. } = stored.clone();
+        writes.insert(0, Write::Replace { document: NewDocument { id, kind, keys, expires_at, body }, etag });
+        let claimed = ports.documents.commit(&stored.partition, writes).await?.into_iter().next();
+        etag = claimed.ok_or_else(|| Fault::Corrupt("a commit names no version of what it wrote".to_owned()))?;
+    }
     if let Some(name) = stored.keys[2].as_deref().and_then(|key| blob::of(tenant, key)) {
         blob::delete_unless_shared(ports, &stored.partition, &name, &stored.id).await?;
     }
-    writes.push(Write::Delete { id: stored.id, etag: stored.etag });
-    ports.documents.commit(&stored.partition, writes).await.map(drop)
+    ports.documents.commit(&stored.partition, vec![Write::Delete { id: stored.id, etag }]).await.map(drop)
+}
+
+/// Deletes a row whose end is due; false if somebody else had it meanwhile.
+pub(super) async fn remove(ports: &Ports, tenant: &TenantId, stored: Document) -> Result<bool, Fault> {
+    match delete(ports, tenant, stored, Vec::new()).await {
+        Ok(()) => Ok(true),
+        Err(Fault::Conflict) => Ok(false),
+        Err(fault) => Err(fault),
+    }
 }
 
 async fn get(ports: &Ports, tenant: &TenantId, id: RecordId) -> Result<Option<Document>, Fault> {

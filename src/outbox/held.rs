@@ -1,6 +1,6 @@
 //! Mail out of a tenant who is not served: it is put aside as it is, so that no sweep looks at it again, and let go when he is active again.
 
-use super::{BATCH_MAX, Error, due_rows, name_of, replace, wake};
+use super::{BATCH_MAX, Error, due_rows, given_up, name_of, replace, wake};
 use crate::{
     ids::{Kind, TenantId, partition},
     ports::{Document, NewDocument, Ports, Scan, Slot, due_key},
@@ -16,10 +16,14 @@ pub async fn hold(ports: &Ports, tenant: &TenantId) -> Result<usize, Error> {
     let found = due_rows(ports, tenant, ports.clock.now()).await?;
     let (more, mut held) = (found.len() == BATCH_MAX, 0);
     for document in found {
-        let key = format!("{HELD}{}", document.id);
-        held += usize::from(moved(ports, document, key).await?);
+        held += usize::from(if given_up::ends(&document) {
+            given_up::remove(ports, tenant, document).await?
+        } else {
+            let key = format!("{HELD}{}", document.id);
+            moved(ports, document, key).await?
+        });
     }
-    // What is held is due no more, so this comes to an end.
+    // What is held or removed is due no more, so this comes to an end.
     if more && held > 0 {
         wake(ports, tenant).await?;
     }

@@ -47,17 +47,12 @@ pub(super) struct Arrival<'a> {
 }
 
 impl Arrival<'_> {
-    /// Whose words it is. A form or a group that names one of our own mailboxes speaks for itself.
-    fn author(&self) -> Option<&Address> {
-        self.mail.author().filter(|author| !self.tenant.has_mailbox(&author.address)).or(self.mail.from.as_ref())
-    }
-
     fn sender(&self) -> Party {
-        self.author().map_or(Party { address: None, name: None }, party)
+        self.mail.author().map_or(Party { address: None, name: None }, party)
     }
 
     pub(super) fn sender_address(&self) -> Option<String> {
-        self.author().map(|author| author.address.clone())
+        self.mail.author().map(|author| author.address.clone())
     }
 
     pub(super) fn is_proven(&self) -> bool {
@@ -79,7 +74,7 @@ impl Arrival<'_> {
 
     pub(super) fn facts(&self) -> Facts<'_> {
         Facts {
-            address: self.author().map(|author| author.address.as_str()),
+            address: self.mail.author().map(|author| author.address.as_str()),
             proven: self.is_proven(),
             is_person: self.is_person(),
             mailbox: self.mailbox,
@@ -93,6 +88,12 @@ impl Arrival<'_> {
         let Mail { reply_to, to, cc, .. } = &self.mail;
         reply_to.iter().chain(to).chain(cc).filter(|address| !self.tenant.has_mailbox(&address.address)).map(party)
     }
+}
+
+/// A form or a group that names one of our own mailboxes as the author speaks for itself.
+pub(super) fn not_by_us(mut mail: Mail, own: &[Mailbox]) -> Mail {
+    mail.written_by = mail.written_by.filter(|author| !own.iter().any(|mailbox| mailbox.is_the_one_of(&author.address)));
+    mail
 }
 
 /// The parts of a mail.
@@ -173,7 +174,7 @@ pub(super) fn continued(before: &Ticket, arrival: &Arrival<'_>, counts: bool) ->
     ticket.grown(is_for_everybody(arrival.mail.kind));
     if counts && arrival.is_person() {
         // A person answered: what rested is open again. A machine's answer changes nothing.
-        if matches!(ticket.status, Status::Pending | Status::Solved) {
+        if !ticket.status.is_open() {
             ticket.turn(Status::InProgress, arrival.now, &arrival.tenant.settings);
         }
         ticket.clocks.asked(arrival.now);

@@ -87,7 +87,7 @@ impl Clocks {
 
     /// The ticket has this status from now on.
     pub(super) fn turned(&mut self, status: Status, now: OffsetDateTime, settings: &Settings) {
-        let runs = is_running(status);
+        let runs = status.is_open();
         for clock in [Some(&mut self.resolution), self.reply.as_mut()].into_iter().flatten() {
             if runs {
                 clock.since = clock.since.or(Some(now));
@@ -114,13 +114,6 @@ impl Clocks {
 impl Stopwatch {
     fn at(&self, now: OffsetDateTime, settings: &Settings) -> u64 {
         self.seconds + self.since.map_or(0, |since| settings.desk_seconds(since, now))
-    }
-}
-
-fn is_running(status: Status) -> bool {
-    match status {
-        Status::New | Status::InProgress => true,
-        Status::Pending | Status::Solved => false,
     }
 }
 

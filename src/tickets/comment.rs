@@ -150,7 +150,7 @@ fn spoken(before: &Ticket, comment: &Comment, is_an_agents: bool, message_id: Op
     let (at, mut ticket) = (comment.at, before.clone());
     ticket.grown(comment.public);
     if !is_an_agents {
-        if matches!(ticket.status, Status::Pending | Status::Solved) {
+        if !ticket.status.is_open() {
             ticket.turn(Status::InProgress, at, settings);
         }
         ticket.clocks.asked(at);

@@ -229,12 +229,13 @@ async fn take_in_mail(desk: &Desk, served: &Served, request: &Request, message: 
     let Served { mailbox, trust, tenant } = served;
     let keys = desk.keyring.keys(&tenant.id).await?;
     let read = {
-        let (keys, mailbox, trust, bytes, now) = (keys.clone(), mailbox.clone(), trust.clone(), raw.clone(), desk.ports.clock.now());
+        let (keys, mailbox, own, trust) = (keys.clone(), mailbox.clone(), tenant.mailboxes.clone(), trust.clone());
+        let (bytes, now) = (raw.clone(), desk.ports.clock.now());
         move || {
             // Named by its bytes as they are kept, without card numbers: a record of it that is replayed is the same mail.
             let read = mail::parse::cut_and_parse(&bytes, &trust);
             let content = refs::content(&keys, &mailbox, read.cut.as_deref().unwrap_or(&bytes));
-            let mail = read.mail.map(|mail| (refs::words(&keys, &mail, now), mail));
+            let mail = read.mail.map(|mail| arrival::not_by_us(mail, &own)).map(|mail| (refs::words(&keys, &mail, now), mail));
             (content, read.cut.map(Zeroizing::new), mail)
         }
     };

@@ -20,6 +20,8 @@ use crate::{
     tenants::{self, Language, Purpose, Tenant},
 };
 
+/// Where the records of the second mail of a comment begin, however many recipients the first one has.
+const BEYOND_ASCII_FROM: usize = 1 << 16;
 /// Stands in the text for a subject that is empty.
 const NO_SUBJECT: &str = "…";
 
@@ -79,12 +81,12 @@ pub(super) async fn post(desk: &Desk, keys: &TenantKeys, tenant: &Tenant, letter
     let (plain, beyond_ascii): (Vec<String>, Vec<String>) = to.into_iter().partition(|to| to.is_ascii() && from.is_ascii());
     let mut writes = Vec::new();
     // The same mail under two headers, each with records of its own.
-    for (is_plain, before, to) in [(true, 0, &plain), (false, plain.len(), &beyond_ascii)] {
+    for (is_plain, first, to) in [(true, 0, &plain), (false, BEYOND_ASCII_FROM, &beyond_ascii)] {
         if to.is_empty() {
             continue;
         }
         let raw = if is_plain { compose(&draft) } else { compose_beyond_ascii(&draft) };
-        let record = outbox::record_at(RecordId::new(comment.ulid()), before);
+        let record = outbox::record_at(RecordId::new(comment.ulid()), first);
         let mail = outbox::Leaving { record, about: &about, from, to, raw: &raw };
         writes.extend(outbox::rows(&desk.ports, keys, &tenant.id, &mail, at).await?);
     }

@@ -88,7 +88,7 @@ async fn join_once(work: &Work<'_>, first: TicketId, second: TicketId, how: Toge
                 return Err(Error::BadLink);
             }
             // What is asked in the one is asked in the other from now on.
-            if is_open(one.status) && !is_open(two.status) {
+            if one.status.is_open() && !two.status.is_open() {
                 two.turn(Status::InProgress, now, work.settings);
             }
             // Whose ticket was solved without an answer waits for none.
@@ -121,13 +121,6 @@ async fn join_once(work: &Work<'_>, first: TicketId, second: TicketId, how: Toge
     }
     let etags = desk.ports.documents.commit(&partition(tenant, Kind::Ticket), writes).await?;
     Ok((one, store::first(etags)?))
-}
-
-fn is_open(status: Status) -> bool {
-    match status {
-        Status::New | Status::InProgress => true,
-        Status::Pending | Status::Solved => false,
-    }
 }
 
 /// The writes of one of the two.

@@ -10,6 +10,7 @@ pub mod links;
 pub mod thread;
 pub mod address;
 pub mod clock;
+mod status;
 mod numbers;
 pub mod unprocessed;
 pub mod held;
@@ -50,6 +51,7 @@ pub use create::{NewTicket, create_ticket, party};
 pub use error::Error;
 use fields::FieldValue;
 use numbers::Numbers;
+pub use status::Status;
 
 use crate::{
     ids::{CommentId, TicketId},
@@ -354,28 +356,6 @@ pub struct Party {
     /// Lower-case; absent if the mail named no sender.
     pub address: Option<String>,
     pub name: Option<String>,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum Status {
-    New,
-    InProgress,
-    Pending,
-    Solved,
-}
-
-impl Status {
-    pub const ALL: [Status; 4] = [Status::New, Status::InProgress, Status::Pending, Status::Solved];
-
-    pub fn name(self) -> &'static str {
-        match self {
-            Status::New => "new",
-            Status::InProgress => "in_progress",
-            Status::Pending => "pending",
-            Status::Solved => "solved",
-        }
-    }
 }
 
 /// One thing that was said.

@@ -106,8 +106,9 @@ pub(super) async fn is_a_loop(desk: &Desk, arrival: &Arrival<'_>, ticket: &Ticke
     Ok(said >= limit || found.len() >= most)
 }
 
+/// Whoever handed it in: a form, or a group, may name another author each time.
 fn sender_key(arrival: &Arrival<'_>) -> String {
-    let sender = arrival.sender_address().unwrap_or_default();
+    let sender = arrival.mail.from.as_ref().map_or("", |from| from.address.as_str());
     format!("from:{}", arrival.keys.index("sender-rate", &[arrival.mailbox.as_str().as_bytes(), sender.as_bytes(), kind(arrival)]))
 }
 
@@ -117,5 +118,5 @@ fn mailbox_key(arrival: &Arrival<'_>) -> String {
 
 /// Mail that nobody vouches for is counted apart, so that nobody uses up what another may send by writing in his name.
 fn kind(arrival: &Arrival<'_>) -> &'static [u8] {
-    if arrival.is_proven() { b"proven" } else { b"unproven" }
+    if arrival.mail.sender.by.is_some() { b"proven" } else { b"unproven" }
 }

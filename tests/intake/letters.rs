@@ -119,6 +119,21 @@ async fn who_writes_through_a_form_is_the_requester_and_gets_what_agents_answer(
 }
 
 #[tokio::test]
+async fn a_form_that_names_the_desk_speaks_for_itself_and_all_that_it_sends_counts_as_its_own() {
+    let world = world().await;
+    world.set(|settings| settings.mails_a_sender = 3).await;
+    let form = |at: usize, reply_to: &str| proven("noreply@a.example", &format!("f{at}"), "Form", &format!("Reply-To: {reply_to}\r\n"), "Words.");
+    assert_eq!(world.mail(HELP, "0.eml", &form(0, IT)).await.1, "opened ticket 1");
+    let ticket = world.tickets("contoso").await.remove(0);
+    assert_eq!((&ticket["requester"]["address"], &ticket["requester_proven"]), (&json!("noreply@a.example"), &json!(true)));
+    assert_eq!(world.comments("contoso", &ticket).await[0]["mail"]["passed_on_by"], Value::Null);
+    for at in 1..3 {
+        assert!(world.mail(HELP, &format!("{at}.eml"), &form(at, &format!("p{at}@b.example"))).await.1.starts_with("opened"), "{at}");
+    }
+    assert!(world.mail(HELP, "3.eml", &form(3, "p3@b.example")).await.1.ends_with("sender_limit"));
+}
+
+#[tokio::test]
 async fn a_proven_sender_says_where_else_answers_are_to_go() {
     let world = world().await;
     let elsewhere = "Reply-To: Office <office@adventure-works.example>\r\n";

@@ -3,7 +3,7 @@
 use helpdesk::{
     ids::TenantId,
     mail::sender::Trust,
-    ports::Versions,
+    ports::{NewDocument, Versions, Write},
     tenants::{self, Change, Mailbox, State, Tenant},
     tickets::{removal, unprocessed},
 };
@@ -89,4 +89,23 @@ async fn nobodys_mail_goes_with_the_tenant_who_got_its_mailbox() {
     assert!(removal::remove(&world.app.desk, "test", &sales, &Versions::Any).await.unwrap().done);
     let left = world.unprocessed("sys").await;
     assert_eq!((left.len(), left[0].mailbox.as_deref(), sealed(&world).await.len()), (1, Some("other@contoso.example"), 1));
+}
+
+#[tokio::test]
+async fn a_record_that_does_not_open_goes_with_its_copy_too() {
+    let world = World::new().await;
+    let contoso: TenantId = "contoso".parse().unwrap();
+    set_state(&world, &contoso, State::Suspended).await;
+    world.mail(HELP, "a.eml", &mail(ANN, "a@a.example", "A question", "", "Words.")).await;
+    set_state(&world, &contoso, State::Active).await;
+    let record = world.unprocessed("contoso").await[0].id;
+    unprocessed::replay::replay(&world.app.desk, &contoso, record, "test").await.unwrap();
+    take_what_waits(&world).await;
+    let documents = &world.ports.documents;
+    let found = documents.get("t:contoso", &format!("unprocessed:{record}")).await.unwrap().unwrap();
+    let broken = NewDocument { id: found.id, kind: found.kind, keys: found.keys, expires_at: None, body: b"{}".to_vec() };
+    documents.commit("t:contoso", vec![Write::Replace { document: broken, etag: found.etag }]).await.unwrap();
+    world.clock.advance(Duration::days(91));
+    assert!(tick(&world.app, "SweepUnprocessed").await.1.starts_with("1 records"));
+    assert_eq!((world.unprocessed("contoso").await.len(), sealed(&world).await.len()), (0, 0));
 }

@@ -238,10 +238,16 @@ impl Writer {
         if !self.orphans.is_empty() {
             self.commit_group(&mut group);
         }
+        if self.others_wrote() {
+            self.uncut = Some(Uncut::now());
+        }
         for _ in 0..LAST_CUTS_MAX {
             if self.uncut.is_some() {
                 self.cut_log();
             }
+        }
+        if self.uncut.is_some() {
+            tracing::warn!("somebody reads the log of the embedded store, which is left to the next start: what was deleted may still stand in it");
         }
     }
 

@@ -2,6 +2,8 @@
 
 use std::{borrow::Cow, collections::HashSet};
 
+use percent_encoding::percent_decode_str;
+
 use super::{
     Attachment, Unreadable,
     limits::{ATTACHMENTS_MAX, EXPANDED_BYTES_MAX},
@@ -94,7 +96,7 @@ fn spelling(address: &str) -> Cow<'_, str> {
         return Cow::Borrowed(address);
     }
     let unescaped = address.replace("&amp;", "&").replace("&#64;", "@");
-    Cow::Owned(String::from_utf8_lossy(&super::parameters::unpercent(unescaped.as_bytes())).to_lowercase())
+    Cow::Owned(percent_decode_str(&unescaped).decode_utf8_lossy().to_lowercase())
 }
 
 #[cfg(test)]

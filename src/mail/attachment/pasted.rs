@@ -1,12 +1,12 @@
 //! Pictures that are written into the HTML (`<img src="data:image/png;base64,...">`): made files as others are, which the HTML shows by their ids.
 
-use std::collections::HashMap;
+use std::{borrow::Cow, collections::HashMap};
 
 use mail_parser::decoders::base64::base64_decode;
+use percent_encoding::percent_decode_str;
 
 use crate::mail::{
     clean::tokens::{Token, Tokens},
-    parameters::unpercent,
     plain::RAW_TEXT,
     sent::Sent,
 };
@@ -59,7 +59,7 @@ fn picture(address: &str) -> Option<Sent> {
     let (head, data) = address.strip_prefix("data:")?.split_once(',')?;
     let (media_type, parameters) = head.split_once(';')?;
     parameters.rsplit(';').next().filter(|last| last.trim().eq_ignore_ascii_case("base64"))?;
-    let bytes = base64_decode(&unpercent(data.as_bytes())).filter(|bytes| !bytes.is_empty())?;
+    let bytes = base64_decode(&Cow::from(percent_decode_str(data))).filter(|bytes| !bytes.is_empty())?;
     Some(Sent { media_type: media_type.trim().to_ascii_lowercase(), bytes, ..Sent::default() })
 }
 

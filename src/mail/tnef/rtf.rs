@@ -1,6 +1,9 @@
 //! The words of a mail in compressed RTF (MS-OXRTFCP): the HTML or the text that Outlook wrapped into it (MS-OXRTFEX), or else what a reader would see.
 
-use super::{super::charset, label_of};
+use super::{
+    super::{charset, transfer::hexadecimal},
+    label_of,
+};
 
 /// Bytes of compressed RTF; each becomes nine at most.
 const COMPRESSED_BYTES_MAX: usize = 2 * 1024 * 1024;
@@ -161,16 +164,13 @@ impl Reader {
 
     fn symbol(&mut self, rtf: &[u8], start: usize, symbol: u8) -> usize {
         match symbol {
-            b'\'' => {
-                let digits = rtf.get(start + 1..start + 3).and_then(|two| std::str::from_utf8(two).ok());
-                match digits.and_then(|two| u8::from_str_radix(two, 16).ok()) {
-                    Some(byte) => {
-                        self.byte(byte);
-                        return start + 3;
-                    }
-                    None => return start + 1,
+            b'\'' => match rtf.get(start + 1..start + 3).and_then(hexadecimal) {
+                Some(byte) => {
+                    self.byte(byte);
+                    return start + 3;
                 }
-            }
+                None => return start + 1,
+            },
             // A group that may be left out: all but those that hold HTML are.
             b'*' => {
                 self.flush();

@@ -232,9 +232,13 @@ pub(super) fn replay_of(blob: &str) -> Option<RecordId> {
     blob.strip_prefix(REPLAY_PREFIX).or_else(|| blob.strip_prefix(LET_GO_PREFIX))?.strip_suffix(".eml")?.parse().ok()
 }
 
-/// A blob's name as a key has it.
+/// A blob's name as a key has it: it tells what was sealed for a record also if that does not open.
 pub(super) fn blob_key(blob: &str) -> String {
     blob.replace('/', "+")
+}
+
+pub(super) fn blob_of(key: &str) -> String {
+    key.replace('+', "/")
 }
 
 /// The key of nobody's record, by its mailbox.

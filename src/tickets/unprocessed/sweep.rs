@@ -3,15 +3,15 @@
 //! What was sealed for a record goes before it, so that whoever dies in between is made good by the next sweep; unless another record needs it, which has
 //! the same mail. One that comes at that very moment may find it gone: its mail is in a ticket.
 
-use time::Duration;
+use time::{Duration, OffsetDateTime};
 
 use super::{
-    intake_blobs, readable,
-    record::{DEALT_WITH, Unprocessed, blob_key, mailbox_key},
+    intake_blobs,
+    record::{DEALT_WITH, blob_of, mailbox_key},
 };
 use crate::{
     ids::{Kind, TenantId, partition},
-    ports::{Document, Scan, Slot, Write, timestamp},
+    ports::{Document, Fault, Scan, Slot, Write, timestamp},
     tenants::Mailbox,
     tickets::{Desk, Error, store},
 };
@@ -31,40 +31,47 @@ pub async fn sweep(desk: &Desk, owner: &TenantId) -> Result<usize, Error> {
 }
 
 /// Removes nobody's records of mailboxes, with what only they name: their mail came before somebody had the mailbox, and he goes now.
-pub async fn forget(desk: &Desk, mailboxes: &[Mailbox]) -> Result<(), Error> {
+/// False if the time was not enough.
+pub async fn forget(desk: &Desk, mailboxes: &[Mailbox], until: OffsetDateTime) -> Result<bool, Error> {
     let (system, keys) = (TenantId::system(), desk.keyring.keys(&TenantId::system()).await?);
     let place = partition(&system, Kind::Unprocessed);
     for mailbox in mailboxes {
         let scan = Scan::prefix(&place, Slot::K4, &mailbox_key(&keys, mailbox.as_str()), SWEEP_MAX);
         loop {
             let found = desk.ports.documents.scan(&scan).await?;
+            if found.is_empty() {
+                break;
+            }
             for (container, blob) in found.iter().flat_map(|document| intake_blobs(&keys, document)) {
                 desk.ports.blobs.delete(container, &blob).await?;
             }
-            if remove(desk, &system, found).await? < SWEEP_MAX {
-                break;
+            remove(desk, &system, found).await?;
+            if desk.ports.clock.now() >= until {
+                return Ok(false);
             }
         }
     }
-    Ok(())
+    Ok(true)
 }
 
 async fn remove(desk: &Desk, owner: &TenantId, records: Vec<Document>) -> Result<usize, Error> {
-    if records.is_empty() {
-        return Ok(0);
-    }
-    let (place, keys) = (partition(owner, Kind::Unprocessed), desk.keyring.keys(owner).await?);
-    let removed = records.len();
+    let place = partition(owner, Kind::Unprocessed);
+    let mut removed = 0;
     for document in records {
-        let sealed = readable::<Unprocessed>(&keys, &document).map(|record| record.sealed_for().map(|blob| blob.map(str::to_owned)));
-        for (slot, blob) in [Slot::K2, Slot::K3].into_iter().zip(sealed.into_iter().flatten()) {
-            let Some(blob) = blob else { continue };
-            let needing = desk.ports.documents.scan(&Scan::prefix(&place, slot, &blob_key(&blob), 2)).await?;
+        let [_, mail, message, _] = &document.keys;
+        for (slot, key) in [(Slot::K2, mail), (Slot::K3, message)] {
+            let Some(key) = key else { continue };
+            let needing = desk.ports.documents.scan(&Scan::prefix(&place, slot, key, 2)).await?;
             if needing.iter().all(|other| other.id == document.id) {
-                desk.ports.blobs.delete(store::CONTAINER, &blob).await?;
+                desk.ports.blobs.delete(store::CONTAINER, &blob_of(key)).await?;
             }
         }
-        desk.ports.documents.commit(&place, vec![Write::Delete { id: document.id, etag: document.etag }]).await?;
+        match desk.ports.documents.commit(&place, vec![Write::Delete { id: document.id, etag: document.etag }]).await {
+            Ok(_) => removed += 1,
+            // Somebody works on it: it is looked at again.
+            Err(Fault::Conflict) => {}
+            Err(fault) => return Err(fault.into()),
+        }
     }
     Ok(removed)
 }
