@@ -20,14 +20,15 @@ use std::{
     process::ExitCode,
 };
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use clap::{CommandFactory, Parser, Subcommand};
 use serde::Serialize;
 
 use crate::{
     config::{Config, EXIT_CONFIG, WrongSettings},
-    ids::RecordId,
-    tenants::Mailbox,
+    functions::App,
+    ids::{RecordId, TenantId},
+    tenants::{self, Mailbox},
     wiring::{self, House, Purpose},
 };
 
@@ -190,6 +191,18 @@ async fn each(ids: &[RecordId], done: &str, work: impl AsyncFn(RecordId) -> Resu
 /// How many of a thing whose plural ends in `s`.
 fn counted(count: usize, thing: &str) -> String {
     format!("{count} {thing}{}", if count == 1 { "" } else { "s" })
+}
+
+/// The tenant who is named, and must exist, or all of them.
+async fn named_or_all(app: &App, tenant: Option<TenantId>) -> Result<Vec<TenantId>> {
+    let documents = app.ports.documents.as_ref();
+    match tenant {
+        Some(tenant) if tenants::get(documents, &app.keyring, &tenant).await?.is_none() => {
+            bail!("there is no tenant {tenant}: `helpdesk tenant list` shows all")
+        }
+        Some(tenant) => Ok(vec![tenant]),
+        None => Ok(tenants::list(documents, &app.keyring).await?.into_iter().map(|tenant| tenant.id).collect()),
+    }
 }
 
 /// Prints a line. `println!` would panic if nobody reads on.

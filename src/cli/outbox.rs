@@ -5,13 +5,12 @@ use std::process::ExitCode;
 use anyhow::{Result, bail};
 use serde::Serialize;
 
-use super::{COMMAND_LINE, Data, each, print_list};
+use super::{COMMAND_LINE, Data, each, named_or_all, print_list};
 use crate::{
     config::Config,
     functions::App,
     ids::{RecordId, TenantId},
     outbox::given_up::{self, GivenUp},
-    tenants,
 };
 
 #[derive(clap::Args)]
@@ -67,15 +66,8 @@ pub(super) async fn run(arguments: Arguments, config: Config) -> Result<ExitCode
     match arguments.command {
         Command::List { tenant, json, data } => {
             let app = data.visit(config).await?.app;
-            let owners = match tenant {
-                Some(tenant) if tenants::get(app.ports.documents.as_ref(), &app.keyring, &tenant).await?.is_none() => {
-                    bail!("there is no tenant {tenant}: `helpdesk tenant list` shows all")
-                }
-                Some(tenant) => vec![tenant],
-                None => owners(&app).await?,
-            };
             let mut entries = Vec::new();
-            for tenant in owners {
+            for tenant in named_or_all(&app, tenant).await? {
                 let mails = given_up::list(&app.ports, &app.keyring, &tenant).await?;
                 entries.extend(mails.into_iter().map(|mail| Entry { tenant: tenant.clone(), mail }));
             }
@@ -111,15 +103,10 @@ fn line(entry: &Entry) -> String {
 
 /// Whose mail it is.
 async fn find(app: &App, id: RecordId) -> Result<TenantId> {
-    for owner in owners(app).await? {
+    for owner in named_or_all(app, None).await? {
         if given_up::is_there(&app.ports, &owner, id).await? {
             return Ok(owner);
         }
     }
     bail!("no mail {id} was given up: `helpdesk outbox list` shows all")
-}
-
-async fn owners(app: &App) -> Result<Vec<TenantId>> {
-    let tenants = tenants::list(app.ports.documents.as_ref(), &app.keyring).await?;
-    Ok(tenants.into_iter().map(|tenant| tenant.id).collect())
 }

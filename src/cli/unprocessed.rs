@@ -5,13 +5,12 @@ use std::process::ExitCode;
 use anyhow::{Context, Result, bail};
 use serde::Serialize;
 
-use super::{COMMAND_LINE, Data, counted, each, print, print_list, printable, say};
+use super::{COMMAND_LINE, Data, counted, each, named_or_all, print, print_list, printable, say};
 use crate::{
     config::Config,
     functions::App,
     ids::{RecordId, TenantId},
     ports::timestamp,
-    tenants,
     tickets::unprocessed::{self, Raw, State, Unprocessed},
 };
 
@@ -87,10 +86,8 @@ pub(super) async fn run(arguments: Arguments, config: Config) -> Result<ExitCode
         Command::List { tenant, all, json, data } => {
             let app = data.visit(config).await?.app;
             let owners = match tenant {
-                Some(tenant) if !tenant.is_system() && tenants::get(app.ports.documents.as_ref(), &app.keyring, &tenant).await?.is_none() => {
-                    bail!("there is no tenant {tenant}: `helpdesk tenant list` shows all")
-                }
-                Some(tenant) => vec![tenant],
+                Some(tenant) if tenant.is_system() => vec![tenant],
+                Some(tenant) => named_or_all(&app, Some(tenant)).await?,
                 None => owners(&app).await?,
             };
             let mut entries = Vec::new();
@@ -185,6 +182,5 @@ async fn find(app: &App, id: RecordId) -> Result<Entry> {
 
 /// All tenants, and the house itself for what is nobody's.
 async fn owners(app: &App) -> Result<Vec<TenantId>> {
-    let tenants = tenants::list(app.ports.documents.as_ref(), &app.keyring).await?;
-    Ok([TenantId::system()].into_iter().chain(tenants.into_iter().map(|tenant| tenant.id)).collect())
+    Ok([TenantId::system()].into_iter().chain(named_or_all(app, None).await?).collect())
 }
