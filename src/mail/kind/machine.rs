@@ -4,7 +4,7 @@ use super::{
     Seen,
     absence::tells_of_absence,
     has_null_return_path, is_answer,
-    subject::{begins_as_an_absence, is_absence, is_made_by_a_responder},
+    subject::{begins_as_an_absence, is_absence, is_made_by_a_responder, is_made_of_a_subject},
     token, value,
 };
 use crate::mail::{MailKind, header::Headers, line::cut_bytes, sender::UNREAD_ACCOUNTS};
@@ -82,13 +82,14 @@ pub fn kind(seen: &Seen<'_>) -> Option<MailKind> {
         return Some(MailKind::AutoReply);
     }
     let machine = is_machine(headers);
-    let tells = || tells_of_absence(cut_bytes(seen.text, OPENING_BYTES_MAX));
+    let tells = || tells_of_absence(cut_bytes(seen.text, OPENING_BYTES_MAX), seen.from.and_then(|from| from.name.as_deref()));
     let answers = is_answer(headers);
+    let returns_to_nobody = has_null_return_path(headers);
     // Exchange asks for silence in all that a group passes on, and some feeders lose the return path: a person's mail may have such a sign.
-    let signed = machine || asks_for_silence(headers) || has_null_return_path(headers);
+    let signed = machine || asks_for_silence(headers) || returns_to_nobody;
     // Old responders write no more than this; on a list people tell of their absence, too.
     let unwanted = || matches!(precedence.as_str(), "bulk" | "junk") && !is_from_a_person(headers, &precedence);
-    let away_by_form = is_made_by_a_responder(subject) && (machine || answers || has_null_return_path(headers) || tells());
+    let away_by_form = (is_made_by_a_responder(subject) && (machine || answers || tells())) || (returns_to_nobody && is_made_of_a_subject(subject));
     let away_by_subject = is_absence(subject) && (machine || (answers && (signed || unwanted())));
     let away_by_text = ((signed && begins_as_an_absence(subject)) || (answers && (signed || unwanted()))) && tells();
     if away_by_form || away_by_subject || away_by_text {
@@ -227,6 +228,10 @@ mod tests {
             (&[("auto-submitted", "Auto-Generated")], "Job done", MailKind::Automatic),
             (&[("auto-submitted", "auto-generated"), ("x-auto-response-suppress", "All")], "Automatic reply: x", MailKind::AutoReply),
             (&[("return-path", "<>")], "Automatische Antwort: x", MailKind::AutoReply),
+            (&[("return-path", "<>")], "Автоответ: x", MailKind::AutoReply),
+            (&[("return-path", "<>")], "Out of Office: x", MailKind::AutoReply),
+            (&[("return-path", "<>")], "Out of office printer", MailKind::Person),
+            (&[("return-path", "<>"), ("in-reply-to", "<1@a.example>")], "Urlaub bis 10. Mai", MailKind::AutoReply),
             (&[("auto-submitted", "auto-generated")], "Vacation request submitted by Bob", MailKind::Automatic),
             (&[("auto-submitted", "auto-generated")], "Vacation", MailKind::AutoReply),
             (&[("x-ms-exchange-generated-message-source", "Mailbox Rules Agent"), ("return-path", "<>")], "x", MailKind::AutoReply),

@@ -40,10 +40,13 @@ const ABSENCE_SUBJECTS: &[&str] = &[
     "abwesenheitsmeldung",
     "abwesenheitsbenachrichtigung",
     "abwesenheitsnachricht",
+    "abwesenheitshinweis",
+    "abwesenheitsmail",
     "abwesend",
     "nicht im büro",
     "urlaub",
     "urlaubsmeldung",
+    "urlaubsbenachrichtigung",
     "außer haus",
     "réponse automatique",
     "reponse automatique",
@@ -177,7 +180,7 @@ const RESPONDER_WORDS: [&str; 27] = [
     "respuesta",
     "resposta",
     "risposta",
-    "автом",
+    "авто",
     "αυτόματη",
     "otomatik",
     "samodejni",
@@ -193,6 +196,10 @@ const RESPONDER_WORDS: [&str; 27] = [
     "răspuns",
     "raspuns",
 ];
+
+/// Words for the last or first day of an absence, and what may stand between them and it.
+const UNTIL: [&str; 15] = ["until", "till", "bis", "vom", "von", "ab", "from", "jusqu'au", "hasta", "desde", "fino", "dal", "até", "tot", "do"];
+const ARTICLES: [&str; 6] = ["zum", "den", "el", "al", "the", "le"];
 
 /// Beginnings of subjects by which mail programs mark answers and forwarded mails, without the colon.
 const FORWARD_PREFIXES: &[&str] = &[
@@ -242,18 +249,35 @@ pub fn is_answer_or_forwarded(subject: &str) -> bool {
 
 /// The subject as mail programs make it of the subject that they answer: `Automatic reply: Printer`.
 pub fn is_made_by_a_responder(subject: &str) -> bool {
+    before_a_colon(subject).is_some_and(is_of_a_responder)
+}
+
+/// The same with words that people write as well: `Out of Office: Printer`.
+pub fn is_made_of_a_subject(subject: &str) -> bool {
+    before_a_colon(subject).is_some()
+}
+
+/// The beginning that a colon follows.
+fn before_a_colon(subject: &str) -> Option<&'static str> {
     let subject = normalized(subject);
     if !subject.contains([':', '：']) {
-        return false;
+        return None;
     }
     let begins = |start: &&&str| subject.strip_prefix(start.trim_end_matches(':')).is_some_and(|rest| rest.trim_start().starts_with([':', '：']));
-    ABSENCE_SUBJECTS.iter().find(begins).is_some_and(|start| is_of_a_responder(start))
+    ABSENCE_SUBJECTS.iter().find(begins).copied()
 }
 
 /// The subject of an automatic answer: in the words of a program, or with nothing but a mark, a day or an hour after words that people write as well
 /// (`Vacation`, but no `Vacation calendar`).
 pub fn is_absence(subject: &str) -> bool {
-    absence(&normalized(subject)).any(|(start, rest)| is_of_a_responder(start) || !rest.trim_start().starts_with(char::is_alphabetic))
+    let says_no_more = |rest: &str| !rest.trim_start().starts_with(char::is_alphabetic) || is_until_a_day(rest);
+    absence(&normalized(subject)).any(|(start, rest)| is_of_a_responder(start) || says_no_more(rest))
+}
+
+fn is_until_a_day(rest: &str) -> bool {
+    let mut words = rest.split_whitespace();
+    let day = words.next().filter(|word| UNTIL.contains(word)).and_then(|_| words.find(|word| !ARTICLES.contains(word)));
+    day.is_some_and(|day| day.starts_with(|letter: char| letter.is_ascii_digit()))
 }
 
 /// Whether a subject begins as that of an automatic answer does, whatever follows.
@@ -297,12 +321,17 @@ mod tests {
             "Out of Office AutoReply: x",
             "Vacation reply: Re: x",
             "Resposta automàtica: x",
+            "Автоответ: x",
         ] {
             assert!(is_made_by_a_responder(subject), "{subject}");
         }
         for subject in ["Automatic reply does not work", "Out of office: x", "Autobus: x", "Re: Automatic reply: x"] {
             assert!(!is_made_by_a_responder(subject), "{subject}");
         }
+        for subject in ["Out of Office: x", "Abwesenheitsnotiz: x", "Absence du bureau : x", "Fuera de la oficina: x", "不在通知: x"] {
+            assert!(is_made_of_a_subject(subject) && !is_made_by_a_responder(subject), "{subject}");
+        }
+        assert!(!is_made_of_a_subject("Out of office tips: x"));
     }
 
     #[test]
@@ -311,6 +340,9 @@ mod tests {
             assert!(is_absence(subject), "{subject}");
         }
         for subject in ["Vacation", "Urlaub 3.-5. Mai", "Absence: x", "Out of office - Ann", "自動返信です"] {
+            assert!(is_absence(subject), "{subject}");
+        }
+        for subject in ["Urlaub bis 10. Mai", "Out of office until 5 May", "Abwesend bis zum 10.5.", "Urlaubsbenachrichtigung", "Abwesenheitsmail"] {
             assert!(is_absence(subject), "{subject}");
         }
         for subject in ["Printer out of office", "Re: Automatic reply: x", "Autobus", "Urlaubsantrag im Portal", ""] {
