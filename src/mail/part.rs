@@ -39,6 +39,9 @@ const TEXT_FILES: [&str; 16] = [
     "x-moz-deleted",
 ];
 
+/// Kinds of text that programs write beside the same words in a better form.
+const RENDERINGS: [&str; 7] = ["enriched", "richtext", "x-amp-html", "x-watch-html", "watch-html", "markdown", "x-markdown"];
+
 /// Hands on a mail's bytes as the readers want them, and its parts.
 pub(super) fn with_parts<T>(raw: &[u8], read: impl FnOnce(&[u8], &[Part<'_>]) -> T) -> Result<T, Unreadable> {
     if raw.trim_ascii().is_empty() {
@@ -191,19 +194,21 @@ impl Bodies {
         let first = self.attachments.iter().copied().find(|number| !has_words && is_other(number));
         self.text.extend(first);
         self.html.extend(first);
-        // Beside other words it is one more rendering of the same, which no file is made of.
-        self.attachments.retain(|number| Some(*number) != first && !(is_other(number) && is_in_alternative(*number)));
+        // Beside other words a known form is one more rendering of the same, which no file is made of.
+        let is_rendering = |number: &usize| parts[*number].media_type.strip_prefix("text/").is_some_and(|kind| RENDERINGS.contains(&kind));
+        let is_dropped = |number: &usize| is_other(number) && is_rendering(number) && is_in_alternative(*number);
+        self.attachments.retain(|number| Some(*number) != first && !is_dropped(number));
     }
 
     /// The calendar that speaks for the mail: a rendering of its words, or all that there is. One that somebody attaches does not, nor one that merely
-    /// stands beside his words, unless a program says with it what it is for (RFC 6047, section 2.4).
+    /// stands beside his words, unless a program says with it what it is for (RFC 6047, section 2.4): some attach it.
     pub(super) fn calendar<'a, 'b>(&self, parts: &'a [Part<'b>]) -> Option<&'a Part<'b>> {
         let has_words = !self.text.is_empty() || !self.html.is_empty();
         let speaks = |number: usize| {
             let part = &parts[number];
             let has_method = || part.header.parameters("content-type").is_some_and(|parameters| parameters.get("method").is_some());
-            let is_rendering = || ancestors(parts, number).any(|around| around.media_type == "multipart/alternative") || has_method();
-            part.is_calendar() && (!has_words || (!part.is_detached() && is_rendering()))
+            let is_rendering = || !part.is_detached() && ancestors(parts, number).any(|around| around.media_type == "multipart/alternative");
+            part.is_calendar() && (!has_words || has_method() || is_rendering())
         };
         self.attachments.iter().copied().find(|number| speaks(*number)).map(|number| &parts[number])
     }
@@ -358,6 +363,7 @@ mod tests {
     const HTML: &str = "Content-Type: text/html\n\n<p>words\n";
     const IMAGE: &str = "Content-Type: image/png\n\nx\n";
     const CALENDAR: &str = "Content-Type: text/calendar\n\nx\n";
+    const LOG: &str = "Content-Type: text/x-log\n\nx\n";
     const ENRICHED: &str = "Content-Type: text/enriched\n\nwords\n";
 
     #[test]
@@ -395,6 +401,7 @@ mod tests {
             (multipart("mixed", "a", &[ENRICHED, IMAGE]), [vec!["text/enriched"], vec!["text/enriched"], vec!["image/png"]]),
             (multipart("mixed", "a", &[PLAIN, ENRICHED]), [vec!["text/plain"], vec!["text/plain"], vec!["text/enriched"]]),
             (multipart("alternative", "a", &[PLAIN, ENRICHED, HTML]), [vec!["text/plain"], vec!["text/html"], vec![]]),
+            (multipart("alternative", "a", &[PLAIN, LOG]), [vec!["text/plain"], vec!["text/plain"], vec!["text/x-log"]]),
             ("Content-Type: text/csv\n\na,b\n".to_owned(), [vec![], vec![], vec!["text/csv"]]),
         ] {
             assert_eq!(bodies(&tree), [text, html, attachments].map(|types| types.into_iter().map(str::to_owned).collect::<Vec<_>>()), "{tree}");
@@ -403,7 +410,8 @@ mod tests {
 
     #[test]
     fn a_calendar_speaks_for_the_mail_as_a_rendering_of_its_words_or_alone() {
-        let attached = "Content-Type: text/calendar; method=REPLY\nContent-Disposition: attachment\n\nx\n";
+        let attached = "Content-Type: text/calendar; name=a.ics\nContent-Disposition: attachment\n\nx\n";
+        let answer = "Content-Type: text/calendar; method=REPLY; name=event.ics\nContent-Disposition: attachment\n\nx\n";
         let with_method = "Content-Type: text/calendar; method=REPLY\n\nx\n";
         let both = multipart("alternative", "b", &[PLAIN, CALENDAR]);
         for (tree, expected) in [
@@ -412,6 +420,7 @@ mod tests {
             (multipart("mixed", "a", &[&both, attached]), true),
             (multipart("mixed", "a", &[PLAIN, with_method]), true),
             (multipart("mixed", "a", &[attached]), true),
+            (multipart("mixed", "a", &[&multipart("alternative", "b", &[PLAIN, HTML]), answer]), true),
             (multipart("mixed", "a", &[PLAIN, CALENDAR]), false),
             (multipart("mixed", "a", &[PLAIN, attached]), false),
         ] {
