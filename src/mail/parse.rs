@@ -162,10 +162,8 @@ struct Content {
 }
 
 fn content(parts: &[Part<'_>], bodies: &Bodies, warnings: &mut Vec<Warning>) -> Content {
-    let (mut sent, mut pasted) = (Vec::new(), Vec::new());
-    let pictures_max = ATTACHMENTS_MAX.saturating_sub(bodies.attachments.len());
-    let mut raw_html = html(parts, bodies).map(|html| attachment::lift_pictures(html, &mut pasted, pictures_max));
-    let mut html = raw_html.as_deref().map(|html| cleaned(html, warnings));
+    let mut sent = Vec::new();
+    let mut raw_html = html(parts, bodies);
     let mut written = text(parts, bodies, &mut sent);
     for part in bodies.attachments.iter().map(|number| &parts[*number]) {
         // The other half of a file from an old Macintosh (RFC 1740): its icon and window.
@@ -179,9 +177,8 @@ fn content(parts: &[Part<'_>], bodies: &Bodies, warnings: &mut Vec<Warning>) -> 
         }
         match tnef::read(&file.bytes) {
             Ok(unpacked) => {
-                if written.is_none() && html.is_none() {
-                    raw_html = unpacked.html.map(|html| attachment::lift_pictures(html, &mut pasted, pictures_max));
-                    html = raw_html.as_deref().map(|html| cleaned(html, warnings));
+                if written.is_none() && raw_html.is_none() {
+                    raw_html = unpacked.html;
                     written = unpacked.text;
                 }
                 sent.extend(unpacked.files);
@@ -192,6 +189,11 @@ fn content(parts: &[Part<'_>], bodies: &Bodies, warnings: &mut Vec<Warning>) -> 
             }
         }
     }
+    // Pictures become files as far as the others leave room: they must not make the mail unreadable.
+    let mut pasted = Vec::new();
+    let pictures_max = ATTACHMENTS_MAX.saturating_sub(sent.len());
+    let raw_html = raw_html.map(|html| attachment::lift_pictures(html, &mut pasted, pictures_max));
+    let html = raw_html.as_deref().map(|html| cleaned(html, warnings));
     sent.extend(pasted);
     let is_short = written.as_ref().is_none_or(|text| text.len() <= plain::STUB_BYTES_MAX);
     let page = raw_html.as_deref().filter(|_| is_short).map(plain::page);
@@ -358,6 +360,16 @@ mod tests {
         assert_eq!(read(&format!("Subject: x\nTo: {to}\n\n")).to.len(), ADDRESSES_MAX);
         let over = format!("Subject: x\nTo: {to}\nCc: z@a.example\n\n");
         assert_eq!(parse(over.as_bytes(), &Trust::Nobody), Err(Unreadable::TooManyAddresses { limit: ADDRESSES_MAX }));
+    }
+
+    #[test]
+    fn pasted_pictures_take_what_room_other_files_leave() {
+        let words = "begin 644 a.txt\n#86)C\n`\nend\n";
+        let images: String = (0..ATTACHMENTS_MAX).map(|number| format!("<img src='data:image/png;base64,{number:04}'>")).collect();
+        let mail = read(&format!(
+            "Subject: x\nContent-Type: multipart/alternative; boundary=a\n\n--a\n\nwords\n{words}\n--a\nContent-Type: text/html\n\n<p>words{images}\n--a--\n"
+        ));
+        assert_eq!((mail.attachments.len(), mail.attachments[0].name.as_str()), (ATTACHMENTS_MAX, "a.txt"));
     }
 
     #[test]
