@@ -5,52 +5,71 @@ use crate::mail::limits::STRIPPED_BYTES_MAX;
 /// Letters of a command; what is longer is none.
 const COMMAND_LETTERS_MAX: usize = 60;
 
-/// Commands whose content is about the words, and none of them.
-const HIDDEN: [&str; 2] = ["param", "comment"];
+/// Commands whose content is about the words, and none of them: each with what it cannot go beyond, if anything.
+const HIDDEN: [(&str, &str, Option<char>); 2] = [("param", "</param>", Some('\n')), ("comment", "</comment>", None)];
 
 /// Words and lines without the commands between them. Of a text that is longer than [`STRIPPED_BYTES_MAX`] the rest is dropped.
 pub fn enriched(text: &str) -> String {
     let text = &text[..text.floor_char_boundary(STRIPPED_BYTES_MAX)];
     let mut words = String::with_capacity(text.len());
-    let (mut hidden, mut unfilled) = (0_usize, 0_usize);
+    let mut hidden = Hidden { lower: text.to_ascii_lowercase(), unclosed_to: [0; HIDDEN.len()] };
+    let mut unfilled = 0_usize;
     let mut rest = text;
     while !rest.is_empty() {
         let plain = rest.find(['<', '\n']).unwrap_or(rest.len());
         let (run, after) = rest.split_at(plain);
-        if hidden == 0 {
-            words.push_str(run);
-        }
+        words.push_str(run);
         let breaks = after.len() - after.trim_start_matches('\n').len();
-        let (shown, behind) = if breaks > 0 {
+        if breaks > 0 {
             // A line end alone is a blank, unless the lines are to be kept; the first of several too.
             let ends = if unfilled > 0 { breaks } else { breaks - 1 };
-            (if ends > 0 { "\n".repeat(ends) } else { " ".to_owned() }, &after[breaks..])
+            words.push_str(&if ends > 0 { "\n".repeat(ends) } else { " ".to_owned() });
+            rest = &after[breaks..];
         } else if let Some((name, closes, behind)) = command(after) {
-            let depth = match name.as_str() {
-                name if HIDDEN.contains(&name) => Some(&mut hidden),
-                "nofill" => Some(&mut unfilled),
-                _ => None,
-            };
-            if let Some(depth) = depth {
-                *depth = if closes { depth.saturating_sub(1) } else { *depth + 1 };
+            if name == "nofill" {
+                unfilled = if closes { unfilled.saturating_sub(1) } else { unfilled + 1 };
             }
-            let shown = match name.as_str() {
+            words.push_str(match name.as_str() {
                 "lt" => "<",
                 "nl" | "np" | "paragraph" if !closes || name == "paragraph" => "\n",
                 _ => "",
-            };
-            (shown.to_owned(), behind)
+            });
+            rest = if closes { behind } else { &text[hidden.end(&name, text.len() - behind.len())..] };
         } else {
             // Twice it stands for itself.
             let sign = after.strip_prefix("<<").or_else(|| after.strip_prefix('<'));
-            (if sign.is_some() { "<" } else { "" }.to_owned(), sign.unwrap_or_default())
-        };
-        if hidden == 0 {
-            words.push_str(&shown);
+            words.push_str(if sign.is_some() { "<" } else { "" });
+            rest = sign.unwrap_or_default();
         }
-        rest = behind;
     }
     words
+}
+
+/// Where what is hidden ends.
+struct Hidden {
+    /// The text in lower case.
+    lower: String,
+    /// Up to where nothing closes each of the commands: no text is searched twice.
+    unclosed_to: [usize; HIDDEN.len()],
+}
+
+impl Hidden {
+    /// The end of what this command hides that ends here. One that nobody closes hides nothing.
+    fn end(&mut self, name: &str, from: usize) -> usize {
+        let Some(which) = HIDDEN.iter().position(|(hiding, ..)| *hiding == name) else { return from };
+        let (_, close, bound) = HIDDEN[which];
+        if from < self.unclosed_to[which] {
+            return from;
+        }
+        let within = bound.and_then(|bound| self.lower[from..].find(bound)).map_or(self.lower.len(), |length| from + length);
+        match self.lower[from..within].find(close) {
+            Some(length) => from + length + close.len(),
+            None => {
+                self.unclosed_to[which] = within;
+                from
+            }
+        }
+    }
 }
 
 /// The name of a command in lower case, whether it ends there, and what follows.
@@ -74,7 +93,9 @@ mod tests {
             ("<nofill>a\nb</nofill>\nc", "a\nb c"),
             ("<color><param>red</param>a</color> << b < c <d e>", "a < b < c <d e>"),
             ("<bold>a</bold><nl>b <lt>c<comment>d</comment>", "a\nb <c"),
-            ("never <param>closed", "never "),
+            ("never <param>closed", "never closed"),
+            ("<param>card\nMy printer is dead</param>", "card My printer is dead"),
+            ("<comment>a\nb</COMMENT>c <comment>d<param>e", "c de"),
         ] {
             assert_eq!(enriched(text), expected, "{text}");
         }
