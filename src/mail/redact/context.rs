@@ -121,7 +121,8 @@ fn account(tail: &str) -> Option<String> {
     for word in tail.trim_end_matches(' ').rsplit(' ') {
         let last = word.rsplit(|letter: char| !letter.is_alphanumeric()).next().unwrap_or_default();
         let is_plain = !last.is_empty() && last.bytes().all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit());
-        if !is_plain || beginning.len() + last.len() > IBAN_LETTERS_MAX {
+        // No bank is called as a card is.
+        if !is_plain || beginning.len() + last.len() > IBAN_LETTERS_MAX || label::names_card_at_end(last) {
             return None;
         }
         beginning.insert_str(0, last);

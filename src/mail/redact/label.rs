@@ -1,10 +1,13 @@
 //! What the words before a number say that it is. The last of them decides, unless it is an order's or a telephone's number by which somebody says
 //! what the card is for: `card number for this order: ...`.
 
+mod words;
+
 use super::{
     letters::is_star,
     number::{DIGITS, LEFT_OVER, STARS},
 };
+use words::{ACCOUNTS, CARD_ENDINGS, CARD_LETTERS, CARDS, FILLERS, GOODS, NEVER, NUMBER_ENDINGS, NUMBER_WORDS, ORDERS, PAYING, PHONES};
 
 /// What a number is, by the words before it.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -41,7 +44,7 @@ pub(super) fn of(tail: &str) -> Label {
         lower if begins(lower, &NEVER) => Label::Other,
         lower if begins(lower, &GOODS) => return Label::InOne,
         lower if begins(lower, &PHONES) => Label::Phone,
-        lower if begins(lower, &ORDERS) || is_account(lower) => Label::InOne,
+        lower if begins(lower, &ORDERS) || is_account(lower) && is_account_number(tail, place) => Label::InOne,
         "s" | "p" if is_abbreviated(tail, place) => Label::InOne,
         _ => return Label::None,
     };
@@ -50,6 +53,18 @@ pub(super) fn of(tail: &str) -> Label {
 
 fn is_account(lower: &str) -> bool {
     ACCOUNTS.contains(&without_number(lower))
+}
+
+/// Whether the account at this place is called by its number. Without that, people mean what pays.
+fn is_account_number(tail: &str, place: usize) -> bool {
+    tail.trim_end().ends_with('#') || is_numbered_at(&words(tail).take(place + 1 + NUMBER_OF_MAX).collect::<Vec<_>>(), place)
+}
+
+/// Whether the word at this place, or one beside it, says that it is a number.
+fn is_numbered_at(words: &[Word<'_>], at: usize) -> bool {
+    let before = words.iter().skip(at + 1).take(NUMBER_OF_MAX);
+    let after = at.checked_sub(1).map(|after| &words[after]);
+    is_numbered_name(&words[at].lower) || after.into_iter().chain(before).any(|word| is_number_word(&word.lower))
 }
 
 /// `S/N` and `P/N`: the `N` is the word after this one.
@@ -69,14 +84,11 @@ pub(super) fn names_card_at_end(tail: &str) -> bool {
 /// Whether the sentence is of a card up to the label at this place: then the label says what the card is for. `Order number` is clearer, and gives
 /// way to a card's number alone, and so does what is never a card's. A card's number is an account's too.
 fn is_card_for(words: &[Word<'_>], label: usize, is_never: bool) -> bool {
-    let is_numbered = |at: usize| {
-        let before = words.iter().skip(at + 1).take(NUMBER_OF_MAX);
-        let after = at.checked_sub(1).map(|after| &words[after]);
-        is_numbered_name(&words[at].lower) || after.into_iter().chain(before).any(|word| is_number_word(&word.lower))
-    };
-    let is_clear = is_never || is_numbered(label) && !is_account(&words[label].lower);
+    let is_numbered = |at: usize| is_numbered_at(words, at);
+    let is_account = is_account(&words[label].lower);
+    let is_clear = is_never || is_numbered(label) && !is_account;
     for (at, word) in words.iter().enumerate().skip(label) {
-        let is_card = names_card(word) || is_capital_abbreviation(word);
+        let is_card = names_card(word) || is_capital_abbreviation(word) || is_account && begins(&word.lower, &PAYING);
         if is_card && (!is_clear || is_numbered(at)) {
             return true;
         }
@@ -162,269 +174,6 @@ fn without_number(lower: &str) -> &str {
     NUMBER_ENDINGS.iter().find_map(|ending| lower.strip_suffix(ending)).unwrap_or(lower)
 }
 
-/// Words that say that it is a number, and not of what.
-const NUMBER_WORDS: [&str; 26] = [
-    "no",
-    "nr",
-    "num",
-    "number",
-    "numbers",
-    "nummer",
-    "numero",
-    "número",
-    "numéro",
-    "n",
-    "nº",
-    "code",
-    "№",
-    "номер",
-    "numer",
-    "nummeret",
-    "číslo",
-    "cislo",
-    "szám",
-    "száma",
-    "numara",
-    "numarası",
-    "număr",
-    "numărul",
-    "αριθμός",
-    "č",
-];
-
-/// Other words that say nothing of what a number is of.
-const FILLERS: [&str; 9] = ["is", "ist", "est", "es", "the", "was", "1", "2", "tag"];
-
-/// Beginnings of words for numbers that are never a card's, in whatever groups they are written. Words of up to four letters are whole.
-const NEVER: [&str; 41] = [
-    "imei",
-    "imeisv",
-    "meid",
-    "esn",
-    "iccid",
-    "eid",
-    "imsi",
-    "isbn",
-    "issn",
-    "ean",
-    "gtin",
-    "upc",
-    "barcode",
-    "sscc",
-    "siret",
-    "siren",
-    "vat",
-    "ustid",
-    "tracking",
-    "track",
-    "trackingnummer",
-    "awb",
-    "waybill",
-    "parcel",
-    "shipment",
-    "consignment",
-    "sendung",
-    "paket",
-    "colis",
-    "suivi",
-    "seguimiento",
-    "rastreo",
-    "rastreamento",
-    "spedizione",
-    "przesyłk",
-    "отправлен",
-    "трек",
-    "追跡",
-    "運單",
-    "运单",
-    "快递",
-];
-
-/// The same for telephone numbers, which nobody writes in four groups of four.
-const PHONES: [&str; 9] = ["tel", "telefon", "telephone", "téléphone", "teléfono", "phone", "fax", "mobil", "電話"];
-
-/// The same for numbers of goods, which are a card's only if they are grouped as a card. Some goods are cards.
-const GOODS: [&str; 17] = [
-    "serial",
-    "sn",
-    "pn",
-    "sku",
-    "item",
-    "part",
-    "serie",
-    "série",
-    "seri",
-    "seryjn",
-    "sériov",
-    "sarja",
-    "sorozat",
-    "σειριακ",
-    "серийн",
-    "シリアル",
-    "序列号",
-];
-
-/// The same for numbers of orders, customers and cases.
-const ORDERS: [&str; 68] = [
-    "order",
-    "po",
-    "invoice",
-    "inv",
-    "receipt",
-    "ticket",
-    "case",
-    "ref",
-    "reference",
-    "id",
-    "uid",
-    "customer",
-    "booking",
-    "reservation",
-    "rma",
-    "article",
-    "asset",
-    "invent",
-    "bestel",
-    "auftrag",
-    "rechnung",
-    "kunde",
-    "vorgang",
-    "artikel",
-    "art",
-    "varen",
-    "commande",
-    "facture",
-    "référence",
-    "client",
-    "pedido",
-    "factura",
-    "referencia",
-    "artículo",
-    "ordine",
-    "fattura",
-    "articolo",
-    "fatura",
-    "encomenda",
-    "artigo",
-    "factuur",
-    "ordre",
-    "tilau",
-    "lasku",
-    "tuote",
-    "zamówieni",
-    "faktur",
-    "artykuł",
-    "objednáv",
-    "rendelés",
-    "számla",
-    "sipariş",
-    "comand",
-    "comenz",
-    "παραγγελ",
-    "τιμολ",
-    "заказ",
-    "счёт",
-    "счет",
-    "артикул",
-    "注文",
-    "請求",
-    "品番",
-    "订单",
-    "訂單",
-    "发票",
-    "주문",
-    "referenz",
-];
-
-/// Accounts.
-const ACCOUNTS: [&str; 19] = [
-    "account",
-    "accounts",
-    "acct",
-    "konto",
-    "kontot",
-    "konta",
-    "compte",
-    "cuenta",
-    "conto",
-    "conta",
-    "rekening",
-    "účet",
-    "účtu",
-    "tili",
-    "tilin",
-    "hesap",
-    "λογαριασμού",
-    "口座",
-    "账户",
-];
-
-/// Words for a card that pays.
-const CARDS: [&str; 33] = [
-    "card",
-    "cards",
-    "visa",
-    "amex",
-    "carte",
-    "cartes",
-    "carta",
-    "tarjeta",
-    "tarjetas",
-    "cartão",
-    "cartao",
-    "cartões",
-    "karta",
-    "karty",
-    "kartę",
-    "kartą",
-    "kart",
-    "kartı",
-    "kartu",
-    "kort",
-    "карта",
-    "карты",
-    "карту",
-    "карте",
-    "картой",
-    "kartě",
-    "kartou",
-    "kortti",
-    "kortin",
-    "κάρτα",
-    "κάρτας",
-    "cardul",
-    "cardului",
-];
-
-/// Words for it, also at the end of a longer one: `Mastercard`, `Kreditkarten`.
-const CARD_ENDINGS: [&str; 19] = [
-    "card",
-    "cards",
-    "karte",
-    "karten",
-    "kaart",
-    "kreditkort",
-    "betalkort",
-    "bankkort",
-    "luottokortti",
-    "pankkikortti",
-    "luottokortin",
-    "pankkikortin",
-    "kártya",
-    "kártyám",
-    "カード",
-    "카드",
-    "信用卡",
-    "银行卡",
-    "銀行卡",
-];
-
-/// Abbreviations of it, which are other words too, unless they are in capital letters or directly before the number.
-const CARD_LETTERS: [&str; 2] = ["pan", "cc"];
-
-/// What ends a word that says that it is a number, and not of what.
-const NUMBER_ENDINGS: [&str; 12] = ["numbers", "number", "nummer", "numero", "num", "nr", "no", "szám", "番号", "번호", "号", "號"];
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -477,6 +226,10 @@ mod tests {
             "Bankkártya száma a rendelés ",
             "Contact: ",
             "my card's ",
+            "Please charge my account ",
+            "Please charge my account number ",
+            "Bitte belasten Sie Kontonummer ",
+            "Konto ",
             "n/s ",
         ] {
             assert_eq!(of(tail), Label::None, "{tail}");
