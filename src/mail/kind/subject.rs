@@ -197,6 +197,22 @@ const RESPONDER_WORDS: [&str; 27] = [
     "raspuns",
 ];
 
+/// Those of them that are also what a mail of a person may be about: `Urlaub: wrong days`.
+const TOPICS: [&str; 12] = [
+    "vacation",
+    "on vacation",
+    "urlaub",
+    "abwesenheit",
+    "absence",
+    "ausencia",
+    "ausência",
+    "afwezigheid",
+    "frånvaro",
+    "fravær",
+    "poissaolo",
+    "отсутствие",
+];
+
 /// Words for the last or first day of an absence, and what may stand between them and it.
 const UNTIL: [&str; 15] = ["until", "till", "bis", "vom", "von", "ab", "from", "jusqu'au", "hasta", "desde", "fino", "dal", "até", "tot", "do"];
 const ARTICLES: [&str; 6] = ["zum", "den", "el", "al", "the", "le"];
@@ -252,9 +268,9 @@ pub fn is_made_by_a_responder(subject: &str) -> bool {
     before_a_colon(subject).is_some_and(is_of_a_responder)
 }
 
-/// The same with words that people write as well: `Out of Office: Printer`.
+/// The same with words that people write as well, but seldom before a colon: `Out of Office: Printer`.
 pub fn is_made_of_a_subject(subject: &str) -> bool {
-    before_a_colon(subject).is_some()
+    before_a_colon(subject).is_some_and(|start| !TOPICS.contains(&start))
 }
 
 /// The beginning that a colon follows.
@@ -306,7 +322,7 @@ mod tests {
 
     #[test]
     fn every_subject_is_written_as_texts_are_compared() {
-        for start in ABSENCE_SUBJECTS.iter().chain(FORWARD_PREFIXES).chain(&RESPONDER_WORDS) {
+        for start in ABSENCE_SUBJECTS.iter().chain(FORWARD_PREFIXES).chain(&RESPONDER_WORDS).chain(&TOPICS) {
             assert_eq!(normalized(start), *start);
         }
     }
@@ -331,7 +347,9 @@ mod tests {
         for subject in ["Out of Office: x", "Abwesenheitsnotiz: x", "Absence du bureau : x", "Fuera de la oficina: x", "不在通知: x"] {
             assert!(is_made_of_a_subject(subject) && !is_made_by_a_responder(subject), "{subject}");
         }
-        assert!(!is_made_of_a_subject("Out of office tips: x"));
+        for subject in ["Out of office tips: x", "Urlaub: falsche Tage", "Absence: the module is broken"] {
+            assert!(!is_made_of_a_subject(subject), "{subject}");
+        }
     }
 
     #[test]
