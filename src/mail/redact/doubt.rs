@@ -1,7 +1,7 @@
 //! What follows a card number that the words before it call something else: `order 4111... exp 12/27 cvv 123`.
 
 use super::{
-    finder::Found,
+    found::Found,
     label::{self, Label},
     letters::is_star,
     number::STARS,

@@ -5,6 +5,7 @@ use std::{mem, ops::Range};
 use super::{
     context::{Behind, ends_word, is_joining},
     doubt::Doubt,
+    found::Found,
     label::Label,
     letters::{Class, class},
     link::{Escapes, Links},
@@ -20,27 +21,6 @@ const WORD_LETTERS_MAX: usize = 2_048;
 
 /// What is printed on a card beside its number, and written directly after it.
 const WORDS_AFTER: [&str; 8] = ["exp", "expiry", "expires", "expiration", "valid", "cvv", "cvc", "cvn"];
-
-/// What of a text is to be cut.
-#[derive(Debug, Default)]
-pub(super) struct Found {
-    /// Places of the digits.
-    pub(super) digits: Vec<Range<usize>>,
-    pub(super) cards: usize,
-}
-
-impl Found {
-    fn add(&mut self, digits: impl Iterator<Item = Range<usize>>) {
-        self.digits.extend(digits);
-        self.cards += 1;
-    }
-
-    fn take(&mut self, other: &mut Found) {
-        let other = mem::take(other);
-        self.digits.extend(other.digits);
-        self.cards += other.cards;
-    }
-}
 
 /// Takes in a text and collects what is to be cut.
 #[derive(Debug, Default)]

@@ -6,12 +6,10 @@ use super::{
     finder::Sink,
     link,
     number::DIGITS,
-    tag::{count, ordinary_tag},
+    tag::{LINK, NAME_LETTERS_MAX, RAW_TEXT, WORDS, count, ordinary_tag},
     tally::Tally,
 };
 
-/// Letters of a name of an element or attribute that are looked at.
-pub(super) const NAME_LETTERS_MAX: usize = 16;
 /// Letters of an entity, with its sign and semicolon.
 const ENTITY_LETTERS_MAX: usize = 12;
 
@@ -54,12 +52,6 @@ const BLOCKS: [&str; 34] = [
 ];
 /// Elements that stand beside each other on a line.
 const CELLS: [&str; 2] = ["td", "th"];
-/// Elements whose content is no markup.
-pub(super) const RAW_TEXT: [&str; 2] = ["script", "style"];
-/// Attributes of HTML whose values are words.
-pub(super) const WORDS: [&str; 8] = ["alt", "aria-label", "content", "label", "placeholder", "summary", "title", "value"];
-/// The attribute whose value is a link.
-pub(super) const LINK: &str = "href";
 /// Attributes of XML whose values are none.
 const NO_WORDS: [&str; 4] = ["id", "href", "src", "ref"];
 

@@ -11,6 +11,7 @@ mod label;
 mod link;
 mod doubt;
 mod finder;
+mod found;
 mod markup;
 mod tag;
 mod tally;

@@ -1,6 +1,13 @@
 //! Tags that nobody could read in two ways, passed over as a whole.
 
-use super::markup::{LINK, NAME_LETTERS_MAX, RAW_TEXT, WORDS};
+/// Letters of a name of an element or attribute that are looked at.
+pub(super) const NAME_LETTERS_MAX: usize = 16;
+/// Elements whose content is no markup.
+pub(super) const RAW_TEXT: [&str; 2] = ["script", "style"];
+/// Attributes of HTML whose values are words.
+pub(super) const WORDS: [&str; 8] = ["alt", "aria-label", "content", "label", "placeholder", "summary", "title", "value"];
+/// The attribute whose value is a link.
+pub(super) const LINK: &str = "href";
 
 /// A tag, and what a card may stand in.
 pub(super) struct OrdinaryTag<'a> {

@@ -2,7 +2,8 @@
 
 use super::{
     Reading,
-    finder::{Finder, Found},
+    finder::Finder,
+    found::Found,
     letters::{Charset, Letters},
     markup::Markup,
     tally::Tally,
