@@ -255,11 +255,15 @@ impl Run {
 
     /// The first groups that are grouped as cards are.
     fn first_grouped(&self, start: usize, end: usize, joined_after: bool) -> Option<Span> {
-        let begins = |first: &usize| matches!(self.groups[*first].length, 4 | 6 | 8) || DIGITS.contains(&self.groups[*first].length);
-        (start..end).filter(begins).find_map(|first| {
-            let solid: &[usize] = &[self.groups[first].length];
-            let mut sizes = GROUPINGS.into_iter().chain([solid]).filter(|sizes| self.has_sizes(first, sizes)).map(|sizes| first..first + sizes.len());
-            sizes.find(|span| self.is_card(span, start, joined_after) && !self.is_in_table(span, start))
+        let is_card = |span: &Span| self.is_card(span, start, joined_after) && !self.is_in_table(span, start);
+        (start..end).find_map(|first| {
+            let Group { length, first: digit, .. } = self.groups[first];
+            match length {
+                // Most numbers are short, and have nothing behind them.
+                _ if self.digits.len() - digit < *DIGITS.start() => None,
+                4 | 6 | 8 => GROUPINGS.iter().filter(|sizes| self.has_sizes(first, sizes)).map(|sizes| first..first + sizes.len()).find(is_card),
+                _ => Some(first..first + 1).filter(is_card),
+            }
         })
     }
 
