@@ -283,9 +283,8 @@ async fn deliver_one(
     row.tries += 1;
     // Read before: a store that fails here has sent nothing, and one that fails after the sending does not make it go out again for this.
     let begun = readable(delivery::get(ports, keys, tenant, &row.delivery).await)?;
-    let Some(claimed) = replace(ports, &place, document(keys, tenant, id, &row, due(now + CLAIM, id))?, stored.etag).await? else {
-        return Ok(None);
-    };
+    let claim = Write::Replace { document: document(keys, tenant, id, &row, due(now + CLAIM, id))?, etag: stored.etag };
+    let Some(claimed) = replace(ports, &place, claim).await? else { return Ok(None) };
     let sent = send(ports, keys, &row).await;
     // The server may have taken its time.
     let now = ports.clock.now();
@@ -365,8 +364,8 @@ async fn put_off(
         (State::Waiting, due(now + age.clamp(PAUSE_FIRST, PAUSE_LONGEST), name_of(&stored)))
     };
     clear[2] = stored.keys[2].clone();
-    let document = NewDocument { id: stored.id, kind: stored.kind, keys: clear, expires_at: stored.expires_at, body: stored.body };
-    Ok(replace(ports, &stored.partition, document, stored.etag).await?.map(|_| state))
+    let place = stored.partition.clone();
+    Ok(replace(ports, &place, stored.under(clear)).await?.map(|_| state))
 }
 
 fn row_id(id: RecordId) -> String {
@@ -422,8 +421,9 @@ fn due(at: OffsetDateTime, id: impl Display) -> [Option<String>; 4] {
     [Some(due_key(at, &id.to_string())), None, None, None]
 }
 
-async fn replace(ports: &Ports, place: &str, document: NewDocument, etag: Etag) -> Result<Option<Etag>, Error> {
-    match ports.documents.commit(place, vec![Write::Replace { document, etag }]).await {
+/// The new version; none if somebody else wrote first.
+async fn replace(ports: &Ports, place: &str, write: Write) -> Result<Option<Etag>, Error> {
+    match ports.documents.commit(place, vec![write]).await {
         Ok(etags) => Ok(etags.into_iter().next()),
         Err(Fault::Conflict) => Ok(None),
         Err(fault) => Err(fault.into()),

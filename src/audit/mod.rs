@@ -2,13 +2,15 @@
 //!
 //! The index and the signed tree over them are made by one sequencer, which is not part of this version.
 
+use std::fmt::Display;
+
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 
 use crate::{
     ids::{Kind, RecordId, TenantId, partition},
     keys::{self, TenantKeys},
-    ports::Write,
+    ports::{Entropy, Write, new_ulid},
 };
 
 /// The key of events that have no index yet.
@@ -45,13 +47,20 @@ pub enum Action {
     TenantRemoved,
 }
 
+impl Event {
+    pub fn new(at: OffsetDateTime, actor: &str, action: Action, target: impl Display) -> Self {
+        Event { at, actor: actor.to_owned(), action, target: target.to_string() }
+    }
+}
+
 /// The write that records an event, for the commit of the change itself.
-pub fn record(keys: &TenantKeys, tenant: &TenantId, id: RecordId, event: &Event) -> Result<Write, keys::Error> {
-    beside(keys, &partition(tenant, Kind::AuditEvent), id, event)
+pub fn record(keys: &TenantKeys, tenant: &TenantId, entropy: &dyn Entropy, event: &Event) -> Result<Write, keys::Error> {
+    beside(keys, &partition(tenant, Kind::AuditEvent), entropy, event)
 }
 
 /// The same for a change in a partition that is not the one of its owner's events.
-pub fn beside(keys: &TenantKeys, place: &str, id: RecordId, event: &Event) -> Result<Write, keys::Error> {
+pub fn beside(keys: &TenantKeys, place: &str, entropy: &dyn Entropy, event: &Event) -> Result<Write, keys::Error> {
+    let id = RecordId::new(new_ulid(entropy, event.at));
     let pending = [Some(format!("{PENDING}:{id}")), None, None, None];
     Ok(Write::Create(keys.seal_document(place, format!("audit:{id}"), Kind::AuditEvent, pending, None, event)?))
 }

@@ -14,7 +14,7 @@ use crate::{
     audit::{self, Action},
     ids::{Kind, RecordId, TenantId, partition},
     keys::{self, Keyring, TenantKeys},
-    ports::{Document, Fault, NewDocument, Ports, Scan, Slot, Write, due_key, new_ulid, timestamp},
+    ports::{Document, Fault, Ports, Scan, Slot, Write, due_key, first_version, timestamp},
 };
 
 /// How long a mail is kept after it was given up.
@@ -125,10 +125,8 @@ pub(super) async fn delete(ports: &Ports, tenant: &TenantId, stored: Document, m
     let mut etag = stored.etag.clone();
     if is_given_up(&stored) {
         let keys = [Some(due_key(ports.clock.now(), name_of(&stored))), Some(GOING.to_owned()), stored.keys[2].clone(), None];
-        let Document { id, kind, expires_at, body, .. } = stored.clone();
-        writes.insert(0, Write::Replace { document: NewDocument { id, kind, keys, expires_at, body }, etag });
-        let claimed = ports.documents.commit(&stored.partition, writes).await?.into_iter().next();
-        etag = claimed.ok_or_else(|| Fault::Corrupt("a commit names no version of what it wrote".to_owned()))?;
+        writes.insert(0, stored.clone().under(keys));
+        etag = first_version(ports.documents.commit(&stored.partition, writes).await?)?;
     }
     if let Some(name) = stored.keys[2].as_deref().and_then(|key| blob::of(tenant, key)) {
         blob::delete_unless_shared(ports, &stored.partition, &name, &stored.id).await?;
@@ -151,7 +149,5 @@ async fn get(ports: &Ports, tenant: &TenantId, id: RecordId) -> Result<Option<Do
 }
 
 fn event(ports: &Ports, keys: &TenantKeys, tenant: &TenantId, actor: &str, action: Action, id: RecordId) -> Result<Write, keys::Error> {
-    let at = ports.clock.now();
-    let event = audit::Event { at, actor: actor.to_owned(), action, target: id.to_string() };
-    audit::record(keys, tenant, RecordId::new(new_ulid(ports.entropy.as_ref(), at)), &event)
+    audit::record(keys, tenant, ports.entropy.as_ref(), &audit::Event::new(ports.clock.now(), actor, action, id))
 }

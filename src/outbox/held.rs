@@ -3,7 +3,7 @@
 use super::{BATCH_MAX, Error, due_rows, given_up, name_of, replace, wake};
 use crate::{
     ids::{Kind, TenantId, partition},
-    ports::{Document, NewDocument, Ports, Scan, Slot, due_key},
+    ports::{Document, Ports, Scan, Slot, due_key},
 };
 
 /// The `k1` of a row that is held begins with this; its id follows. It is not due, so nothing finds it but [`release`].
@@ -47,7 +47,6 @@ pub async fn release(ports: &Ports, tenant: &TenantId) -> Result<usize, Error> {
 
 /// Gives a row, which is not opened for it, another `k1`. False if somebody else had it meanwhile.
 async fn moved(ports: &Ports, stored: Document, key: String) -> Result<bool, Error> {
-    let Document { partition, id, kind, mut keys, expires_at, body, etag } = stored;
-    keys[0] = Some(key);
-    Ok(replace(ports, &partition, NewDocument { id, kind, keys, expires_at, body }, etag).await?.is_some())
+    let (place, [_, k2, k3, k4]) = (stored.partition.clone(), stored.keys.clone());
+    Ok(replace(ports, &place, stored.under([Some(key), k2, k3, k4])).await?.is_some())
 }

@@ -75,6 +75,19 @@ pub enum Write {
     Purge { id: String, etag: Etag },
 }
 
+impl Document {
+    /// The write that gives it other clear keys and leaves the rest as it is: it need not open.
+    pub fn under(self, keys: [Option<String>; 4]) -> Write {
+        let Document { id, kind, expires_at, body, etag, .. } = self;
+        Write::Replace { document: NewDocument { id, kind, keys, expires_at, body }, etag }
+    }
+}
+
+/// The new version of the first document of a commit.
+pub fn first_version(etags: Vec<Etag>) -> Result<Etag, Fault> {
+    etags.into_iter().next().ok_or_else(|| Fault::Corrupt("a commit names no version of what it wrote".to_owned()))
+}
+
 impl Write {
     /// Writes a document over the version that was read, or as a new one.
     pub fn put(document: NewDocument, read: Option<Etag>) -> Write {

@@ -23,7 +23,7 @@ pub use blobs::{BLOB_BYTES_MAX, Blobs, Pieces, Put};
 pub use clock::{Clock, timestamp};
 pub use documents::{
     BODY_BYTES_MAX, COMMIT_BYTES_MAX, COMMIT_WRITES_MAX, Changes, DUE, Document, Documents, Etag, NewDocument, Order, Scan, Slot, Versions,
-    Watermark, Write, due_end, due_key,
+    Watermark, Write, due_end, due_key, first_version,
 };
 pub use entropy::{Entropy, first_ulid, new_ulid};
 pub use identity::{DIRECTORY, Identity, IssuerKey, KeyAlgorithm};

@@ -21,10 +21,10 @@ use names::ADDRESS_BYTES_MAX;
 pub use crate::mail::sender::Trust;
 use crate::{
     audit::{self, Action},
-    ids::{Kind, RecordId, TenantId, partition},
+    ids::{Kind, TenantId, partition},
     keys::{self, Keyring, TenantKeys},
     mail::line::{is_one_line, shows},
-    ports::{Documents, Etag, Fault, NewDocument, Ports, Scan, Slot, TRYING_FOR_A_CALLER, Tries, Versions, Write, new_ulid},
+    ports::{Documents, Etag, Fault, NewDocument, Ports, Scan, Slot, TRYING_FOR_A_CALLER, Tries, Versions, Write, first_version},
 };
 
 /// Mailboxes of one tenant: with the tenant's own document they must fit one commit.
@@ -222,8 +222,7 @@ pub async fn change(
             Err(Fault::Conflict) if tries.again(ports.entropy.as_ref()).await => {}
             Err(fault) => return Err(fault.into()),
             Ok(etags) => {
-                let etag = etags.into_iter().next().ok_or_else(|| Fault::Corrupt("a commit names no version of what it wrote".to_owned()))?;
-                return Ok((tenant, etag));
+                return Ok((tenant, first_version(etags)?));
             }
         }
     }
@@ -318,10 +317,8 @@ pub async fn add_mailbox(
 
 /// The event of a change, for its commit: it stands beside the tenants.
 fn event(ports: &Ports, keys: &TenantKeys, actor: &str, action: Action, id: &TenantId) -> Result<Write, Error> {
-    let at = ports.clock.now();
-    let event = audit::Event { at, actor: actor.to_owned(), action, target: id.to_string() };
-    let record = RecordId::new(new_ulid(ports.entropy.as_ref(), at));
-    Ok(audit::beside(keys, &partition(&TenantId::system(), Kind::Tenant), record, &event)?)
+    let event = audit::Event::new(ports.clock.now(), actor, action, id);
+    Ok(audit::beside(keys, &partition(&TenantId::system(), Kind::Tenant), ports.entropy.as_ref(), &event)?)
 }
 
 /// A mailbox with a mark would take what is marked so of the one without it, which may be somebody else's.

@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     audit,
-    ids::{CommentId, RecordId, TicketId},
+    ids::{CommentId, TicketId},
     keys::TenantKeys,
     mail::{Address, Mail, MailKind},
     ports::{Etag, Write},
@@ -208,12 +208,12 @@ pub(super) fn comment(arrival: &Arrival<'_>, ticket: TicketId, parts: &Parts<'_>
 pub(super) fn writes(desk: &Desk, arrival: &Arrival<'_>, ticket: &Ticket, read: Option<Etag>, comment: &Comment) -> Result<Vec<Write>, Error> {
     let Arrival { tenant, keys, now, .. } = arrival;
     let action = if read.is_none() { audit::Action::TicketOpened } else { audit::Action::CommentAdded };
-    let event = audit::Event { at: *now, actor: INTAKE.to_owned(), action, target: comment.id.to_string() };
+    let event = audit::Event::new(*now, INTAKE, action, comment.id);
     Ok(vec![
         store::ticket_write(keys, &tenant.id, ticket, read)?,
         store::comment_write(keys, &tenant.id, comment)?,
         store::usage_write(keys, &tenant.id, comment.id, *now)?,
-        audit::record(keys, &tenant.id, RecordId::new(new_ulid(desk.ports.entropy.as_ref(), *now)), &event)?,
+        audit::record(keys, &tenant.id, desk.ports.entropy.as_ref(), &event)?,
     ])
 }
 

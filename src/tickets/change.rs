@@ -7,14 +7,14 @@ use time::OffsetDateTime;
 use super::{
     CC_MAX, Desk, Error, Party, Status, Ticket, Viewer, due,
     fields::{self, FieldChanges},
-    history, links, new_ulid, store,
+    history, links, store,
 };
 use crate::{
     audit,
-    ids::{Kind, RecordId, TenantId, TicketId, partition},
+    ids::{Kind, TenantId, TicketId, partition},
     keys::TenantKeys,
     mail::{limits::SUBJECT_CHARS_MAX, line, redact::redact_text},
-    ports::{Etag, TRYING_FOR_A_CALLER, Tries, Versions},
+    ports::{Etag, TRYING_FOR_A_CALLER, Tries, Versions, first_version},
     tenants::{self, Settings, Tenant},
 };
 
@@ -102,15 +102,12 @@ async fn change_once(
     }
     links::is_not_merged(desk, keys, tenant, Viewer::Agent, &before).await?;
     ticket.changed_from(&before, now);
-    let event = audit::Event { at: now, actor: actor.to_owned(), action: audit::Action::TicketChanged, target: id.to_string() };
-    let mut writes = vec![
-        store::ticket_write(keys, tenant, &ticket, Some(etag))?,
-        audit::record(keys, tenant, RecordId::new(new_ulid(desk.ports.entropy.as_ref(), now)), &event)?,
-    ];
+    let event = audit::Event::new(now, actor, audit::Action::TicketChanged, id);
+    let mut writes = vec![store::ticket_write(keys, tenant, &ticket, Some(etag))?, audit::record(keys, tenant, desk.ports.entropy.as_ref(), &event)?];
     writes.extend(history::write(desk, keys, tenant, &before, &ticket, actor, now)?);
     writes.extend(due::write(desk, keys, tenant, &before, &ticket).await?);
     let etags = desk.ports.documents.commit(&partition(tenant, Kind::Ticket), writes).await?;
-    Ok((ticket, store::first(etags)?))
+    Ok((ticket, first_version(etags)?))
 }
 
 /// The ticket with what is changed of it. The change is one that was checked.

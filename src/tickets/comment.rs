@@ -168,12 +168,12 @@ fn spoken(before: &Ticket, comment: &Comment, is_an_agents: bool, message_id: Op
 fn change(work: &Work<'_>, before: &Ticket, ticket: &Ticket, read: Etag, comment: &Comment) -> Result<Vec<Write>, Error> {
     let Work { desk, keys, tenant, new } = *work;
     let (actor, at) = (new.subject, comment.at);
-    let event = audit::Event { at, actor: actor.to_owned(), action: audit::Action::CommentAdded, target: comment.id.to_string() };
+    let event = audit::Event::new(at, actor, audit::Action::CommentAdded, comment.id);
     let mut writes = vec![
         store::ticket_write(keys, &tenant.id, ticket, Some(read))?,
         store::comment_write(keys, &tenant.id, comment)?,
         store::usage_write(keys, &tenant.id, comment.id, at)?,
-        audit::record(keys, &tenant.id, RecordId::new(new_ulid(desk.ports.entropy.as_ref(), at)), &event)?,
+        audit::record(keys, &tenant.id, desk.ports.entropy.as_ref(), &event)?,
     ];
     writes.extend(history::write(desk, keys, &tenant.id, before, ticket, actor, at)?);
     if let Some(request) = new.request {

@@ -11,10 +11,10 @@ use super::{
 };
 use crate::{
     audit,
-    ids::{CommentId, Kind, RecordId, TenantId, TicketId, partition},
+    ids::{CommentId, Kind, TenantId, TicketId, partition},
     keys::TenantKeys,
     mail::{address, redact::redact_text},
-    ports::{Etag, TRYING_FOR_A_CALLER, Tries},
+    ports::{Etag, TRYING_FOR_A_CALLER, Tries, first_version},
     tenants::{self, Mailbox, Tenant},
 };
 
@@ -102,12 +102,12 @@ async fn create_once(desk: &Desk, keys: &TenantKeys, tenant: &Tenant, new: &NewT
         ticket.clocks.answered(now, &tenant.settings);
     }
     let comment = Comment { id: comment, ticket: id, at: now, public: true, author: new.author.clone(), content, mail: None };
-    let event = audit::Event { at: now, actor: new.actor.to_owned(), action: audit::Action::TicketOpened, target: id.to_string() };
+    let event = audit::Event::new(now, new.actor, audit::Action::TicketOpened, id);
     let mut writes = vec![
         store::ticket_write(keys, &tenant.id, &ticket, None)?,
         store::comment_write(keys, &tenant.id, &comment)?,
         store::usage_write(keys, &tenant.id, comment.id, now)?,
-        audit::record(keys, &tenant.id, RecordId::new(new_ulid(entropy, now)), &event)?,
+        audit::record(keys, &tenant.id, entropy, &event)?,
     ];
     writes.extend(history::write(desk, keys, &tenant.id, &empty, &ticket, new.actor, now)?);
     writes.extend(due::write(desk, keys, &tenant.id, &empty, &ticket).await?);
@@ -116,7 +116,7 @@ async fn create_once(desk: &Desk, keys: &TenantKeys, tenant: &Tenant, new: &NewT
         writes.push(idempotency::remember(keys, &tenant.id, request, id.to_string(), now)?);
     }
     let etags = desk.ports.documents.commit(&partition(&tenant.id, Kind::Ticket), writes).await?;
-    Ok((ticket, store::first(etags)?))
+    Ok((ticket, first_version(etags)?))
 }
 
 /// The first comment's id and words, stored once.

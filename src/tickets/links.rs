@@ -1,11 +1,11 @@
 //! Tickets that belong together: linked by people, or one taken into another.
 
-use super::{Desk, Error, Status, Ticket, Viewer, Why, history, new_ulid, store};
+use super::{Desk, Error, Status, Ticket, Viewer, Why, history, store};
 use crate::{
     audit,
-    ids::{Kind, RecordId, TenantId, TicketId, partition},
+    ids::{Kind, TenantId, TicketId, partition},
     keys::TenantKeys,
-    ports::{Etag, TRYING_FOR_A_CALLER, Tries, Versions, Write},
+    ports::{Etag, TRYING_FOR_A_CALLER, Tries, Versions, Write, first_version},
     tenants::{self, Settings},
 };
 
@@ -120,7 +120,7 @@ async fn join_once(work: &Work<'_>, first: TicketId, second: TicketId, how: Toge
         writes.extend(rewritten(work, before, after, read)?);
     }
     let etags = desk.ports.documents.commit(&partition(tenant, Kind::Ticket), writes).await?;
-    Ok((one, store::first(etags)?))
+    Ok((one, first_version(etags)?))
 }
 
 /// The writes of one of the two.
@@ -128,11 +128,8 @@ fn rewritten(work: &Work<'_>, before: &Ticket, after: &mut Ticket, read: Etag) -
     let Work { desk, keys, tenant, actor, .. } = *work;
     let now = desk.ports.clock.now();
     after.changed_from(before, now);
-    let event = audit::Event { at: now, actor: actor.to_owned(), action: audit::Action::TicketChanged, target: after.id.to_string() };
-    let mut writes = vec![
-        store::ticket_write(keys, tenant, after, Some(read))?,
-        audit::record(keys, tenant, RecordId::new(new_ulid(desk.ports.entropy.as_ref(), now)), &event)?,
-    ];
+    let event = audit::Event::new(now, actor, audit::Action::TicketChanged, after.id);
+    let mut writes = vec![store::ticket_write(keys, tenant, after, Some(read))?, audit::record(keys, tenant, desk.ports.entropy.as_ref(), &event)?];
     writes.extend(history::write(desk, keys, tenant, before, after, actor, now)?);
     Ok(writes)
 }

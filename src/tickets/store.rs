@@ -85,11 +85,6 @@ pub(super) async fn kept(
     Ok(content)
 }
 
-/// The new version of the first document of a commit.
-pub(super) fn first(etags: Vec<Etag>) -> Result<Etag, Error> {
-    etags.into_iter().next().ok_or_else(|| Fault::Corrupt("a commit names no version of what it wrote".to_owned()).into())
-}
-
 fn json<T: Serialize>(part: &T) -> Result<Vec<u8>, Error> {
     serde_json::to_vec(part).map_err(|_| Fault::Corrupt("a part of a comment is no JSON".to_owned()).into())
 }

@@ -417,7 +417,6 @@ pub(super) fn write(keys: &TenantKeys, owner: &TenantId, record: &Unprocessed, r
 }
 
 fn event(desk: &Desk, keys: &TenantKeys, owner: &TenantId, actor: &str, action: audit::Action, id: RecordId) -> Result<Write, Error> {
-    let now = desk.ports.clock.now();
-    let event = audit::Event { at: now, actor: actor.to_owned(), action, target: id.to_string() };
-    Ok(audit::record(keys, owner, RecordId::new(new_ulid(desk.ports.entropy.as_ref(), now)), &event)?)
+    let event = audit::Event::new(desk.ports.clock.now(), actor, action, id);
+    Ok(audit::record(keys, owner, desk.ports.entropy.as_ref(), &event)?)
 }

@@ -9,7 +9,7 @@ use crate::{
     ids::{Kind, RecordId, TenantId, partition},
     keys::TenantKeys,
     mail::{self, Held, compose::Enclosure},
-    ports::{Document, Scan, Slot, Write, timestamp},
+    ports::{Document, Scan, Slot, Write, first_version, timestamp},
 };
 
 /// Bytes of a file. Also what a request may bring at most.
@@ -79,7 +79,7 @@ pub async fn upload(desk: &Desk, tenant: &TenantId, new: NewUpload<'_>) -> Resul
     let document = keys.seal_document(&place, document_id(id), Kind::Upload, clear, None, &upload)?;
     let etags = desk.ports.documents.commit(&place, vec![Write::Create(document)]).await?;
     let sealed = store::seal_blob(desk.ports.blobs.as_ref(), &keys, &blob(tenant, id), &named.bytes).await;
-    if let (Err(_), Ok(etag)) = (&sealed, store::first(etags)) {
+    if let (Err(_), Ok(etag)) = (&sealed, first_version(etags)) {
         // It does not count against its sender any more. The blob may come late: the sweep still finds both.
         let clear = [Some(format!("{EXPIRY}{}+{id}", timestamp(expires_at))), None, None, None];
         let document = keys.seal_document(&place, document_id(id), Kind::Upload, clear, None, &upload)?;
