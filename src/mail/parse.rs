@@ -79,7 +79,9 @@ fn mail(parts: &[Part<'_>], trust: &Trust) -> Result<Mail, Unreadable> {
         Seen { headers: &lines, subject: &subject, from: from.as_ref(), text: &text, attachments: &attachments, calendar: calendar.as_deref() };
     let kind = kind::kind(&seen);
     let is_persons = kind == MailKind::Person;
-    let written_by = sender::written_by(&lines, from.as_ref(), &original, &answers_to).filter(|_| is_persons);
+    // A list's own letters come in the name of who writes them.
+    let is_posted = kind == MailKind::Bulk && from.as_ref().is_some_and(|from| sender::is_a_group(&lines, from));
+    let written_by = sender::written_by(&lines, from.as_ref(), &original, &answers_to).filter(|_| is_persons || is_posted);
     let no_automatic_answer = kind::takes_no_automatic_answer(&lines, from.as_ref());
     let reading = match kind {
         MailKind::Person | MailKind::AutoReply | MailKind::Calendar => {
