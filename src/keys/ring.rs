@@ -45,6 +45,8 @@ const DATA_KEY_KNOWN_AFTER: time::Duration = time::Duration::hours(2);
 const TENANTS_CACHED_MAX: usize = 10_000;
 /// How long somebody tries to store a keyring against others who store it too.
 const STORING_MAX: Duration = Duration::from_secs(5);
+/// Bytes of most documents before they are sealed; longer ones take more.
+const DOCUMENT_BYTES: usize = 1024;
 /// Bytes of a signature's mac that are kept.
 const SIGNATURE_BYTES: usize = 16;
 /// Hexadecimal digits of a short signature: 64 bits.
@@ -393,6 +395,12 @@ impl PurposeKeys {
 impl TenantKeys {
     /// Seals bytes for one place.
     pub fn seal(&self, place: &Place<'_>, plaintext: &[u8]) -> Result<Vec<u8>, Error> {
+        let mut filled = seal::room(plaintext.len());
+        filled.extend_from_slice(plaintext);
+        self.seal_filled(place, filled)
+    }
+
+    fn seal_filled(&self, place: &Place<'_>, filled: Zeroizing<Vec<u8>>) -> Result<Vec<u8>, Error> {
         let left = self.seals_left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(1));
         if left.is_err() {
             return Err(Error::SealsUsedUp);
@@ -400,7 +408,7 @@ impl TenantKeys {
         let mut nonce = [0; 12];
         self.entropy.fill(&mut nonce);
         let key = self.opened.data.get(&self.current).ok_or(Error::SealsUsedUp)?;
-        seal::seal(key.of(place), self.current, nonce, place, plaintext).ok_or_else(|| Error::DoesNotOpen { kind: place.kind.to_owned() })
+        seal::seal(key.of(place), self.current, nonce, place, filled).ok_or_else(|| Error::DoesNotOpen { kind: place.kind.to_owned() })
     }
 
     /// Opens what was sealed for this place.
@@ -421,8 +429,9 @@ impl TenantKeys {
         expires_at: Option<OffsetDateTime>,
         body: &T,
     ) -> Result<NewDocument, Error> {
-        let plaintext = Zeroizing::new(serde_json::to_vec(body).map_err(|_| Error::UnknownShape { kind: kind.name().to_owned() })?);
-        let body = self.seal(&Place { partition, id: &id, kind: kind.name() }, &plaintext)?;
+        let mut filled = seal::room(DOCUMENT_BYTES);
+        serde_json::to_writer(&mut *filled, body).map_err(|_| Error::UnknownShape { kind: kind.name().to_owned() })?;
+        let body = self.seal_filled(&Place { partition, id: &id, kind: kind.name() }, filled)?;
         Ok(NewDocument { id, kind: kind.name().to_owned(), keys, expires_at, body })
     }
 

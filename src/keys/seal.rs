@@ -5,7 +5,7 @@
 
 use aes_gcm::{
     Aes256Gcm, Key, Nonce,
-    aead::{Aead, KeyInit, Payload},
+    aead::{Aead, AeadInOut, KeyInit, Payload},
 };
 use hkdf::Hkdf;
 use sha2::Sha256;
@@ -14,6 +14,7 @@ use zeroize::Zeroizing;
 const FORMAT: u8 = 1;
 const NONCE_BYTES: usize = 12;
 const HEAD_BYTES: usize = 1 + 4 + NONCE_BYTES;
+const TAG_BYTES: usize = 16;
 
 /// Where something sealed belongs; it opens nowhere else.
 #[derive(Debug, Clone, Copy)]
@@ -48,15 +49,22 @@ pub(super) fn derive(data_key: &[u8; 32], purpose: &str) -> Zeroizing<[u8; 32]> 
     key
 }
 
-pub(super) fn seal(key: &[u8; 32], number: u32, nonce: [u8; NONCE_BYTES], place: &Place<'_>, plaintext: &[u8]) -> Option<Vec<u8>> {
-    let aad = place.associated_data(number);
-    let ciphertext = cipher(key).encrypt(&Nonce::from(nonce), Payload { msg: plaintext, aad: &aad }).ok()?;
-    let mut sealed = Vec::with_capacity(HEAD_BYTES + ciphertext.len());
-    sealed.push(FORMAT);
-    sealed.extend(number.to_be_bytes());
-    sealed.extend(nonce);
-    sealed.extend(ciphertext);
-    Some(sealed)
+/// Room for what is to be sealed, which goes behind what stands there, and for what sealing adds to it.
+pub(super) fn room(bytes: usize) -> Zeroizing<Vec<u8>> {
+    let mut room = Vec::with_capacity(HEAD_BYTES + bytes + TAG_BYTES);
+    room.resize(HEAD_BYTES, 0);
+    Zeroizing::new(room)
+}
+
+/// Seals what was put into [`room`] where it stands: no second copy of it is made, or left to be wiped.
+pub(super) fn seal(key: &[u8; 32], number: u32, nonce: [u8; NONCE_BYTES], place: &Place<'_>, mut filled: Zeroizing<Vec<u8>>) -> Option<Vec<u8>> {
+    let (head, plaintext) = filled.split_at_mut_checked(HEAD_BYTES)?;
+    head[0] = FORMAT;
+    head[1..5].copy_from_slice(&number.to_be_bytes());
+    head[5..].copy_from_slice(&nonce);
+    let tag = cipher(key).encrypt_inout_detached(&Nonce::from(nonce), &place.associated_data(number), plaintext.into()).ok()?;
+    filled.extend_from_slice(&tag);
+    Some(std::mem::take(&mut *filled))
 }
 
 /// The number of the key that sealed this.
@@ -87,7 +95,10 @@ mod tests {
     #[test]
     fn what_is_sealed_opens_only_in_its_place_unchanged_and_by_its_key() {
         let key = [7; 32];
-        let sealed = seal(&key, 3, [1; 12], &PLACE, b"words").unwrap();
+        let mut words = room(5);
+        words.extend(b"words");
+        let sealed = seal(&key, 3, [1; 12], &PLACE, words).unwrap();
+        assert_eq!(sealed.len(), sealed.capacity());
         assert_eq!(open(&key, &PLACE, &sealed).unwrap().as_slice(), b"words");
         assert_eq!(key_number(&sealed), Some(3));
         assert!(!sealed.windows(5).any(|w| w == b"words"));

@@ -1,5 +1,7 @@
 //! Tickets and comments as documents and sealed blobs: their ids, their clear keys, and reading them back.
 
+use std::io;
+
 use bytes::Bytes;
 use serde::Serialize;
 use time::OffsetDateTime;
@@ -55,14 +57,13 @@ pub struct Long {
 
 /// The content of a comment by this author: in the document if all of it fits there, else in a blob, which comes along and may be named by its bytes.
 pub fn placed(said: Said, author: &Author, mail: Option<&MailOrigin>, name: impl FnOnce(&[u8]) -> String) -> Result<(Content, Option<Long>), Error> {
-    let bytes = json(&said)?;
-    let rest = json(author)?.len() + mail.map_or(Ok(0), |mail| json(mail).map(|bytes| bytes.len()))?;
-    if bytes.len() + rest + COMMENT_FRAME_BYTES <= COMMENT_BYTES_MAX {
-        Ok((Content::Here(said), None))
-    } else {
-        let blob = name(&bytes);
-        Ok((Content::Blob(blob.clone()), Some(Long { blob, bytes })))
+    let rest = json_bytes(author)? + mail.map_or(Ok(0), json_bytes)?;
+    if json_bytes(&said)? + rest + COMMENT_FRAME_BYTES <= COMMENT_BYTES_MAX {
+        return Ok((Content::Here(said), None));
     }
+    let bytes = serde_json::to_vec(&said).map_err(no_json)?;
+    let blob = name(&bytes);
+    Ok((Content::Blob(blob.clone()), Some(Long { blob, bytes })))
 }
 
 /// The same of a comment with this id that a request makes, its blob stored if it needs one. Requests with one key store one blob, however many come at once and
@@ -85,8 +86,25 @@ pub(super) async fn kept(
     Ok(content)
 }
 
-fn json<T: Serialize>(part: &T) -> Result<Vec<u8>, Error> {
-    serde_json::to_vec(part).map_err(|_| Fault::Corrupt("a part of a comment is no JSON".to_owned()).into())
+/// How long it is as JSON, of which nothing is kept.
+fn json_bytes<T: Serialize>(part: &T) -> Result<usize, Error> {
+    struct Counted(usize);
+    impl io::Write for Counted {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0 += bytes.len();
+            Ok(bytes.len())
+        }
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+    let mut counted = Counted(0);
+    serde_json::to_writer(&mut counted, part).map_err(no_json)?;
+    Ok(counted.0)
+}
+
+fn no_json(_: serde_json::Error) -> Error {
+    Fault::Corrupt("a part of a comment is no JSON".to_owned()).into()
 }
 
 /// The write that counts a comment, once, for the month that `now` is in.
