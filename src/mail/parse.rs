@@ -86,7 +86,7 @@ fn mail(parts: &[Part<'_>], trust: &Trust) -> Result<Mail, Unreadable> {
     let reading = match kind {
         MailKind::Person | MailKind::AutoReply | MailKind::Calendar => {
             let answers = !(in_reply_to.is_empty() && references.is_empty());
-            let page = page.or_else(|| raw_html.as_deref().map(plain::page));
+            let page = page.or_else(|| raw_html.as_deref().and_then(|html| page_of(html, is_written)));
             reply::read(&reply::Shown { subject: &subject, answers, text: is_written.then_some(&text), page: page.as_ref() })
         }
         // Machines quote nobody: what looks like a quotation in their mails is what they have to say.
@@ -121,6 +121,11 @@ fn mail(parts: &[Part<'_>], trust: &Trust) -> Result<Mail, Unreadable> {
         redactions: in_subject + in_text + in_html + in_names,
         warnings,
     })
+}
+
+/// The HTML as lines, as far as they count: beside plain text only its marks do.
+fn page_of(html: &str, is_written: bool) -> Option<Page> {
+    (!is_written || plain::is_marked(html)).then(|| plain::page(html))
 }
 
 struct People {

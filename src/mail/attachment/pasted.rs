@@ -7,7 +7,7 @@ use percent_encoding::percent_decode_str;
 
 use crate::mail::{
     clean::tokens::{Token, Tokens},
-    plain::RAW_TEXT,
+    plain::is_raw_text,
     sent::Sent,
 };
 
@@ -26,7 +26,7 @@ pub(in crate::mail) fn lift_pictures(html: String, pasted: &mut Vec<Sent>, most:
     let mut tokens = Tokens::new(&html);
     while let Some(token) = tokens.next() {
         let Token::Start(tag) = token else { continue };
-        if RAW_TEXT.iter().any(|raw| raw.eq_ignore_ascii_case(tag.name)) {
+        if is_raw_text(&tag) {
             tokens.raw_text(tag.name);
             continue;
         }
