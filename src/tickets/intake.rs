@@ -13,7 +13,9 @@ use super::{
     aside::{READ_TIME_MAX, cut, within},
     contacts,
     contract::{self, Request},
-    deliveries, history, letters, links, new_ulid, rates,
+    deliveries, history,
+    incoming::{self, Incoming},
+    letters, links, new_ulid, rates,
     refs::{self, Loaded},
     store,
     thread::{self, Because, Known, Verdict},
@@ -28,10 +30,8 @@ use crate::{
 
 /// Bytes of a raw mail.
 pub const MAIL_BYTES_MAX: u64 = mail::limits::MAIL_BYTES_MAX as u64;
-/// Bytes of memory that a byte of raw mail takes at most times: itself, cut, parsed, sealed.
-const MEMORY_FOR_A_RAW_BYTE: u64 = 4;
 /// A mail over this many bytes is parsed away from the threads that serve requests.
-const PARSED_HERE_BYTES_MAX: usize = 64 * 1024;
+const PARSED_HERE_BYTES_MAX: usize = 128 * 1024;
 
 /// What became of a mail. Ticket numbers and reasons only: it is logged.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -61,20 +61,20 @@ pub async fn take_in(desk: &Desk, message: &str) -> Result<Outcome, Error> {
         Ok(request) => request,
         Err((reason, detail)) => return refuse(desk, &TenantId::system(), reason, detail, message, None, IntakeBlob::Missing).await,
     };
-    let size = desk.ports.blobs.size(INTAKE_CONTAINER, &request.blob).await?;
+    let found = incoming::look(desk, &request.blob).await?;
     // Held until the mail is dealt with, so that memory does not grow with the queue.
-    let weight = size.filter(|size| *size <= MAIL_BYTES_MAX).unwrap_or_default().saturating_mul(MEMORY_FOR_A_RAW_BYTE);
-    let _in_flight = desk.room_for(weight.max(1)).await?;
+    let _in_flight = desk.room_for(incoming::weight(found.as_ref())).await?;
     // Looked up when there is room: who waits for it may be removed meanwhile.
     let served = served(desk, &mut request).await?;
     let system = TenantId::system();
     let tenant = served.as_ref().map_or(&system, |served| &served.tenant.id);
-    let Some(size) = size else { return without_blob(desk, tenant, &request, message).await };
+    let Some(found) = found else { return without_blob(desk, tenant, &request, message).await };
+    let size = found.size();
     if size > MAIL_BYTES_MAX {
         let detail = format!("the mail has {size} bytes, over the limit of {MAIL_BYTES_MAX}; it stays in the intake container");
         return refuse(desk, tenant, Reason::Unreadable, detail, message, Some(&request), IntakeBlob::Unread(size)).await;
     }
-    let Some(raw) = desk.ports.blobs.get(INTAKE_CONTAINER, &request.blob, None).await? else {
+    let Some(raw) = found.raw(desk, &request.blob).await? else {
         return without_blob(desk, tenant, &request, message).await;
     };
     let Some(served) = &served else {
@@ -121,25 +121,25 @@ pub(super) fn pushed_prefix(tenant: &TenantId) -> String {
 /// What the host gave up on: kept as a record, with the mail if it is there.
 pub async fn take_in_poison(desk: &Desk, message: &str) -> Result<Outcome, Error> {
     let mut request = contract::read(message).ok();
-    let size = match &request {
-        Some(request) => desk.ports.blobs.size(INTAKE_CONTAINER, &request.blob).await?,
+    let looked = match &request {
+        Some(request) => incoming::look(desk, &request.blob).await?,
         None => None,
     };
-    let readable = size.filter(|size| *size <= MAIL_BYTES_MAX);
-    let _in_flight = desk.room_for(readable.unwrap_or_default().saturating_mul(MEMORY_FOR_A_RAW_BYTE).max(1)).await?;
+    let _in_flight = desk.room_for(incoming::weight(looked.as_ref())).await?;
+    let size = looked.as_ref().map(Incoming::size);
     let served = match &mut request {
         Some(request) => served(desk, request).await?,
         None => None,
     };
     let tenant = served.as_ref().map_or_else(TenantId::system, |served| served.tenant.id.clone());
-    let raw = match (&request, readable) {
-        (Some(request), Some(_)) => desk.ports.blobs.get(INTAKE_CONTAINER, &request.blob, None).await?,
+    let raw = match (&request, looked) {
+        (Some(request), Some(looked)) if looked.size() <= MAIL_BYTES_MAX => looked.raw(desk, &request.blob).await?,
         _ => None,
     };
     let found = match (&raw, size) {
         (Some(raw), _) => IntakeBlob::Read(raw),
+        (None, Some(size)) if size > MAIL_BYTES_MAX => IntakeBlob::Unread(size),
         // One that could be read is gone by now.
-        (None, Some(size)) if readable.is_none() => IntakeBlob::Unread(size),
         _ => IntakeBlob::Missing,
     };
     // The tries may have failed after the commit. Or the blob's name was used again: then this is another mail.

@@ -4,6 +4,7 @@ pub mod intake;
 mod contract;
 mod arrival;
 mod aside;
+mod incoming;
 mod refs;
 mod rates;
 pub mod links;
