@@ -156,6 +156,9 @@ pub trait Documents: Send + Sync {
 
     async fn scan(&self, scan: &Scan<'_>) -> Result<Vec<Document>, Fault>;
 
+    /// How many documents [`Self::scan`] would find, as far as its limit. It reads less than that.
+    async fn count(&self, scan: &Scan<'_>) -> Result<usize, Fault>;
+
     /// All writes or none, durable when it returns, in the order given. The new versions come back in the same order (the old one for a delete).
     /// From 1 to [`COMMIT_WRITES_MAX`] writes of distinct ids and [`COMMIT_BYTES_MAX`] bytes; more is [`Fault::Corrupt`].
     async fn commit(&self, partition: &str, writes: Vec<Write>) -> Result<Vec<Etag>, Fault>;

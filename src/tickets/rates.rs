@@ -61,7 +61,7 @@ pub(super) async fn count(desk: &Desk, arrival: &Arrival<'_>) -> Result<Counted,
     let counted = async |slot, key: String, limit: u32| {
         let mut scan = Scan::prefix(&place, slot, &format!("{key}+"), limit as usize);
         scan.range.start = format!("{key}+{since}");
-        desk.ports.documents.scan(&scan).await.map(|found| found.len())
+        desk.ports.documents.count(&scan).await
     };
     let sample = if settings.mails_a_mailbox < MANY { FEW } else { FEWER };
     let samples = settings.mails_a_mailbox.div_ceil(sample.of);

@@ -257,6 +257,10 @@ impl Documents for Nothing {
         unreachable!()
     }
 
+    async fn count(&self, _scan: &Scan<'_>) -> Result<usize, Fault> {
+        unreachable!()
+    }
+
     async fn commit(&self, _partition: &str, _writes: Vec<Write>) -> Result<Vec<Etag>, Fault> {
         unreachable!()
     }

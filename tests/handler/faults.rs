@@ -70,6 +70,9 @@ impl Documents for Moody {
     async fn scan(&self, scan: &Scan<'_>) -> Result<Vec<Document>, Fault> {
         self.inner.scan(scan).await
     }
+    async fn count(&self, scan: &Scan<'_>) -> Result<usize, Fault> {
+        self.inner.count(scan).await
+    }
     async fn commit(&self, partition: &str, writes: Vec<Write>) -> Result<Vec<Etag>, Fault> {
         self.inner.commit(partition, writes).await
     }

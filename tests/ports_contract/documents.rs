@@ -452,7 +452,9 @@ async fn body(world: &World, id: &str) -> Vec<u8> {
 }
 
 async fn ids(world: &World, scan: &Scan<'_>) -> Vec<String> {
-    world.documents().scan(scan).await.unwrap().into_iter().map(|document| document.id).collect()
+    let found: Vec<String> = world.documents().scan(scan).await.unwrap().into_iter().map(|document| document.id).collect();
+    assert_eq!(world.documents().count(scan).await, Ok(found.len()), "{scan:?}");
+    found
 }
 
 /// Everything up to now, each document perhaps more than once.

@@ -290,10 +290,10 @@ async fn a_store_of_another_version_is_left_alone() {
     let folder = TempDir::new().unwrap();
     drop(Store::open(folder.path(), Arc::new(TestClock::new())).unwrap());
     let connection = rusqlite::Connection::open(folder.path().join("helpdesk.sqlite")).unwrap();
-    connection.pragma_update(None, "user_version", 4).unwrap();
-    assert!(matches!(Store::open(folder.path(), Arc::new(TestClock::new())), Err(OpenError::Newer { found: 4, known: 3, .. })));
-    connection.pragma_update(None, "user_version", 2).unwrap();
-    assert!(matches!(Store::open(folder.path(), Arc::new(TestClock::new())), Err(OpenError::Older { found: 2, known: 3, .. })));
+    connection.pragma_update(None, "user_version", 5).unwrap();
+    assert!(matches!(Store::open(folder.path(), Arc::new(TestClock::new())), Err(OpenError::Newer { found: 5, known: 4, .. })));
+    connection.pragma_update(None, "user_version", 3).unwrap();
+    assert!(matches!(Store::open(folder.path(), Arc::new(TestClock::new())), Err(OpenError::Older { found: 3, known: 4, .. })));
 }
 
 #[tokio::test]

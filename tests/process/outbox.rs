@@ -61,6 +61,9 @@ impl Documents for Shaky<dyn Documents> {
     async fn scan(&self, scan: &Scan<'_>) -> Result<Vec<Document>, Fault> {
         self.inner.scan(scan).await
     }
+    async fn count(&self, scan: &Scan<'_>) -> Result<usize, Fault> {
+        self.inner.count(scan).await
+    }
     async fn commit(&self, partition: &str, writes: Vec<Write>) -> Result<Vec<Etag>, Fault> {
         if self.trouble.dead.load(Ordering::SeqCst) {
             return Err(Fault::Unavailable("killed".to_owned()));

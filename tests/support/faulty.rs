@@ -92,6 +92,9 @@ impl Documents for Faulty<dyn Documents> {
     async fn scan(&self, scan: &Scan<'_>) -> Result<Vec<Document>, Fault> {
         self.plan.call(self.inner.scan(scan)).await
     }
+    async fn count(&self, scan: &Scan<'_>) -> Result<usize, Fault> {
+        self.plan.call(self.inner.count(scan)).await
+    }
     async fn commit(&self, partition: &str, writes: Vec<Write>) -> Result<Vec<Etag>, Fault> {
         let again = self.plan.sent_twice.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1)).is_ok();
         if again {

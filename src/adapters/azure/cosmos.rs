@@ -112,6 +112,15 @@ impl CosmosDocuments {
         items.take(limit).map(|item| item.map_err(fault)?.document()).try_collect().await
     }
 
+    /// A query over the range of a scan.
+    fn of_scan(&self, sql: String, scan: &Scan<'_>) -> Result<Query, Fault> {
+        Query::from(sql)
+            .with_parameter("@start", &scan.range.start)
+            .and_then(|query| query.with_parameter("@end", &scan.range.end))
+            .and_then(|query| query.with_parameter("@now", self.now()))
+            .map_err(fault)
+    }
+
     /// Etags of those ids whose items are there though no reader sees them; `None` if any of the ids is a document that is alive.
     async fn remains(&self, partition: &str, ids: Vec<&str>) -> Result<Option<Vec<(String, String)>>, Fault> {
         let sql = "SELECT c.id, c.expires, c.deleted, c._etag FROM c WHERE ARRAY_CONTAINS(@ids, c.id)";
@@ -162,24 +171,21 @@ impl Documents for CosmosDocuments {
     }
 
     async fn scan(&self, scan: &Scan<'_>) -> Result<Vec<Document>, Fault> {
-        let slot = match scan.slot {
-            Slot::Id => "id",
-            Slot::K1 => "k1",
-            Slot::K2 => "k2",
-            Slot::K3 => "k3",
-            Slot::K4 => "k4",
-        };
         let order = match scan.order {
             Order::Ascending => "ASC",
             Order::Descending => "DESC",
         };
-        let sql = format!("SELECT * FROM c WHERE c.{slot} >= @start AND c.{slot} < @end AND {LIVE} ORDER BY c.{slot} {order}");
-        let query = Query::from(sql)
-            .with_parameter("@start", &scan.range.start)
-            .and_then(|query| query.with_parameter("@end", &scan.range.end))
-            .and_then(|query| query.with_parameter("@now", self.now()))
-            .map_err(fault)?;
-        self.query(query, FeedScope::partition(scan.partition.to_owned()), scan.limit).await
+        let sql = format!("SELECT * FROM c WHERE {} ORDER BY c.{} {order}", within(scan.slot), property(scan.slot));
+        self.query(self.of_scan(sql, scan)?, FeedScope::partition(scan.partition.to_owned()), scan.limit).await
+    }
+
+    async fn count(&self, scan: &Scan<'_>) -> Result<usize, Fault> {
+        let query = self.of_scan(format!("SELECT VALUE COUNT(1) FROM c WHERE {}", within(scan.slot)), scan)?;
+        let options = QueryOptions::default().with_operation_options(latest());
+        let counts = self.container().await?.query_items::<usize>(query, FeedScope::partition(scan.partition.to_owned()), Some(options));
+        // A page that ends in the middle says how many it saw.
+        let counts: Vec<usize> = counts.await.map_err(fault)?.try_collect().await.map_err(fault)?;
+        Ok(counts.into_iter().sum::<usize>().min(scan.limit))
     }
 
     async fn commit(&self, partition: &str, writes: Vec<Write>) -> Result<Vec<Etag>, Fault> {
@@ -239,6 +245,22 @@ impl Documents for CosmosDocuments {
             .map_err(fault)?;
         self.query(query, FeedScope::full_container(), limit).await
     }
+}
+
+fn property(slot: Slot) -> &'static str {
+    match slot {
+        Slot::Id => "id",
+        Slot::K1 => "k1",
+        Slot::K2 => "k2",
+        Slot::K3 => "k3",
+        Slot::K4 => "k4",
+    }
+}
+
+/// What is in the range of a scan.
+fn within(slot: Slot) -> String {
+    let slot = property(slot);
+    format!("c.{slot} >= @start AND c.{slot} < @end AND {LIVE}")
 }
 
 /// A document or a tombstone as Cosmos DB keeps it. Its index policy names `k1` to `k4` and leaves out the rest.

@@ -12,9 +12,12 @@ use crate::{
 
 /// Documents that are scanned in place. Their bodies are mostly some hundred bytes; were all as large as may be, 16 KiB, they would be 4 MiB.
 const SCANNED_HERE_MAX: usize = 256;
+/// Documents that are counted in place.
+const COUNTED_HERE_MAX: usize = 4096;
 const COLUMNS: &str = "partition, id, kind, k1, k2, k3, k4, expires_at, body, seq, deleted_at";
 /// What can be seen at the instant `?1`.
 const LIVE: &str = "deleted_at IS NULL AND (expires_at IS NULL OR expires_at > ?1)";
+const UNEXPIRED: &str = "(expires_at IS NULL OR expires_at > ?1)";
 
 #[async_trait]
 impl Documents for Store {
@@ -39,6 +42,23 @@ impl Documents for Store {
             found.map(|row| row.map_err(fault)?.document()).collect()
         };
         if scan.limit <= SCANNED_HERE_MAX { self.look_up(find) } else { self.read(find).await }
+    }
+
+    async fn count(&self, scan: &Scan<'_>) -> Result<usize, Fault> {
+        let (index, slot) = index(scan.slot);
+        // A deleted document has no keys; when one expires its index says. So no row is read.
+        let live = if scan.slot == Slot::Id { LIVE } else { UNEXPIRED };
+        let sql = format!(
+            "SELECT count(*) FROM (SELECT 1 FROM documents INDEXED BY {index} WHERE {live} AND partition = ?2 AND {slot} >= ?3 AND {slot} < ?4 LIMIT ?5)"
+        );
+        let (partition, range, limit) = (scan.partition.to_owned(), scan.range.clone(), rows(scan.limit));
+        let now = self.clock.now().unix_timestamp();
+        let find = move |connection: &Connection| {
+            let mut statement = connection.prepare_cached(&sql).map_err(fault)?;
+            let found: i64 = statement.query_row(params![now, partition, range.start, range.end, limit], |row| row.get(0)).map_err(fault)?;
+            Ok(usize::try_from(found).unwrap_or_default())
+        };
+        if scan.limit <= COUNTED_HERE_MAX { self.look_up(find) } else { self.read(find).await }
     }
 
     async fn commit(&self, partition: &str, writes: Vec<Write>) -> Result<Vec<Etag>, Fault> {
@@ -88,14 +108,19 @@ impl Documents for Store {
     }
 }
 
+/// The index of a slot, and its column.
+fn index(slot: Slot) -> (&'static str, &'static str) {
+    match slot {
+        Slot::Id => ("documents_by_id", "id"),
+        Slot::K1 => ("documents_by_k1", "k1"),
+        Slot::K2 => ("documents_by_k2", "k2"),
+        Slot::K3 => ("documents_by_k3", "k3"),
+        Slot::K4 => ("documents_by_k4", "k4"),
+    }
+}
+
 fn scan_sql(slot: Slot, order: Order) -> String {
-    let (slot, index) = match slot {
-        Slot::Id => ("id", "documents_by_id"),
-        Slot::K1 => ("k1", "documents_by_k1"),
-        Slot::K2 => ("k2", "documents_by_k2"),
-        Slot::K3 => ("k3", "documents_by_k3"),
-        Slot::K4 => ("k4", "documents_by_k4"),
-    };
+    let (index, slot) = index(slot);
     let order = match order {
         Order::Ascending => "ASC",
         Order::Descending => "DESC",

@@ -10,8 +10,8 @@ use time::{Duration, OffsetDateTime};
 
 use super::{OpenError, files};
 
-/// The format of the file, and of what the rooms seal in its bodies, in SQLite's `user_version`. Nothing of formats 1 and 2 was released.
-const SCHEMA_VERSION: u32 = 3;
+/// The format of the file, and of what the rooms seal in its bodies, in SQLite's `user_version`. Nothing of formats 1 to 3 was released.
+const SCHEMA_VERSION: u32 = 4;
 /// Bytes of a page of a new file. A mail's sealed parts take several of 4 KiB, SQLite's default, each with its own way through the log.
 const PAGE_BYTES: u32 = 8192;
 /// Memory for the pages that the writer works on: a group with more of them would write some to the log twice. Used only when needed.
@@ -46,12 +46,12 @@ CREATE TABLE documents (
     body BLOB NOT NULL
 ) STRICT;
 CREATE UNIQUE INDEX documents_by_id ON documents (partition, id);
--- The row's seq is the last column of every index.
+-- The row's seq is the last column of every index. With the expiry beside a key, documents are counted without a look at their rows.
 CREATE INDEX documents_by_change ON documents (partition);
-CREATE INDEX documents_by_k1 ON documents (partition, k1) WHERE k1 IS NOT NULL;
-CREATE INDEX documents_by_k2 ON documents (partition, k2) WHERE k2 IS NOT NULL;
-CREATE INDEX documents_by_k3 ON documents (partition, k3) WHERE k3 IS NOT NULL;
-CREATE INDEX documents_by_k4 ON documents (partition, k4) WHERE k4 IS NOT NULL;
+CREATE INDEX documents_by_k1 ON documents (partition, k1, expires_at) WHERE k1 IS NOT NULL;
+CREATE INDEX documents_by_k2 ON documents (partition, k2, expires_at) WHERE k2 IS NOT NULL;
+CREATE INDEX documents_by_k3 ON documents (partition, k3, expires_at) WHERE k3 IS NOT NULL;
+CREATE INDEX documents_by_k4 ON documents (partition, k4, expires_at) WHERE k4 IS NOT NULL;
 -- Not a range of k1: SQLite would then walk over what is due later as well.
 CREATE INDEX documents_by_due ON documents (k1) WHERE substr(k1, 1, 4) = 'due:';
 CREATE INDEX documents_by_expiry ON documents (expires_at) WHERE expires_at IS NOT NULL;
