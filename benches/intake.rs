@@ -1,6 +1,6 @@
-//! A mail from its queue message to the durable commit, beside a bare group-committed SQLite insert of the same bytes.
+//! A mail from its queue message to the durable commit, beside bare group-committed SQLite inserts: of its bytes as they came, and of what it becomes.
 //!
-//! Both sides get the same mails in turn, on the same disk, from the same number of tasks. Feeding the mails in is not measured.
+//! All three get the same mails in turn, on the same disk, from the same number of tasks. Feeding the mails in is not measured.
 
 use std::{
     future::Future,
@@ -16,12 +16,13 @@ use std::{
 use crate::support::{Figures, folder, house, leave, mails, milliseconds};
 use bytes::Bytes;
 use helpdesk::{
+    adapters::embedded::Store,
     ids::{Kind, partition},
     ports::Document,
     tickets::intake::{self, Outcome},
     wiring::{House, Purpose},
 };
-use rusqlite::Connection;
+use rusqlite::{Connection, OpenFlags, Row, params_from_iter, types::Value};
 use tokio::sync::{mpsc, oneshot};
 
 /// The first round of each is not counted.
@@ -30,26 +31,34 @@ const IN_FLIGHT: [usize; 3] = [1, 16, 64];
 /// Bytes of mail in one round, in as many mails as fit between the two limits.
 const ROUND_BYTES: usize = 8_000_000;
 const ROUND_MAILS: std::ops::RangeInclusive<usize> = 128..=1024;
-/// With one mail at a time a round is mostly waiting.
-const ROUND_MAILS_ALONE: usize = 128;
+/// So many that each round moves the log into the main file as often as the others, one at a time.
+const ROUND_MAILS_ALONE: usize = 512;
 /// Mails whose documents are counted.
 const KEPT_MAILS: usize = 200;
 /// Of a partition of Cosmos DB.
 const PARTITION_BYTES: f64 = 20e9;
 /// Bytes of an item in Cosmos DB besides ids, keys and body: the names of its members, the expiry, and what the service adds (`_rid`, `_self`, `_etag`, ...).
 const ITEM_BYTES: usize = 300;
-/// As in the embedded store. The pages of the bare one are as SQLite has them.
+/// Of the house from which the rows are taken that a mail becomes.
+const TAKEN_IN_AT_ONCE: usize = 16;
+/// As in the embedded store. The pages of the bare ones are as SQLite has them.
 const GROUP_JOBS_MAX: usize = 256;
 const JOBS_WAITING_MAX: usize = 1024;
 
 pub fn measure() {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().expect("a runtime");
     println!("intake: mails per second, {} rounds each, one tenant, every mail opens a ticket; median (least to most)", ROUNDS - 1);
-    println!("{:<22} {:>9}  {:<26} {:<26} {:<22} intake's milliseconds a mail", "mail", "in flight", "intake", "bare insert", "intake / bare");
+    println!(
+        "{:<22} {:>9}  {:<24} {:<26} {:<20} {:<24} {:<20} intake's milliseconds a mail",
+        "mail", "in flight", "intake", "bare, as it came", "intake / bare", "bare, what it becomes", "intake / bare"
+    );
     for (bytes, name) in mails::SIZES {
         for in_flight in IN_FLIGHT {
             let cell = runtime.block_on(cell(bytes, in_flight));
-            println!("{name:<22} {in_flight:>9}  {:<26.0} {:<26.0} {:<22.2} {:.1}", cell.intake, cell.bare, cell.ratio, cell.latency);
+            println!(
+                "{name:<22} {in_flight:>9}  {:<24.0} {:<26.0} {:<20.2} {:<24.0} {:<20.2} {:.1}",
+                cell.intake, cell.came, cell.beside_came, cell.becomes, cell.beside_becomes, cell.latency
+            );
         }
     }
     println!();
@@ -102,35 +111,47 @@ fn item_bytes(document: &Document) -> usize {
 
 struct Cell {
     intake: Figures,
-    bare: Figures,
-    ratio: Figures,
+    came: Figures,
+    beside_came: Figures,
+    becomes: Figures,
+    beside_becomes: Figures,
     latency: Figures,
 }
 
 async fn cell(bytes: usize, in_flight: usize) -> Cell {
-    let (ours, other) = (folder(), folder());
+    let (ours, twins, other, third) = (folder(), folder(), folder(), folder());
     let house = Arc::new(house(ours.path(), Purpose::Host).await);
-    let bare = Arc::new(Bare::open(&other.path().join("bare.sqlite")));
+    let twin = Arc::new(crate::support::house(twins.path(), Purpose::Host).await);
+    let came =
+        Arc::new(Bare::open(&other.path().join("bare.sqlite"), &["CREATE TABLE mails (id INTEGER PRIMARY KEY, bytes BLOB) STRICT".to_owned()]));
+    let becomes = Arc::new(Bare::open(&third.path().join("bare.sqlite"), &tables(twins.path())));
     let count = if in_flight == 1 { ROUND_MAILS_ALONE } else { (ROUND_BYTES / bytes).clamp(*ROUND_MAILS.start(), *ROUND_MAILS.end()) };
-    let (mut intake, mut inserts) = (Vec::new(), Vec::new());
+    let mut took: [Vec<Duration>; 3] = Default::default();
+    let mut kept = Rows::default();
     for round in 0..ROUNDS {
         let mails: Vec<Bytes> = (0..count).map(|at| mails::mail(bytes, round * count + at).into()).collect();
         let messages = feed(&house, &mails, round).await;
-        // The order changes from round to round, so that a disk's moods fall on both.
-        for side in [round % 2, (round + 1) % 2] {
-            if side == 0 {
-                intake.push(take_in_all(house.clone(), messages.clone(), in_flight).await);
-            } else {
-                inserts.push(insert_all(bare.clone(), mails.clone(), in_flight).await);
-            }
+        let told = feed(&twin, &mails, round).await;
+        take_in_all(twin.clone(), told, TAKEN_IN_AT_ONCE).await;
+        let rows = kept.since(twins.path(), count);
+        // The order changes from round to round, so that a disk's moods fall on all.
+        for side in (0..3).map(|side| (side + round) % 3) {
+            took[side].push(match side {
+                0 => take_in_all(house.clone(), messages.clone(), in_flight).await,
+                1 => insert_all(came.clone(), mails.iter().map(|raw| as_it_came(raw)).collect(), in_flight).await,
+                _ => insert_all(becomes.clone(), rows.clone(), in_flight).await,
+            });
         }
     }
     let rate = |took: &Duration| count as f64 / took.as_secs_f64();
-    let (intake, inserts) = (&intake[1..], &inserts[1..]);
+    let [intake, came, becomes] = took.each_ref().map(|took| &took[1..]);
+    let beside = |bare: &[Duration]| Figures::of(intake.iter().zip(bare).map(|(ours, bare)| rate(ours) / rate(bare)));
     Cell {
         intake: Figures::of(intake.iter().map(rate)),
-        bare: Figures::of(inserts.iter().map(rate)),
-        ratio: Figures::of(intake.iter().zip(inserts).map(|(ours, bare)| rate(ours) / rate(bare))),
+        came: Figures::of(came.iter().map(rate)),
+        beside_came: beside(came),
+        becomes: Figures::of(becomes.iter().map(rate)),
+        beside_becomes: beside(becomes),
         latency: Figures::of(intake.iter().map(|took| milliseconds(*took) * in_flight as f64 / count as f64)),
     }
 }
@@ -154,10 +175,10 @@ async fn take_in_all(house: Arc<House>, messages: Vec<String>, in_flight: usize)
     .await
 }
 
-async fn insert_all(bare: Arc<Bare>, mails: Vec<Bytes>, in_flight: usize) -> Duration {
-    at_once(mails, in_flight, move |raw| {
+async fn insert_all(bare: Arc<Bare>, mails: Vec<Mail>, in_flight: usize) -> Duration {
+    at_once(mails, in_flight, move |mail| {
         let bare = bare.clone();
-        async move { bare.insert(raw).await }
+        async move { bare.insert(mail).await }
     })
     .await
 }
@@ -186,31 +207,100 @@ where
     started.elapsed()
 }
 
-/// The least that keeps a mail's bytes durably: one table, one insert a mail, one thread that commits whatever waits.
+/// The rows of one mail, each with the statement that inserts it.
+type Mail = Arc<Vec<(&'static str, Vec<Value>)>>;
+
+fn as_it_came(raw: &Bytes) -> Mail {
+    Arc::new(vec![("INSERT INTO mails (bytes) VALUES (?1)", vec![Value::Blob(raw.to_vec())])])
+}
+
+fn database(folder: &Path) -> Connection {
+    Connection::open_with_flags(folder.join(Store::FILE), OpenFlags::SQLITE_OPEN_READ_ONLY).expect("the database opens")
+}
+
+/// The tables and indexes of the embedded store in which a mail leaves something.
+fn tables(folder: &Path) -> Vec<String> {
+    let database = database(folder);
+    let sql = "SELECT sql FROM sqlite_schema WHERE tbl_name IN ('documents', 'blobs') AND sql IS NOT NULL ORDER BY type DESC, rowid";
+    let mut statement = database.prepare(sql).expect("the statement is right");
+    let found = statement.query_map([], |row| row.get(0)).expect("the store answers");
+    found.collect::<Result<_, _>>().expect("the store answers")
+}
+
+/// How far what a store keeps has been taken out of it.
+#[derive(Default)]
+struct Rows {
+    documents: i64,
+    blobs: i64,
+}
+
+impl Rows {
+    /// What has come since, of so many mails: documents in the order of their commits, so those of a mail are together, and sealed blobs.
+    fn since(&mut self, folder: &Path, mails: usize) -> Vec<Mail> {
+        let database = database(folder);
+        let take = |sql: &str, columns: usize, from: &mut i64| {
+            let mut statement = database.prepare(sql).expect("the statement is right");
+            let values = |row: &Row<'_>| (0..columns).map(|column| row.get(column)).collect::<Result<Vec<Value>, _>>();
+            let rows: Vec<Vec<Value>> =
+                statement.query_map([*from], values).expect("the store answers").collect::<Result<_, _>>().expect("the store answers");
+            if let Some(Value::Integer(last)) = rows.last().map(|row| &row[0]) {
+                *from = *last;
+            }
+            rows
+        };
+        let documents = take(
+            "SELECT seq, partition, id, kind, k1, k2, k3, k4, expires_at, deleted_at, body FROM documents WHERE seq > ?1 ORDER BY seq",
+            11,
+            &mut self.documents,
+        );
+        let blobs = take(
+            "SELECT rowid, container, name, size, file, bytes FROM blobs WHERE rowid > ?1 AND container = 'mail' ORDER BY rowid",
+            6,
+            &mut self.blobs,
+        );
+        let share = |rows: &[Vec<Value>], at: usize| rows[at * rows.len() / mails..(at + 1) * rows.len() / mails].to_vec();
+        (0..mails)
+            .map(|at| {
+                let documents = share(&documents, at)
+                    .into_iter()
+                    .map(|row| ("INSERT OR REPLACE INTO documents (seq, partition, id, kind, k1, k2, k3, k4, expires_at, deleted_at, body) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)", row));
+                let blobs = share(&blobs, at)
+                    .into_iter()
+                    .map(|row| ("INSERT INTO blobs (rowid, container, name, size, file, bytes) VALUES (?1, ?2, ?3, ?4, ?5, ?6)", row));
+                Arc::new(documents.chain(blobs).collect())
+            })
+            .collect()
+    }
+}
+
+/// The least that keeps rows durably: one thread that commits whatever waits.
 struct Bare {
-    jobs: mpsc::Sender<(Bytes, oneshot::Sender<()>)>,
+    jobs: mpsc::Sender<(Mail, oneshot::Sender<()>)>,
 }
 
 impl Bare {
-    fn open(file: &Path) -> Bare {
+    fn open(file: &Path, tables: &[String]) -> Bare {
         let connection = Connection::open(file).expect("the database opens");
         connection
-            .execute_batch(
-                "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = 4000; CREATE TABLE mails (id INTEGER PRIMARY KEY, bytes BLOB) STRICT",
-            )
-            .expect("the table is made");
+            .execute_batch("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = 4000")
+            .expect("the database takes its settings");
+        for table in tables {
+            connection.execute_batch(table).expect("the table is made");
+        }
         let (jobs, waiting) = mpsc::channel(JOBS_WAITING_MAX);
         thread::spawn(move || Self::commit_what_waits(&connection, waiting));
         Bare { jobs }
     }
 
-    fn commit_what_waits(connection: &Connection, mut waiting: mpsc::Receiver<(Bytes, oneshot::Sender<()>)>) {
+    fn commit_what_waits(connection: &Connection, mut waiting: mpsc::Receiver<(Mail, oneshot::Sender<()>)>) {
         let mut group = Vec::with_capacity(GROUP_JOBS_MAX);
         while waiting.blocking_recv_many(&mut group, GROUP_JOBS_MAX) > 0 {
             connection.execute_batch("BEGIN IMMEDIATE").expect("a transaction begins");
-            let mut insert = connection.prepare_cached("INSERT INTO mails (bytes) VALUES (?1)").expect("the statement is right");
-            for (bytes, _) in &group {
-                insert.execute([&bytes[..]]).expect("the row is inserted");
+            for (mail, _) in &group {
+                for (sql, row) in mail.iter() {
+                    let mut insert = connection.prepare_cached(sql).expect("the statement is right");
+                    insert.execute(params_from_iter(row)).expect("the row is inserted");
+                }
             }
             connection.execute_batch("COMMIT").expect("the transaction is committed");
             for (_, reply) in group.drain(..) {
@@ -219,9 +309,9 @@ impl Bare {
         }
     }
 
-    async fn insert(&self, bytes: Bytes) {
+    async fn insert(&self, mail: Mail) {
         let (reply, answer) = oneshot::channel();
-        self.jobs.send((bytes, reply)).await.expect("the thread lives");
+        self.jobs.send((mail, reply)).await.expect("the thread lives");
         answer.await.expect("the thread lives");
     }
 }
