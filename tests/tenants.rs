@@ -334,25 +334,25 @@ async fn has_no_keys(world: &World) -> bool {
     left["keys"] == serde_json::json!([])
 }
 
-/// Blobs of which some are taken only when somebody says so.
+/// Blobs of which one is handed out only when somebody says so.
 struct Gated {
     inner: Arc<dyn Blobs>,
-    prefix: &'static str,
+    name: &'static str,
     open: Semaphore,
 }
 
 #[async_trait]
 impl Blobs for Gated {
     async fn put(&self, container: &str, name: &str, bytes: Bytes) -> Result<Put, Fault> {
-        if name.starts_with(self.prefix) {
-            self.open.acquire().await.unwrap().forget();
-        }
         self.inner.put(container, name, bytes).await
     }
     async fn put_pieces(&self, container: &str, name: &str, pieces: Pieces<'_>) -> Result<Put, Fault> {
         self.inner.put_pieces(container, name, pieces).await
     }
     async fn get(&self, container: &str, name: &str, range: Option<Range<u64>>) -> Result<Option<Bytes>, Fault> {
+        if name == self.name {
+            self.open.acquire().await.unwrap().forget();
+        }
         self.inner.get(container, name, range).await
     }
     async fn size(&self, container: &str, name: &str) -> Result<Option<u64>, Fault> {
@@ -369,16 +369,18 @@ impl Blobs for Gated {
 #[tokio::test]
 async fn mail_that_waits_for_room_while_its_tenant_goes_is_nobodys() {
     let world = World::new().await;
-    let gated = Arc::new(Gated { inner: world.ports.blobs.clone(), prefix: "fabrikam/", open: Semaphore::new(0) });
+    let gated = Arc::new(Gated { inner: world.ports.blobs.clone(), name: "first.eml", open: Semaphore::new(0) });
     let ports = Ports { blobs: gated.clone(), ..world.ports.clone() };
     let app = wiring::app(ports, &Config { mail_in_flight_bytes: 100, ..config() });
     let first = world.leave(SUPPORT, "first.eml", &mail("ann@a.example", "first@a.example", "First", "", "Words.")).await;
     let late = world.leave(HELP, "late.eml", &mail("ann@a.example", "late@a.example", "Late", "", "Words.")).await;
+    let own = world.leave(HELP, "pushed/contoso/own.eml", &mail("ann@a.example", "own@a.example", "Own", "", "Words.")).await;
     app.keyring.keys(&"contoso".parse().unwrap()).await.unwrap();
     let mut first = Box::pin(queue(&app, "IntakeMail", &first));
     let mut late = Box::pin(queue(&app, "IntakeMail", &late));
+    let mut own = Box::pin(queue(&app, "IntakeMail", &own));
     // The first one has all the room there is.
-    for waiting in [&mut first, &mut late] {
+    for waiting in [&mut first, &mut late, &mut own] {
         assert!(tokio::time::timeout(std::time::Duration::from_millis(200), waiting).await.is_err());
     }
     set_state(&world, State::Suspended).await;
@@ -388,8 +390,11 @@ async fn mail_that_waits_for_room_while_its_tenant_goes_is_nobodys() {
     assert_eq!(first.await.1, "opened ticket 1");
     let (status, note) = late.await;
     assert!(status == 200 && note.ends_with("unknown_mailbox"), "{status} {note}");
+    // What lay in his own name went with him.
+    let (status, note) = own.await;
+    assert!(status == 200 && note.ends_with("blob_missing"), "{status} {note}");
     let records = world.unprocessed("sys").await;
-    assert_eq!((records.len(), records[0].mailbox.as_deref()), (1, Some(HELP)));
+    assert!(records.len() == 2 && records.iter().all(|record| record.mailbox.as_deref() == Some(HELP)), "{records:?}");
     assert!(world.ports.documents.changed_since("t:contoso", None, 10).await.unwrap().documents.is_empty());
     assert!(has_no_keys(&world).await);
 }

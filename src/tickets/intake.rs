@@ -61,9 +61,7 @@ pub async fn take_in(desk: &Desk, message: &str) -> Result<Outcome, Error> {
         Ok(request) => request,
         Err((reason, detail)) => return refuse(desk, &TenantId::system(), reason, detail, message, None, IntakeBlob::Missing).await,
     };
-    let found = incoming::look(desk, &request.blob).await?;
-    // Held until the mail is dealt with, so that memory does not grow with the queue.
-    let _in_flight = desk.room_for(incoming::weight(found.as_ref())).await?;
+    let (found, _room) = incoming::look(desk, &request.blob).await?;
     // Looked up when there is room: who waits for it may be removed meanwhile.
     let served = served(desk, &mut request).await?;
     let system = TenantId::system();
@@ -121,11 +119,10 @@ pub(super) fn pushed_prefix(tenant: &TenantId) -> String {
 /// What the host gave up on: kept as a record, with the mail if it is there.
 pub async fn take_in_poison(desk: &Desk, message: &str) -> Result<Outcome, Error> {
     let mut request = contract::read(message).ok();
-    let looked = match &request {
-        Some(request) => incoming::look(desk, &request.blob).await?,
-        None => None,
+    let (looked, _room) = match &request {
+        Some(request) => incoming::look(desk, &request.blob).await.map(|(found, room)| (found, Some(room)))?,
+        None => (None, None),
     };
-    let _in_flight = desk.room_for(incoming::weight(looked.as_ref())).await?;
     let size = looked.as_ref().map(Incoming::size);
     let served = match &mut request {
         Some(request) => served(desk, request).await?,

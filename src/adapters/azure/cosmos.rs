@@ -180,12 +180,14 @@ impl Documents for CosmosDocuments {
     }
 
     async fn count(&self, scan: &Scan<'_>) -> Result<usize, Fault> {
-        let query = self.of_scan(format!("SELECT VALUE COUNT(1) FROM c WHERE {}", within(scan.slot)), scan)?;
-        let options = QueryOptions::default().with_operation_options(latest());
-        let counts = self.container().await?.query_items::<usize>(query, FeedScope::partition(scan.partition.to_owned()), Some(options));
-        // A page that ends in the middle says how many it saw.
-        let counts: Vec<usize> = counts.await.map_err(fault)?.try_collect().await.map_err(fault)?;
-        Ok(counts.into_iter().sum::<usize>().min(scan.limit))
+        if scan.limit == 0 {
+            return Ok(0);
+        }
+        // Not COUNT, which has no limit: it would go over all that is there.
+        let query = self.of_scan(format!("SELECT VALUE 1 FROM c WHERE {}", within(scan.slot)), scan)?;
+        let options = QueryOptions::default().with_operation_options(latest()).with_max_item_count(page_size(scan.limit));
+        let ones = self.container().await?.query_items::<u8>(query, FeedScope::partition(scan.partition.to_owned()), Some(options));
+        ones.await.map_err(fault)?.take(scan.limit).try_fold(0, async |count, _| Ok(count + 1)).await.map_err(fault)
     }
 
     async fn commit(&self, partition: &str, writes: Vec<Write>) -> Result<Vec<Etag>, Fault> {

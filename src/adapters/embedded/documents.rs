@@ -12,7 +12,7 @@ use crate::{
 
 /// Documents that are scanned in place. Their bodies are mostly some hundred bytes; were all as large as may be, 16 KiB, they would be 4 MiB.
 const SCANNED_HERE_MAX: usize = 256;
-/// Documents that are counted in place.
+/// Documents that are counted in place, by an index alone.
 const COUNTED_HERE_MAX: usize = 4096;
 const COLUMNS: &str = "partition, id, kind, k1, k2, k3, k4, expires_at, body, seq, deleted_at";
 /// What can be seen at the instant `?1`.
@@ -46,8 +46,8 @@ impl Documents for Store {
 
     async fn count(&self, scan: &Scan<'_>) -> Result<usize, Fault> {
         let (index, slot) = index(scan.slot);
-        // A deleted document has no keys; when one expires its index says. So no row is read.
-        let live = if scan.slot == Slot::Id { LIVE } else { UNEXPIRED };
+        // A deleted document has no keys; when one expires the index of a key says. So no row is read.
+        let (live, here_max) = if scan.slot == Slot::Id { (LIVE, SCANNED_HERE_MAX) } else { (UNEXPIRED, COUNTED_HERE_MAX) };
         let sql = format!(
             "SELECT count(*) FROM (SELECT 1 FROM documents INDEXED BY {index} WHERE {live} AND partition = ?2 AND {slot} >= ?3 AND {slot} < ?4 LIMIT ?5)"
         );
@@ -58,7 +58,7 @@ impl Documents for Store {
             let found: i64 = statement.query_row(params![now, partition, range.start, range.end, limit], |row| row.get(0)).map_err(fault)?;
             Ok(usize::try_from(found).unwrap_or_default())
         };
-        if scan.limit <= COUNTED_HERE_MAX { self.look_up(find) } else { self.read(find).await }
+        if scan.limit <= here_max { self.look_up(find) } else { self.read(find).await }
     }
 
     async fn commit(&self, partition: &str, writes: Vec<Write>) -> Result<Vec<Etag>, Fault> {

@@ -121,7 +121,8 @@ impl Store {
         self.jobs.send(Job { durable, run }).await.map_err(|_| Fault::Unavailable("the embedded store has been closed".to_owned()))
     }
 
-    /// Looks up a row, or a few, in place, seeing every answered write: handing so little to another thread takes longer. A blob has 256 KiB at most.
+    /// Looks up a row, or a few, or counts some thousand, in place, seeing every answered write: handing so little to another thread takes longer. A blob
+    /// has 256 KiB at most.
     /// Readers do not wait for the writer, and what is looked up was mostly written a moment ago and lies in memory.
     pub(super) fn look_up<T>(&self, work: impl FnOnce(&Connection) -> Result<T, Fault>) -> Result<T, Fault> {
         let connection = self.readers.take()?;
