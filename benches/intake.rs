@@ -27,11 +27,12 @@ use tokio::sync::{mpsc, oneshot};
 
 /// The first round of each is not counted.
 const ROUNDS: usize = 6;
-const IN_FLIGHT: [usize; 3] = [1, 16, 64];
+/// One; a batch of the queue; as many as the host keeps running (`queues` of host.json); and more than it ever does.
+const IN_FLIGHT: [usize; 4] = [1, 16, 24, 64];
 /// Bytes of mail in one round, in as many mails as fit between the two limits.
 const ROUND_BYTES: usize = 8_000_000;
 const ROUND_MAILS: std::ops::RangeInclusive<usize> = 128..=1024;
-/// So many that each round moves the log into the main file as often as the others, one at a time.
+/// So many that a round of the intake moves the log into the main file two or three times, not once or never.
 const ROUND_MAILS_ALONE: usize = 512;
 /// Mails whose documents are counted.
 const KEPT_MAILS: usize = 200;
@@ -41,7 +42,8 @@ const PARTITION_BYTES: f64 = 20e9;
 const ITEM_BYTES: usize = 300;
 /// Of the house from which the rows are taken that a mail becomes.
 const TAKEN_IN_AT_ONCE: usize = 16;
-/// As in the embedded store. The pages of the bare ones are as SQLite has them.
+/// As in the embedded store.
+const CACHE_KIB: u32 = 16 * 1024;
 const GROUP_JOBS_MAX: usize = 256;
 const JOBS_WAITING_MAX: usize = 1024;
 
@@ -122,9 +124,12 @@ async fn cell(bytes: usize, in_flight: usize) -> Cell {
     let (ours, twins, other, third) = (folder(), folder(), folder(), folder());
     let house = Arc::new(house(ours.path(), Purpose::Host).await);
     let twin = Arc::new(crate::support::house(twins.path(), Purpose::Host).await);
-    let came =
-        Arc::new(Bare::open(&other.path().join("bare.sqlite"), &["CREATE TABLE mails (id INTEGER PRIMARY KEY, bytes BLOB) STRICT".to_owned()]));
-    let becomes = Arc::new(Bare::open(&third.path().join("bare.sqlite"), &tables(twins.path())));
+    // For what came, SQLite's own pages and cache; for what it becomes, those of the embedded store, which overwrites what is deleted besides.
+    let plain = "CREATE TABLE mails (id INTEGER PRIMARY KEY, bytes BLOB) STRICT".to_owned();
+    let came = Arc::new(Bare::open(&other.path().join("bare.sqlite"), "", &[plain]));
+    let page_bytes: u32 = database(twins.path()).query_row("PRAGMA page_size", [], |row| row.get(0)).expect("the store answers");
+    let settings = format!("PRAGMA page_size = {page_bytes}; PRAGMA cache_size = -{CACHE_KIB}; PRAGMA temp_store = MEMORY");
+    let becomes = Arc::new(Bare::open(&third.path().join("bare.sqlite"), &settings, &tables(twins.path())));
     let count = if in_flight == 1 { ROUND_MAILS_ALONE } else { (ROUND_BYTES / bytes).clamp(*ROUND_MAILS.start(), *ROUND_MAILS.end()) };
     let mut took: [Vec<Duration>; 3] = Default::default();
     let mut kept = Rows::default();
@@ -235,7 +240,8 @@ struct Rows {
 }
 
 impl Rows {
-    /// What has come since, of so many mails: documents in the order of their commits, so those of a mail are together, and sealed blobs.
+    /// What has come since, of so many mails: documents in the order of their commits, so those of a mail are together but
+    /// for a few, and sealed blobs. Of what was written again in between, as the numbers that are leased, the last version alone.
     fn since(&mut self, folder: &Path, mails: usize) -> Vec<Mail> {
         let database = database(folder);
         let take = |sql: &str, columns: usize, from: &mut i64| {
@@ -279,8 +285,10 @@ struct Bare {
 }
 
 impl Bare {
-    fn open(file: &Path, tables: &[String]) -> Bare {
+    fn open(file: &Path, settings: &str, tables: &[String]) -> Bare {
         let connection = Connection::open(file).expect("the database opens");
+        // The size of pages goes first: once there is a log it cannot change.
+        connection.execute_batch(settings).expect("the database takes its settings");
         connection
             .execute_batch("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = 4000")
             .expect("the database takes its settings");
