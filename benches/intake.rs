@@ -232,6 +232,13 @@ fn tables(folder: &Path) -> Vec<String> {
     found.collect::<Result<_, _>>().expect("the store answers")
 }
 
+/// As the store writes it: with `OR REPLACE` SQLite would open a savepoint for each row, which copies the pages that it touches.
+const INSERT_DOCUMENT: &str =
+    "INSERT INTO documents (seq, partition, id, kind, k1, k2, k3, k4, expires_at, deleted_at, body) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)
+        ON CONFLICT (partition, id) DO UPDATE SET seq = excluded.seq, kind = excluded.kind, k1 = excluded.k1, k2 = excluded.k2, k3 = excluded.k3,
+            k4 = excluded.k4, expires_at = excluded.expires_at, deleted_at = excluded.deleted_at, body = excluded.body";
+const INSERT_BLOB: &str = "INSERT INTO blobs (rowid, container, name, size, file, bytes) VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
+
 /// How far what a store keeps has been taken out of it.
 #[derive(Default)]
 struct Rows {
@@ -267,12 +274,8 @@ impl Rows {
         let share = |rows: &[Vec<Value>], at: usize| rows[at * rows.len() / mails..(at + 1) * rows.len() / mails].to_vec();
         (0..mails)
             .map(|at| {
-                let documents = share(&documents, at)
-                    .into_iter()
-                    .map(|row| ("INSERT OR REPLACE INTO documents (seq, partition, id, kind, k1, k2, k3, k4, expires_at, deleted_at, body) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)", row));
-                let blobs = share(&blobs, at)
-                    .into_iter()
-                    .map(|row| ("INSERT INTO blobs (rowid, container, name, size, file, bytes) VALUES (?1, ?2, ?3, ?4, ?5, ?6)", row));
+                let documents = share(&documents, at).into_iter().map(|row| (INSERT_DOCUMENT, row));
+                let blobs = share(&blobs, at).into_iter().map(|row| (INSERT_BLOB, row));
                 Arc::new(documents.chain(blobs).collect())
             })
             .collect()
@@ -302,15 +305,16 @@ impl Bare {
 
     fn commit_what_waits(connection: &Connection, mut waiting: mpsc::Receiver<(Mail, oneshot::Sender<()>)>) {
         let mut group = Vec::with_capacity(GROUP_JOBS_MAX);
+        let execute = |sql: &str| connection.prepare_cached(sql).and_then(|mut statement| statement.execute([]));
         while waiting.blocking_recv_many(&mut group, GROUP_JOBS_MAX) > 0 {
-            connection.execute_batch("BEGIN IMMEDIATE").expect("a transaction begins");
+            execute("BEGIN IMMEDIATE").expect("a transaction begins");
             for (mail, _) in &group {
                 for (sql, row) in mail.iter() {
                     let mut insert = connection.prepare_cached(sql).expect("the statement is right");
                     insert.execute(params_from_iter(row)).expect("the row is inserted");
                 }
             }
-            connection.execute_batch("COMMIT").expect("the transaction is committed");
+            execute("COMMIT").expect("the transaction is committed");
             for (_, reply) in group.drain(..) {
                 reply.send(()).expect("the task waits");
             }
