@@ -4,26 +4,25 @@
 
 use std::{
     future::Future,
-    path::Path,
     sync::{
         Arc,
         atomic::{AtomicUsize, Ordering},
     },
-    thread,
     time::{Duration, Instant},
 };
 
-use crate::support::{Figures, folder, house, leave, mails, milliseconds};
+use crate::support::{
+    Figures,
+    bare::{self, Bare, Rows},
+    folder, house, leave, mails, milliseconds,
+};
 use bytes::Bytes;
 use helpdesk::{
-    adapters::embedded::Store,
     ids::{Kind, partition},
     ports::Document,
     tickets::intake::{self, Outcome},
     wiring::{House, Purpose},
 };
-use rusqlite::{Connection, OpenFlags, Row, params_from_iter, types::Value};
-use tokio::sync::{mpsc, oneshot};
 
 /// The first round of each is not counted.
 const ROUNDS: usize = 6;
@@ -40,12 +39,8 @@ const KEPT_MAILS: usize = 200;
 const PARTITION_BYTES: f64 = 20e9;
 /// Bytes of an item in Cosmos DB besides ids, keys and body: the names of its members, the expiry, and what the service adds (`_rid`, `_self`, `_etag`, ...).
 const ITEM_BYTES: usize = 300;
-/// Of the house from which the rows are taken that a mail becomes.
+/// By the house from which the rows are taken that a mail becomes.
 const TAKEN_IN_AT_ONCE: usize = 16;
-/// As in the embedded store.
-const CACHE_KIB: u32 = 16 * 1024;
-const GROUP_JOBS_MAX: usize = 256;
-const JOBS_WAITING_MAX: usize = 1024;
 
 pub fn measure() {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().expect("a runtime");
@@ -121,15 +116,11 @@ struct Cell {
 }
 
 async fn cell(bytes: usize, in_flight: usize) -> Cell {
-    let (ours, twins, other, third) = (folder(), folder(), folder(), folder());
+    let (ours, twins, first, second) = (folder(), folder(), folder(), folder());
+    let twin = Arc::new(house(twins.path(), Purpose::Host).await);
     let house = Arc::new(house(ours.path(), Purpose::Host).await);
-    let twin = Arc::new(crate::support::house(twins.path(), Purpose::Host).await);
-    // For what came, SQLite's own pages and cache; for what it becomes, those of the embedded store, which overwrites what is deleted besides.
-    let plain = "CREATE TABLE mails (id INTEGER PRIMARY KEY, bytes BLOB) STRICT".to_owned();
-    let came = Arc::new(Bare::open(&other.path().join("bare.sqlite"), "", &[plain]));
-    let page_bytes: u32 = database(twins.path()).query_row("PRAGMA page_size", [], |row| row.get(0)).expect("the store answers");
-    let settings = format!("PRAGMA page_size = {page_bytes}; PRAGMA cache_size = -{CACHE_KIB}; PRAGMA temp_store = MEMORY");
-    let becomes = Arc::new(Bare::open(&third.path().join("bare.sqlite"), &settings, &tables(twins.path())));
+    let came = Arc::new(Bare::of_what_came(first.path()));
+    let becomes = Arc::new(Bare::of_what_becomes(second.path(), twins.path()));
     let count = if in_flight == 1 { ROUND_MAILS_ALONE } else { (ROUND_BYTES / bytes).clamp(*ROUND_MAILS.start(), *ROUND_MAILS.end()) };
     let mut took: [Vec<Duration>; 3] = Default::default();
     let mut kept = Rows::default();
@@ -143,7 +134,7 @@ async fn cell(bytes: usize, in_flight: usize) -> Cell {
         for side in (0..3).map(|side| (side + round) % 3) {
             took[side].push(match side {
                 0 => take_in_all(house.clone(), messages.clone(), in_flight).await,
-                1 => insert_all(came.clone(), mails.iter().map(|raw| as_it_came(raw)).collect(), in_flight).await,
+                1 => insert_all(came.clone(), mails.iter().map(bare::as_it_came).collect(), in_flight).await,
                 _ => insert_all(becomes.clone(), rows.clone(), in_flight).await,
             });
         }
@@ -180,7 +171,7 @@ async fn take_in_all(house: Arc<House>, messages: Vec<String>, in_flight: usize)
     .await
 }
 
-async fn insert_all(bare: Arc<Bare>, mails: Vec<Mail>, in_flight: usize) -> Duration {
+async fn insert_all(bare: Arc<Bare>, mails: Vec<bare::Mail>, in_flight: usize) -> Duration {
     at_once(mails, in_flight, move |mail| {
         let bare = bare.clone();
         async move { bare.insert(mail).await }
@@ -210,120 +201,4 @@ where
         task.await.expect("no task panics");
     }
     started.elapsed()
-}
-
-/// The rows of one mail, each with the statement that inserts it.
-type Mail = Arc<Vec<(&'static str, Vec<Value>)>>;
-
-fn as_it_came(raw: &Bytes) -> Mail {
-    Arc::new(vec![("INSERT INTO mails (bytes) VALUES (?1)", vec![Value::Blob(raw.to_vec())])])
-}
-
-fn database(folder: &Path) -> Connection {
-    Connection::open_with_flags(folder.join(Store::FILE), OpenFlags::SQLITE_OPEN_READ_ONLY).expect("the database opens")
-}
-
-/// The tables and indexes of the embedded store in which a mail leaves something.
-fn tables(folder: &Path) -> Vec<String> {
-    let database = database(folder);
-    let sql = "SELECT sql FROM sqlite_schema WHERE tbl_name IN ('documents', 'blobs') AND sql IS NOT NULL ORDER BY type DESC, rowid";
-    let mut statement = database.prepare(sql).expect("the statement is right");
-    let found = statement.query_map([], |row| row.get(0)).expect("the store answers");
-    found.collect::<Result<_, _>>().expect("the store answers")
-}
-
-/// As the store writes it: with `OR REPLACE` SQLite would open a savepoint for each row, which copies the pages that it touches.
-const INSERT_DOCUMENT: &str =
-    "INSERT INTO documents (seq, partition, id, kind, k1, k2, k3, k4, expires_at, deleted_at, body) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)
-        ON CONFLICT (partition, id) DO UPDATE SET seq = excluded.seq, kind = excluded.kind, k1 = excluded.k1, k2 = excluded.k2, k3 = excluded.k3,
-            k4 = excluded.k4, expires_at = excluded.expires_at, deleted_at = excluded.deleted_at, body = excluded.body";
-const INSERT_BLOB: &str = "INSERT INTO blobs (rowid, container, name, size, file, bytes) VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
-
-/// How far what a store keeps has been taken out of it.
-#[derive(Default)]
-struct Rows {
-    documents: i64,
-    blobs: i64,
-}
-
-impl Rows {
-    /// What has come since, of so many mails: documents in the order of their commits, so those of a mail are together but
-    /// for a few, and sealed blobs. Of what was written again in between, as the numbers that are leased, the last version alone.
-    fn since(&mut self, folder: &Path, mails: usize) -> Vec<Mail> {
-        let database = database(folder);
-        let take = |sql: &str, columns: usize, from: &mut i64| {
-            let mut statement = database.prepare(sql).expect("the statement is right");
-            let values = |row: &Row<'_>| (0..columns).map(|column| row.get(column)).collect::<Result<Vec<Value>, _>>();
-            let rows: Vec<Vec<Value>> =
-                statement.query_map([*from], values).expect("the store answers").collect::<Result<_, _>>().expect("the store answers");
-            if let Some(Value::Integer(last)) = rows.last().map(|row| &row[0]) {
-                *from = *last;
-            }
-            rows
-        };
-        let documents = take(
-            "SELECT seq, partition, id, kind, k1, k2, k3, k4, expires_at, deleted_at, body FROM documents WHERE seq > ?1 ORDER BY seq",
-            11,
-            &mut self.documents,
-        );
-        let blobs = take(
-            "SELECT rowid, container, name, size, file, bytes FROM blobs WHERE rowid > ?1 AND container = 'mail' ORDER BY rowid",
-            6,
-            &mut self.blobs,
-        );
-        let share = |rows: &[Vec<Value>], at: usize| rows[at * rows.len() / mails..(at + 1) * rows.len() / mails].to_vec();
-        (0..mails)
-            .map(|at| {
-                let documents = share(&documents, at).into_iter().map(|row| (INSERT_DOCUMENT, row));
-                let blobs = share(&blobs, at).into_iter().map(|row| (INSERT_BLOB, row));
-                Arc::new(documents.chain(blobs).collect())
-            })
-            .collect()
-    }
-}
-
-/// The least that keeps rows durably: one thread that commits whatever waits.
-struct Bare {
-    jobs: mpsc::Sender<(Mail, oneshot::Sender<()>)>,
-}
-
-impl Bare {
-    fn open(file: &Path, settings: &str, tables: &[String]) -> Bare {
-        let connection = Connection::open(file).expect("the database opens");
-        // The size of pages goes first: once there is a log it cannot change.
-        connection.execute_batch(settings).expect("the database takes its settings");
-        connection
-            .execute_batch("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = 4000")
-            .expect("the database takes its settings");
-        for table in tables {
-            connection.execute_batch(table).expect("the table is made");
-        }
-        let (jobs, waiting) = mpsc::channel(JOBS_WAITING_MAX);
-        thread::spawn(move || Self::commit_what_waits(&connection, waiting));
-        Bare { jobs }
-    }
-
-    fn commit_what_waits(connection: &Connection, mut waiting: mpsc::Receiver<(Mail, oneshot::Sender<()>)>) {
-        let mut group = Vec::with_capacity(GROUP_JOBS_MAX);
-        let execute = |sql: &str| connection.prepare_cached(sql).and_then(|mut statement| statement.execute([]));
-        while waiting.blocking_recv_many(&mut group, GROUP_JOBS_MAX) > 0 {
-            execute("BEGIN IMMEDIATE").expect("a transaction begins");
-            for (mail, _) in &group {
-                for (sql, row) in mail.iter() {
-                    let mut insert = connection.prepare_cached(sql).expect("the statement is right");
-                    insert.execute(params_from_iter(row)).expect("the row is inserted");
-                }
-            }
-            execute("COMMIT").expect("the transaction is committed");
-            for (_, reply) in group.drain(..) {
-                reply.send(()).expect("the task waits");
-            }
-        }
-    }
-
-    async fn insert(&self, mail: Mail) {
-        let (reply, answer) = oneshot::channel();
-        self.jobs.send((mail, reply)).await.expect("the thread lives");
-        answer.await.expect("the thread lives");
-    }
 }

@@ -1,5 +1,6 @@
 //! What the benchmarks share: a folder on the disk, a house in it, and figures of several rounds.
 
+pub mod bare;
 pub mod hostile;
 pub mod http;
 pub mod mails;

@@ -108,6 +108,18 @@ pub enum Slot {
     K4,
 }
 
+impl Slot {
+    pub fn name(self) -> &'static str {
+        match self {
+            Slot::Id => "id",
+            Slot::K1 => "k1",
+            Slot::K2 => "k2",
+            Slot::K3 => "k3",
+            Slot::K4 => "k4",
+        }
+    }
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Order {
     Ascending,

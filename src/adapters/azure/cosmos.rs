@@ -175,7 +175,7 @@ impl Documents for CosmosDocuments {
             Order::Ascending => "ASC",
             Order::Descending => "DESC",
         };
-        let sql = format!("SELECT * FROM c WHERE {} ORDER BY c.{} {order}", within(scan.slot), property(scan.slot));
+        let sql = format!("SELECT * FROM c WHERE {} ORDER BY c.{} {order}", within(scan.slot), scan.slot.name());
         self.query(self.of_scan(sql, scan)?, FeedScope::partition(scan.partition.to_owned()), scan.limit).await
     }
 
@@ -249,19 +249,9 @@ impl Documents for CosmosDocuments {
     }
 }
 
-fn property(slot: Slot) -> &'static str {
-    match slot {
-        Slot::Id => "id",
-        Slot::K1 => "k1",
-        Slot::K2 => "k2",
-        Slot::K3 => "k3",
-        Slot::K4 => "k4",
-    }
-}
-
 /// What is in the range of a scan.
 fn within(slot: Slot) -> String {
-    let slot = property(slot);
+    let slot = slot.name();
     format!("c.{slot} >= @start AND c.{slot} < @end AND {LIVE}")
 }
 

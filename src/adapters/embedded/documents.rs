@@ -45,11 +45,11 @@ impl Documents for Store {
     }
 
     async fn count(&self, scan: &Scan<'_>) -> Result<usize, Fault> {
-        let (index, slot) = index(scan.slot);
+        let slot = scan.slot.name();
         // A deleted document has no keys; when one expires the index of a key says. So no row is read.
         let (live, here_max) = if scan.slot == Slot::Id { (LIVE, SCANNED_HERE_MAX) } else { (UNEXPIRED, COUNTED_HERE_MAX) };
         let sql = format!(
-            "SELECT count(*) FROM (SELECT 1 FROM documents INDEXED BY {index} WHERE {live} AND partition = ?2 AND {slot} >= ?3 AND {slot} < ?4 LIMIT ?5)"
+            "SELECT count(*) FROM (SELECT 1 FROM documents INDEXED BY documents_by_{slot} WHERE {live} AND partition = ?2 AND {slot} >= ?3 AND {slot} < ?4 LIMIT ?5)"
         );
         let (partition, range, limit) = (scan.partition.to_owned(), scan.range.clone(), rows(scan.limit));
         let now = self.clock.now().unix_timestamp();
@@ -108,25 +108,14 @@ impl Documents for Store {
     }
 }
 
-/// The index of a slot, and its column.
-fn index(slot: Slot) -> (&'static str, &'static str) {
-    match slot {
-        Slot::Id => ("documents_by_id", "id"),
-        Slot::K1 => ("documents_by_k1", "k1"),
-        Slot::K2 => ("documents_by_k2", "k2"),
-        Slot::K3 => ("documents_by_k3", "k3"),
-        Slot::K4 => ("documents_by_k4", "k4"),
-    }
-}
-
 fn scan_sql(slot: Slot, order: Order) -> String {
-    let (index, slot) = index(slot);
+    let slot = slot.name();
     let order = match order {
         Order::Ascending => "ASC",
         Order::Descending => "DESC",
     };
     format!(
-        "SELECT {COLUMNS} FROM documents INDEXED BY {index} WHERE {LIVE} AND partition = ?2 AND {slot} >= ?3 AND {slot} < ?4 ORDER BY {slot} {order} LIMIT ?5"
+        "SELECT {COLUMNS} FROM documents INDEXED BY documents_by_{slot} WHERE {LIVE} AND partition = ?2 AND {slot} >= ?3 AND {slot} < ?4 ORDER BY {slot} {order} LIMIT ?5"
     )
 }
 
